@@ -1,0 +1,73 @@
+"""echokit: a plugin-based toolkit for echocardiogram analysis.
+
+Research software, not a medical device.
+"""
+
+from echokit.errors import (
+    ClipError,
+    CohortError,
+    DataError,
+    EchokitError,
+    OptionError,
+    PluginError,
+    RecipeError,
+    TrainingError,
+    UsageError,
+)
+from echokit.hookspecs import hookimpl
+from echokit.interfaces import (
+    Aggregator,
+    Backbone,
+    Explainer,
+    Loader,
+    SupportsCam,
+    SupportsFingerprint,
+    SupportsFit,
+    Transform,
+)
+from echokit.plugins import resolve
+from echokit.types import (
+    VIEWS,
+    Box,
+    Clip,
+    ClipRef,
+    Cohort,
+    Prediction,
+    Rejection,
+    Saliency,
+    Votes,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "VIEWS",
+    "Aggregator",
+    "Backbone",
+    "Box",
+    "Clip",
+    "ClipError",
+    "ClipRef",
+    "Cohort",
+    "CohortError",
+    "DataError",
+    "EchokitError",
+    "Explainer",
+    "Loader",
+    "OptionError",
+    "PluginError",
+    "Prediction",
+    "RecipeError",
+    "Rejection",
+    "Saliency",
+    "SupportsCam",
+    "SupportsFingerprint",
+    "SupportsFit",
+    "TrainingError",
+    "Transform",
+    "UsageError",
+    "Votes",
+    "__version__",
+    "hookimpl",
+    "resolve",
+]

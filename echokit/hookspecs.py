@@ -1,0 +1,54 @@
+"""Everything that a plugin can add, on one screen.
+
+A plugin is an importable module named by an entry point in the group `echokit`:
+
+    from echokit import hookimpl
+
+    @hookimpl
+    def register_backbones(register):
+        register("tiny3d", tiny3d)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pluggy
+
+from echokit.interfaces import Factory
+
+hookspec = pluggy.HookspecMarker("echokit")
+hookimpl = pluggy.HookimplMarker("echokit")
+
+Register = Callable[[str, Factory], None]
+
+
+@hookspec
+def register_loaders(register: Register) -> None:
+    """Add loaders: `register(name, factory)`, factory `(source: str, **options) -> Loader`."""
+
+
+@hookspec
+def register_transforms(register: Register) -> None:
+    """Add transforms: `register(name, factory)`, factory `(**options) -> Transform`."""
+
+
+@hookspec
+def register_backbones(register: Register) -> None:
+    """Add backbones: factory `(num_classes: int, in_channels: int, **options) -> nn.Module`."""
+
+
+@hookspec
+def register_aggregators(register: Register) -> None:
+    """Add aggregators: `register(name, factory)`, factory `(**options) -> Aggregator`."""
+
+
+@hookspec
+def register_explainers(register: Register) -> None:
+    """Add explainers: `register(name, factory)`, factory `(**options) -> Explainer`."""
+
+
+@hookspec
+def register_recipes(register: Callable[[str, Path], None]) -> None:
+    """Add recipes: `register(name, path)`, the path of a recipe's TOML file."""

@@ -1,0 +1,115 @@
+"""What each kind of component must do, and the small powers it may have.
+
+A plugin registers a *factory* of each; the factory's keyword arguments are the component's options.
+Heavy libraries belong inside the factory, so that listing plugins stays instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from echokit.types import Clip, ClipRef, Prediction, Rejection, Saliency, Votes
+
+if TYPE_CHECKING:
+    import torch
+    from jaxtyping import Float
+    from torch import Tensor, nn
+
+Factory = Callable[..., Any]
+"""Makes a component from its options. Loaders take `source: str` first; backbones take
+`num_classes: int, in_channels: int` first."""
+
+
+@runtime_checkable
+class Loader(Protocol):
+    """Finds clips at a source and reads them."""
+
+    def index(self) -> Iterable[ClipRef | Rejection]:
+        """List every clip, and every file that cannot be one with the reason; reads no pixels."""
+        ...
+
+    def read(self, ref: ClipRef) -> Clip:
+        """Read one clip that `index` listed.
+
+        Raises:
+            ClipError: it cannot be read; the message is the reason.
+        """
+        ...
+
+
+@runtime_checkable
+class Transform(Protocol):
+    """Changes a clip: once per clip to prepare it, or per sequence to augment it."""
+
+    def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
+        """Return a changed clip; the given one stays as it was.
+
+        Args:
+            clip: frames `(T, H, W)`, uint8 when preparing, float32 in [0, 1] when augmenting.
+            rng: the only source of randomness; preparing transforms ignore it.
+
+        Raises:
+            ClipError: the clip cannot be used; the message is the reason.
+        """
+        ...
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """A `torch.nn.Module` from sequences to logits."""
+
+    def __call__(self, sequences: Float[Tensor, "B C T H W"]) -> Float[Tensor, "B K"]:
+        """Map normalised sequences to one logit per class."""
+        ...
+
+
+@runtime_checkable
+class Aggregator(Protocol):
+    """Makes one prediction of many votes: sequences to a view, views to a subject."""
+
+    def __call__(self, votes: Votes) -> Prediction:
+        """Return the outcome; the order of the voters must not matter."""
+        ...
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """Shows which pixels of which frames a model's choice rests on."""
+
+    def __call__(
+        self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
+    ) -> Saliency:
+        """Return relevance `(T, H, W)` in [0, 1] of the class `target` for one sequence."""
+        ...
+
+
+@runtime_checkable
+class SupportsCam(Protocol):
+    """A backbone that names the layer class-activation maps are taken from."""
+
+    def cam_layer(self) -> nn.Module:
+        """Return the last convolutional stage, whose output is `(B, C', T', H', W')`."""
+        ...
+
+
+@runtime_checkable
+class SupportsFit(Protocol):
+    """An aggregator that learns from the training patients before it is used."""
+
+    def fit(self, votes: Iterable[Votes], labels: Iterable[str]) -> None:
+        """Fit on training patients only: one `Votes` and one true label each."""
+        ...
+
+
+@runtime_checkable
+class SupportsFingerprint(Protocol):
+    """A loader that can tell a clip's content apart without decoding it."""
+
+    def fingerprint(self, ref: ClipRef) -> str:
+        """Return a hexadecimal digest that changes whenever the clip's content does.
+
+        Raises:
+            ClipError: the content cannot be reached.
+        """
+        ...

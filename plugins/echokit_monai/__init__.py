@@ -1,0 +1,1 @@
+"""echokit plugin."""
