@@ -23,6 +23,7 @@ from echokit.interfaces import (
     SupportsCam,
     SupportsFingerprint,
     SupportsFit,
+    SupportsWrite,
     Transform,
 )
 from echokit.plugins import resolve
@@ -63,6 +64,7 @@ __all__ = [
     "SupportsCam",
     "SupportsFingerprint",
     "SupportsFit",
+    "SupportsWrite",
     "TrainingError",
     "Transform",
     "UsageError",

@@ -7,6 +7,7 @@ Heavy libraries belong inside the factory, so that listing plugins stays instant
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from echokit.types import Clip, ClipRef, Prediction, Rejection, Saliency, Votes
@@ -111,5 +112,18 @@ class SupportsFingerprint(Protocol):
 
         Raises:
             ClipError: the content cannot be reached.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsWrite(Protocol):
+    """A loader that can write its cohort to disk as ordinary files with a manifest."""
+
+    def write(self, out: Path, format: str) -> Path:
+        """Write every clip in `format` below `out`; return the path of the manifest.
+
+        Raises:
+            DataError: the format is unknown, or `out` already holds something.
         """
         ...
