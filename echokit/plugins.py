@@ -109,7 +109,11 @@ class Registry:
         )
 
     def find(self, kind: Kind, name: str) -> Component:
-        """Return the one component of that kind and name; `owner/name` and `distribution/name` work.
+        """Return the one component of that kind and name.
+
+        Args:
+            kind: the kind of component.
+            name: its name, or `owner/name` or `distribution/name`.
 
         Raises:
             PluginError: there is none (the nearest names are listed) or there are several.
@@ -121,9 +125,8 @@ class Registry:
         if owner:
             named = [c for c in named if owner in (c.owner, c.owner.partition(":")[0])]
         if not named:
-            raise PluginError(
-                f"No {kind} is called {name!r}: {nearest(bare, {c.name for c in self.of_kind(kind)})}"
-            )
+            known = {c.name for c in self.of_kind(kind)}
+            raise PluginError(f"No {kind} is called {name!r}: {nearest(bare, known)}")
         if len(named) > 1:
             choices = " or ".join(repr(c.full_name) for c in named)
             raise PluginError(

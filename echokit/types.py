@@ -79,7 +79,7 @@ class Clip:
     spacing: tuple[float, float] | None = None
     """Millimetres per pixel (row, column); None where the source does not say."""
     region: Box | None = None
-    """The B-mode (2D tissue) rectangle by the file's own tags, inside the frame; None if unsound."""
+    """The B-mode (2D tissue) rectangle by the file's own tags; None if absent or unsound."""
     sector: Bool[np.ndarray, "H W"] | None = None
     """True inside the scanning sector; None until a transform has found it."""
     structures: UInt8[np.ndarray, "T H W"] | None = None

@@ -1,0 +1,9 @@
+"""A recipe: TOML in, one frozen and validated value out.
+
+recipe < --preset < --config FILE < --set key=value
+"""
+
+from echokit.recipe.load import load_recipe
+from echokit.recipe.tables import DROP, Recipe, Slot, Task
+
+__all__ = ["DROP", "Recipe", "Slot", "Task", "load_recipe"]

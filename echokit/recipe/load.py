@@ -1,0 +1,83 @@
+"""From a recipe's name or file, and all that overrides it, to one frozen `Recipe`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from echokit.errors import PluginError, RecipeError, nearest
+from echokit.plugins import registry
+from echokit.recipe.settings import merge, override, parse_setting
+from echokit.recipe.tables import Recipe
+
+
+def load_recipe(
+    source: str,
+    *,
+    preset: str | None = None,
+    config: Path | None = None,
+    settings: Iterable[str] = (),
+) -> Recipe:
+    """Load and validate a recipe with everything that overrides it.
+
+    Args:
+        source: the name of a registered recipe, or the path of a TOML file.
+        preset: one of the recipe's `[presets.*]`; None takes its `default_preset`.
+        config: a TOML file that is laid over the recipe and the preset.
+        settings: `key=value` texts as `--set` takes them, laid over everything.
+
+    Raises:
+        RecipeError: something is unknown, missing or does not validate; says what and what to type.
+    """
+    document = _read_toml(_locate(source))
+    presets = document.pop("presets", {})
+    chosen = preset if preset is not None else document.pop("default_preset", "")
+    document.pop("default_preset", None)
+    if chosen:
+        if chosen not in presets:
+            raise RecipeError(f"{source} has no preset {chosen!r}: {nearest(chosen, presets)}")
+        document = merge(document, presets[chosen]) | {"preset": chosen}
+    if config is not None:
+        document = merge(document, _read_toml(config))
+    for text in settings:
+        document = override(document, *parse_setting(text))
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        raise RecipeError(f"{source}: {_explain(error)}") from error
+
+
+def _locate(source: str) -> Path:
+    path = Path(source)
+    if path.suffix == ".toml" or path.is_file():
+        if not path.is_file():
+            raise RecipeError(f"There is no recipe file {source}. `echokit recipes` lists recipes.")
+        return path
+    try:
+        found: Path = registry().find("recipe", source).factory
+    except PluginError as error:
+        raise RecipeError(f"{error} A path must end in .toml.") from error
+    return found
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not valid TOML: {error}.") from error
+
+
+def _explain(error: ValidationError) -> str:
+    problems = []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        given = "" if item["type"] in ("value_error", "missing") else f" (given: {item['input']!r})"
+        problems.append(f"{where}: {message}{given}" if where else f"{message}{given}")
+    return "; ".join(problems)

@@ -1,0 +1,255 @@
+"""The tables of a recipe: frozen, validated, refusing unknown keys.
+
+A *slot* is a table whose `use` names a component and whose other keys are its options.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from echokit.errors import PluginError, RecipeError, nearest
+from echokit.plugins import Kind, check_options, registry
+
+DROP = "drop"
+"""In a task's `map`: leave clips of this grade out, counted."""
+
+
+class Strict(BaseModel):
+    """A frozen table that refuses unknown keys and names the nearest valid ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            for key in value:
+                if key not in cls.model_fields:
+                    raise ValueError(f"there is no key {key!r}: {nearest(key, cls.model_fields)}")
+        return value
+
+
+class Slot(BaseModel):
+    """A place for a component: `use` names it, every other key is an option of it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    use: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The component's options."""
+        return dict(self.model_extra or {})
+
+
+class Views(Strict):
+    """Which views are used, and what other names they go by."""
+
+    use: tuple[str, ...] = Field(min_length=1)
+    alias: dict[str, str] = {}
+    """A site's own view name -> the canonical one."""
+
+
+class Task(Strict):
+    """One question asked of a clip: which of these labels does it bear?"""
+
+    enabled: bool = True
+    column: str
+    """The annotation column that the label is made from."""
+    labels: tuple[str, ...] = Field(min_length=2)
+    """Label names, least severe first."""
+    map: dict[str, str]
+    """Annotation as written -> label name, or `drop`."""
+
+    @model_validator(mode="after")
+    def _map_leads_to_labels(self) -> Task:
+        for grade, label in self.map.items():
+            if label != DROP and label not in self.labels:
+                raise ValueError(
+                    f"map sends {grade!r} to {label!r}, which is not a label: "
+                    f"{nearest(label, (*self.labels, DROP))}"
+                )
+        return self
+
+
+class Split(Strict):
+    """How patients are held out."""
+
+    method: Literal["repeated", "k-fold"] = "repeated"
+    splits: int = Field(10, ge=1)
+    held_out: float = Field(0.2, gt=0, lt=1)
+    """Share of the patients held out; k-fold holds out 1/splits instead."""
+
+
+class Sequences(Strict):
+    """The short windows that are cut out of a clip (paper, section 2.3)."""
+
+    n: int = Field(10, ge=1)
+    """Sequences that vote for a clip."""
+    k: int = Field(12, ge=1)
+    """Consecutive frames in a sequence."""
+
+
+class Train(Strict):
+    """How one network is trained (paper, section 3.1)."""
+
+    epochs: int = Field(150, ge=1)
+    n: int = Field(10, ge=1)
+    """Sequences drawn for each training clip in an epoch, on average."""
+    batch: int = Field(8, ge=1)
+    lr: float = Field(1e-3, gt=0)
+    """Adam's learning rate; the peak of it under `one-cycle`."""
+    weight_decay: float = Field(1e-3, ge=0)
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    augment: float = Field(0.9, ge=0, le=1)
+    """Share of training sequences that go through the `augment` transforms."""
+    balanced: bool = True
+    """Draw sequences with the inverse frequency of their class as weight."""
+
+
+class Aggregate(Strict):
+    """Who counts the votes."""
+
+    view: Slot
+    """Of sequences, to one prediction for a clip of a view."""
+    subject: Slot
+    """Of views, to one prediction for a subject."""
+
+
+class Evaluate(Strict):
+    """How sure the figures are."""
+
+    bootstrap: int = Field(1000, ge=0)
+    """Resamples of the held-out subjects for the 95 % interval; 0 for none."""
+
+
+class Report(Strict):
+    """What the report shows."""
+
+    examples: int = Field(1, ge=0)
+    """Clips explained for each view and label."""
+
+
+class Compute(Strict):
+    """Where and how the numbers are crunched."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: int = Field(0, ge=0)
+    """Processes that load sequences beside the training process; 0 loads within it."""
+    jobs: int = Field(1, ge=1)
+    """Networks trained at the same time, each in a process of its own."""
+
+
+class Approach(Strict):
+    """A way of looking at a clip: what it changes of the recipe."""
+
+    enabled: bool = True
+    backbone: Slot | None = None
+    k: int | None = Field(None, ge=1)
+
+
+class Recipe(Strict):
+    """Everything that determines a run."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    preset: str = ""
+    """The preset that this recipe was resolved with; for information."""
+    seed: int = 0
+    data: Slot
+    """The loader of the cohort; its `source` is where."""
+    study: Slot
+    """The loader of a user's own files, for `--data` and `echokit predict`."""
+    views: Views
+    view_sets: dict[str, tuple[str, ...]] = {}
+    """Sets of views that vote together; one is evaluated if all of its views are used."""
+    tasks: dict[str, Task] = Field(min_length=1)
+    split: Split = Split()
+    prepare: dict[str, Slot] = {}
+    sequences: Sequences = Sequences()
+    augment: dict[str, Slot] = {}
+    normalise: Slot | None = None
+    backbone: Slot
+    approaches: dict[str, Approach] = {"spatio-temporal": Approach()}
+    train: Train = Train()
+    aggregate: Aggregate
+    explain: Slot | None = None
+    evaluate: Evaluate = Evaluate()
+    report: Report = Report()
+    compute: Compute = Compute()
+
+    def of_approach(self, name: str) -> Recipe:
+        """The recipe as one of its approaches changes it."""
+        approach = self.approaches[name]
+        changes: dict[str, Any] = {"approaches": {name: Approach()}}
+        if approach.backbone is not None:
+            changes["backbone"] = approach.backbone
+        if approach.k is not None:
+            changes["sequences"] = self.sequences.model_copy(update={"k": approach.k})
+        return self.model_copy(update=changes)
+
+    @property
+    def enabled_tasks(self) -> dict[str, Task]:
+        """The tasks that are asked, by name."""
+        return {name: task for name, task in self.tasks.items() if task.enabled}
+
+    @property
+    def enabled_approaches(self) -> tuple[str, ...]:
+        """The approaches that are taken, by name."""
+        return tuple(name for name, approach in self.approaches.items() if approach.enabled)
+
+    @property
+    def used_view_sets(self) -> dict[str, tuple[str, ...]]:
+        """The view sets whose views are all in use, and all views where none is."""
+        sets = {n: v for n, v in self.view_sets.items() if set(v) <= set(self.views.use)}
+        return sets or {f"MV-{len(self.views.use)}": self.views.use}
+
+    def to_toml(self) -> str:
+        """The recipe as a TOML document that loads back to an equal recipe."""
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    def digest(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of everything that determines a result."""
+        document = self.model_dump(mode="json", exclude={"compute", "report", "preset"})
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+
+    def slots(self) -> Iterable[tuple[str, Kind, Slot]]:
+        """Every slot in use as (where it stands, the kind of component, the slot)."""
+        yield "data", "loader", self.data
+        yield "study", "loader", self.study
+        for name, slot in self.prepare.items():
+            yield f"prepare.{name}", "transform", slot
+        for name, slot in self.augment.items():
+            yield f"augment.{name}", "transform", slot
+        if self.normalise:
+            yield "normalise", "transform", self.normalise
+        for name in self.enabled_approaches:
+            yield f"approaches.{name}.backbone", "backbone", self.of_approach(name).backbone
+        yield "aggregate.view", "aggregator", self.aggregate.view
+        yield "aggregate.subject", "aggregator", self.aggregate.subject
+        if self.explain:
+            yield "explain", "explainer", self.explain
+
+    def check_components(self) -> None:
+        """Check that every slot names a component that exists and options that it takes.
+
+        Raises:
+            RecipeError: one does not; the message says where it stands and what is valid.
+        """
+        given: dict[Kind, dict[str, Any]] = {
+            "loader": {"source": ""},
+            "backbone": {"num_classes": 2, "in_channels": 1},
+        }
+        for where, kind, slot in self.slots():
+            try:
+                component = registry().find(kind, slot.use)
+                check_options(component, given.get(kind, {}) | slot.options)
+            except PluginError as error:
+                raise RecipeError(f"[{where}] {error}") from error
