@@ -1,0 +1,111 @@
+"""Which sequences are explained, their saliency, and the numbers that judge a saliency map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+from torch import nn
+
+from echokit.files import whole
+from echokit.interfaces import Explainer
+from echokit.stages.sequences import SequenceSpec
+from echokit.stages.store import Store
+from echokit.types import Clip, Saliency
+
+
+def choose(views: pd.DataFrame, classes: tuple[str, ...], examples: int) -> pd.DataFrame:
+    """Choose which view predictions are explained: for each true label the surest right ones.
+
+    Where too few were right, the surest wrong ones fill up: those are worth looking at most.
+
+    Args:
+        views: rows of level `view` of one task, approach and view.
+        classes: label names.
+        examples: how many for each label.
+    """
+    chosen = []
+    for name in classes:
+        rows = views[views["label"] == name]
+        right = (rows["label"] == rows["predicted"]).rename("right")
+        order = rows.assign(right=right).sort_values(
+            ["right", "confidence", "clip"], ascending=[False, False, True]
+        )
+        chosen.append(order.head(examples).drop(columns="right"))
+    return pd.concat(chosen) if chosen else views.head(0)
+
+
+def typical_sequence(sequences: pd.DataFrame, predicted: str, classes: tuple[str, ...]) -> int:
+    """The start of the sequence that speaks most clearly for the predicted label."""
+    index = classes.index(predicted)
+    clearest = max(range(len(sequences)), key=lambda i: sequences["probabilities"].iloc[i][index])
+    return int(sequences["start"].iloc[clearest])
+
+
+def explain(
+    model: nn.Module,
+    explainer: Explainer,
+    store: Store,
+    key: str,
+    start: int,
+    target: int,
+    spec: SequenceSpec,
+) -> tuple[Clip, Saliency]:
+    """Explain one sequence: its prepared frames, and the saliency of class `target` on them."""
+    import torch
+
+    clip = store.clip(key, start, spec.k)
+    sequence = spec(clip, torch.Generator())
+    return clip, explainer(model, sequence, target)
+
+
+def judge(values: Float[np.ndarray, "T H W"], clip: Clip) -> dict[str, Any]:
+    """Where the saliency lies, against where it would lie by chance.
+
+    Returns:
+        `sector` and each ground-truth structure -> `energy`, the share of all relevance inside it,
+        and `area`, its share of the sector's pixels, which is the energy of a map that means
+        nothing (for the sector itself, its share of the frame).
+    """
+    inside = np.ones(clip.frames.shape[1:], bool) if clip.sector is None else clip.sector
+    result: dict[str, Any] = {
+        "sector": {
+            "energy": _energy(values, np.broadcast_to(inside, values.shape)),
+            "area": float(inside.mean()),
+        }
+    }
+    if clip.structures is not None:
+        result["structures"] = {
+            name: {
+                "energy": _energy(values, clip.structures == number),
+                "area": float((clip.structures == number).sum() / (inside.sum() * len(values))),
+            }
+            for number, name in enumerate(clip.structure_names, start=1)
+            if (clip.structures == number).any()
+        }
+    return result
+
+
+def _energy(values: Float[np.ndarray, "T H W"], inside: Bool[np.ndarray, "T H W"]) -> float:
+    total = float(values.sum())
+    return float(values[inside].sum()) / total if total else 0.0
+
+
+def save_arrays(path: Path, clip: Clip, saliency: Saliency) -> None:
+    """Write a saliency map and the frames it explains as one compressed npz file."""
+    arrays: dict[str, Any] = {"frames": clip.frames, "saliency": saliency.values}
+    for name, array in (("sector", clip.sector), ("structures", clip.structures)):
+        if array is not None:
+            arrays[name] = array
+    with whole(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def share_of_right(rows: Iterable[dict[str, Any]]) -> float:
+    """Share of explained sequences whose predicted label was the true one."""
+    seen = list(rows)
+    return sum(r["label"] == r["predicted"] for r in seen) / len(seen) if seen else 0.0

@@ -1,0 +1,181 @@
+"""Prepared clips in zarr: made once, keyed by content, preparing steps and plugin versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from echokit.errors import ClipError
+from echokit.interfaces import Loader, SupportsFingerprint, Transform
+from echokit.types import Box, Clip, ClipRef
+
+if TYPE_CHECKING:
+    import zarr
+
+CHUNK = 16
+"""Frames in a chunk: a window of 12 touches two at most."""
+SHARD = 128
+"""Frames in a shard, which is one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """The transforms that prepare a clip, and the text that tells two preparations apart."""
+
+    steps: tuple[Transform, ...]
+    signature: str
+    """Names, options and versions of the steps, in order."""
+
+    def __call__(self, clip: Clip) -> Clip:
+        """Prepare one clip.
+
+        Raises:
+            ClipError: a step refuses the clip, or hands on something that cannot be stored.
+        """
+        import torch
+
+        rng = torch.Generator()
+        for step in self.steps:
+            clip = step(clip, rng)
+        if clip.frames.dtype != np.uint8 or clip.frames.ndim != 3 or not clip.frames.size:
+            raise ClipError(
+                f"preparing made frames of {clip.frames.dtype} {clip.frames.shape}; "
+                "uint8 (T, H, W) can be stored"
+            )
+        return clip
+
+
+class Store:
+    """A folder of prepared clips. A clip is there whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._open: dict[tuple[str, str], Any] = {}
+
+    def key(self, loader: Loader, ref: ClipRef, preparation: Preparation) -> str:
+        """The name a clip is kept under: a digest of its content and how it is prepared.
+
+        Raises:
+            ClipError: the clip's content cannot be reached.
+        """
+        if isinstance(loader, SupportsFingerprint):
+            content = loader.fingerprint(ref)
+        else:
+            clip = loader.read(ref)
+            content = hashlib.sha256(np.ascontiguousarray(clip.frames).data).hexdigest()
+        return hashlib.sha256(f"{content}\n{preparation.signature}".encode()).hexdigest()[:32]
+
+    def __contains__(self, key: str) -> bool:
+        return (self.path / key / "zarr.json").is_file()
+
+    def put(self, key: str, clip: Clip) -> None:
+        """Keep a prepared clip: written beside its place, then renamed into it."""
+        import zarr
+        from zarr.codecs import ZstdCodec
+
+        self.path.mkdir(parents=True, exist_ok=True)
+        partial = self.path / f".{key}.{os.getpid()}"
+        group = zarr.open_group(partial, mode="w")
+        movies = {"frames": clip.frames, "structures": clip.structures}
+        for name, movie in movies.items():
+            if movie is not None:
+                group.create_array(
+                    name,
+                    data=movie,
+                    chunks=(CHUNK, *movie.shape[1:]),
+                    shards=(SHARD, *movie.shape[1:]),
+                    compressors=ZstdCodec(level=1),
+                )
+        if clip.sector is not None:
+            group.create_array("sector", data=clip.sector.astype(np.uint8))
+        group.attrs.update(
+            {
+                "fps": clip.fps,
+                "spacing": clip.spacing,
+                "box": [getattr(clip.box, f.name) for f in fields(Box)] if clip.box else None,
+                "structure_names": list(clip.structure_names),
+            }
+        )
+        try:
+            partial.rename(self.path / key)
+        except OSError:  # another process was first; its copy is the same
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def length(self, key: str) -> int:
+        """Frames in a clip."""
+        return int(self._array(key, "frames").shape[0])
+
+    def window(self, key: str, start: int, k: int) -> UInt8[np.ndarray, "k H W"]:
+        """Frames `start` to `start + k` of a clip; only their chunks are read."""
+        return np.asarray(self._array(key, "frames")[start : start + k])
+
+    def clip(self, key: str, start: int = 0, k: int | None = None) -> Clip:
+        """A clip, or `k` frames of it from `start`, with all that is known of it."""
+        group, stop = self._group(key), None if k is None else start + k
+        attributes: dict[str, Any] = dict(group.attrs)
+        box, spacing = attributes["box"], attributes["spacing"]
+        has_structures = "structures" in group
+        return Clip(
+            frames=np.asarray(self._array(key, "frames")[start:stop]),
+            fps=attributes["fps"],
+            spacing=(spacing[0], spacing[1]) if spacing else None,
+            sector=self.sector(key),
+            structures=(
+                np.asarray(self._array(key, "structures")[start:stop]) if has_structures else None
+            ),
+            structure_names=tuple(attributes["structure_names"]),
+            box=Box(*box) if box else None,
+        )
+
+    def sector(self, key: str) -> Any:
+        """The scanning sector `(H, W)` bool, or None if no step found one."""
+        if "sector" not in self._group(key):
+            return None
+        return np.asarray(self._array(key, "sector")[...]).astype(bool)
+
+    def _group(self, key: str) -> zarr.Group:
+        import zarr
+
+        if (key, "") not in self._open:
+            self._open[key, ""] = zarr.open_group(self.path / key, mode="r")
+        group: zarr.Group = self._open[key, ""]
+        return group
+
+    def _array(self, key: str, name: str) -> Any:
+        if (key, name) not in self._open:
+            self._open[key, name] = self._group(key)[name]
+        return self._open[key, name]
+
+
+def signature(steps: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
+    """The text that tells two preparations apart.
+
+    Args:
+        steps: (full name, version, options) of each step, in order.
+    """
+    return json.dumps([[name, version, options] for name, version, options in steps])
+
+
+def prepare(loader: Loader, refs: Sequence[ClipRef], preparation: Preparation, store: Store) -> Any:
+    """Prepare every clip that is not in the store yet.
+
+    Yields:
+        `(ref, key)` of each clip that is there now, or `(ref, ClipError)` of one that is refused.
+    """
+    for ref in refs:
+        try:
+            key = store.key(loader, ref, preparation)
+            if key not in store:
+                store.put(key, preparation(loader.read(ref)))
+            yield ref, key
+        except ClipError as error:
+            yield ref, error

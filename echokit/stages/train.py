@@ -1,0 +1,257 @@
+"""One network: a (task, approach, view, split) in; weights and the history of training out."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from echokit.errors import TrainingError
+from echokit.files import whole, write_json
+from echokit.stages.sequences import BalancedSampler, Item, SequenceSpec, TrainingSequences, digest
+from echokit.stages.store import Store
+
+Tick = Callable[[int], None]
+"""Called with how many samples, clips or sequences were done since the last call."""
+
+SECONDS_BETWEEN_CHECKPOINTS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Which network: one for each task, approach, view and split."""
+
+    task: str
+    approach: str
+    view: str
+    split: int
+
+    @property
+    def stem(self) -> Path:
+        """Where its files stand below `models/`, without a suffix."""
+        return Path(self.task, self.approach, self.view, f"split-{self.split:02d}")
+
+    def __str__(self) -> str:
+        return f"{self.task}, {self.view}, {self.approach}, split {self.split}"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """What a network learns from."""
+
+    items: Sequence[Item]
+    """Clips of training patients, each with its label."""
+    classes: tuple[str, ...]
+    """Label names, least severe first."""
+    store: Store
+    spec: SequenceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a network is trained: the recipe's `[train]` and `[compute]` for one job."""
+
+    epochs: int
+    n: int
+    """Sequences drawn for each clip in an epoch, on average."""
+    batch: int
+    lr: float
+    weight_decay: float
+    schedule: str
+    balanced: bool
+    seed: int
+    """Of this job: the same seed gives the same weights on the same machine."""
+    device: str
+    workers: int
+    digest: str
+    """Of the recipe; a checkpoint of another recipe is not resumed."""
+
+
+def train(
+    job: Job,
+    make_model: Callable[[], nn.Module],
+    data: TrainingSet,
+    settings: Settings,
+    folder: Path,
+    tick: Tick,
+) -> None:
+    """Train one network to its last epoch and write `<stem>.safetensors` and `<stem>.json`.
+
+    Cross-entropy, Adam, class-balanced draws, fp32 in channels_last_3d on a CPU and bf16 autocast
+    on CUDA (paper, section 3.1). The last epoch's weights are kept: nothing is chosen on held-out
+    patients. A checkpoint beside the result lets an interrupted training go on where it stopped.
+
+    Raises:
+        TrainingError: the loss stopped being a finite number.
+    """
+    # lightning takes seconds to import, and only training needs it
+    from lightning.fabric import Fabric
+
+    cuda = settings.device == "cuda" or (settings.device == "auto" and torch.cuda.is_available())
+    fabric = Fabric("cuda" if cuda else "cpu", 1, precision="bf16-mixed" if cuda else "32-true")
+    with torch.random.fork_rng():  # layers draw their first weights from the global generator
+        torch.manual_seed(settings.seed)
+        network = make_model().to(memory_format=torch.channels_last_3d)
+    sampler = BalancedSampler(
+        [item.label for item in data.items],
+        settings.n * len(data.items),
+        settings.seed,
+        settings.balanced,
+    )
+    loader: Any = DataLoader(
+        TrainingSequences(data.items, data.store, data.spec),
+        batch_size=settings.batch,
+        sampler=sampler,
+        num_workers=settings.workers,
+        pin_memory=cuda,
+        drop_last=len(sampler) % settings.batch == 1,  # batch norm cannot train on one sample
+    )
+    optimizer = torch.optim.Adam(
+        network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
+    )
+    steps = settings.epochs * len(loader)
+    schedule: Any = (
+        torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.lr, total_steps=max(steps, 2))
+        if settings.schedule == "one-cycle"
+        else torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+    )
+    result = folder / job.stem
+    checkpoint = _Checkpoint(result.with_suffix(".partial.safetensors"), settings.digest)
+    history = checkpoint.load(network, optimizer, schedule)
+    tick(len(history) * len(sampler))
+    model, adam = fabric.setup(network, optimizer)
+    loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+    saved = time.monotonic()
+    shape: list[int] = history[-1]["input_shape"] if history else []
+    for epoch in range(len(history), settings.epochs):
+        sampler.epoch = epoch
+        started, total, right, seen = time.monotonic(), 0.0, 0, 0
+        model.train()
+        for sequences, labels in loader:  # (B, 1, k, H, W), (B,)
+            shape = list(sequences.shape[1:])
+            logits = model(sequences.to(memory_format=torch.channels_last_3d))
+            loss = F.cross_entropy(logits, labels)
+            value = loss.item()
+            if not math.isfinite(value):
+                raise TrainingError(
+                    f"The loss became {value} in epoch {epoch + 1} of {job}. Lower the learning "
+                    f"rate (--set train.lr={settings.lr / 10:g}) or check the clips with "
+                    "`echokit data check`."
+                )
+            adam.zero_grad()
+            fabric.backward(loss)
+            adam.step()
+            schedule.step()
+            total += value * len(labels)
+            right += int((logits.argmax(1) == labels).sum())
+            seen += len(labels)
+            tick(len(labels))
+        history.append(
+            {
+                "epoch": epoch + 1,
+                "loss": total / seen,
+                "accuracy": right / seen,
+                "lr": schedule.get_last_lr()[0],
+                "seconds": round(time.monotonic() - started, 3),
+                "input_shape": shape,
+            }
+        )
+        if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            checkpoint.save(network, optimizer, schedule, history)
+            saved = time.monotonic()
+    save_tensors(result.with_suffix(".safetensors"), network.state_dict())
+    write_json(
+        result.with_suffix(".json"),
+        {
+            "schema": 1,
+            **asdict(job),
+            "classes": list(data.classes),
+            "input_shape": shape,
+            "recipe_digest": settings.digest,
+            "seed": settings.seed,
+            "clips": len(data.items),
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "history": [{k: v for k, v in row.items() if k != "input_shape"} for row in history],
+        },
+    )
+    checkpoint.path.unlink(missing_ok=True)
+
+
+def job_seed(seed: int, job: Job) -> int:
+    """The seed of one job: it depends on the run's seed and the job alone, not on the order."""
+    return digest(seed, *asdict(job).values()) % 2**32
+
+
+def is_trained(job: Job, folder: Path, recipe_digest: str) -> bool:
+    """Whether the network of this job and recipe is there."""
+    described = (folder / job.stem).with_suffix(".json")
+    if not described.is_file() or not described.with_suffix(".safetensors").is_file():
+        return False
+    digest_there: str = json.loads(described.read_text("utf-8"))["recipe_digest"]
+    return digest_there == recipe_digest
+
+
+def save_tensors(
+    path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
+) -> None:
+    """Write tensors as safetensors, whole or not at all."""
+    from safetensors.torch import save_file
+
+    with whole(path) as partial:
+        save_file({name: t.contiguous() for name, t in tensors.items()}, partial, metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    """Training as it stands after an epoch: weights, Adam's moments, schedule, history."""
+
+    path: Path
+    digest: str
+
+    def save(
+        self, network: nn.Module, optimizer: Any, schedule: Any, history: list[dict[str, Any]]
+    ) -> None:
+        state = optimizer.state_dict()
+        tensors = {f"model/{name}": t for name, t in network.state_dict().items()}
+        for index, moments in state["state"].items():
+            tensors |= {f"adam/{index}/{name}": t for name, t in moments.items()}
+        kept = {
+            "digest": self.digest,
+            "groups": state["param_groups"],
+            "schedule": schedule.state_dict(),
+            "history": history,
+        }
+        save_tensors(self.path, tensors, {"echokit": json.dumps(kept)})
+
+    def load(self, network: nn.Module, optimizer: Any, schedule: Any) -> list[dict[str, Any]]:
+        """Bring everything to where it stopped; return the history, empty for a fresh start."""
+        from safetensors import safe_open
+
+        if not self.path.is_file():
+            return []
+        with safe_open(self.path, "pt") as file:
+            kept = json.loads(file.metadata()["echokit"])
+            if kept["digest"] != self.digest:
+                return []
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        network.load_state_dict(
+            {n.removeprefix("model/"): t for n, t in tensors.items() if n.startswith("model/")}
+        )
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("adam/"):
+                _, index, moment = name.split("/")
+                moments.setdefault(int(index), {})[moment] = tensor
+        optimizer.load_state_dict({"state": moments, "param_groups": kept["groups"]})
+        schedule.load_state_dict(kept["schedule"])
+        history: list[dict[str, Any]] = kept["history"]
+        return history
