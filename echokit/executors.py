@@ -1,0 +1,62 @@
+"""Where independent jobs run: in this process, or in a local pool of processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from echokit.progress import Tick
+
+T = TypeVar("T")
+
+
+def run_all(
+    work: Callable[[T, Tick], None],
+    items: Sequence[T],
+    sizes: Sequence[int],
+    jobs: int,
+    tick: Tick,
+) -> None:
+    """Do every item, at most `jobs` at a time.
+
+    Args:
+        work: does one item and ticks as it goes. With more than one job it is called in another
+            process, so it and its items must be importable there, and only finished items tick.
+        items: what is to be done; each must be repeatable, since an interrupted one is done again.
+        sizes: units of each item, for the ticks.
+        jobs: processes; 1 works in this one.
+        tick: told of every unit done.
+    """
+    if jobs == 1 or len(items) < 2:
+        for item in items:
+            work(item, tick)
+        return
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import get_context
+
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    with ProcessPoolExecutor(
+        min(jobs, len(items)), get_context("spawn"), _limit_threads, (threads,)
+    ) as pool:
+        size_of = {
+            pool.submit(_silently, work, item): size
+            for item, size in zip(items, sizes, strict=True)
+        }
+        try:
+            for future in as_completed(size_of):
+                future.result()
+                tick(size_of[future])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _limit_threads(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _silently(work: Callable[[T, Tick], None], item: T) -> None:
+    work(item, lambda done: None)

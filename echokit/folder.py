@@ -1,0 +1,217 @@
+"""The folder a run leaves behind: where each result stands, and what was done when."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import echokit
+from echokit.errors import UsageError
+from echokit.files import read_json, write_json, write_text
+from echokit.recipe import Recipe, load_recipe
+
+PACKAGES = ("captum", "lightning", "monai", "numpy", "pydicom", "pytorchvideo", "scikit-learn")
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.state: dict[str, Any] = {}
+
+    @property
+    def models(self) -> Path:
+        """Where the trained networks stand."""
+        return self.path / "models"
+
+    @property
+    def predictions(self) -> Path:
+        """The table of every prediction."""
+        return self.path / "predictions.parquet"
+
+    @property
+    def store(self) -> Path:
+        """Prepared clips, shared by all runs beside this one."""
+        return self.path.parent / "store.zarr"
+
+    @classmethod
+    def create(cls, path: Path, recipe: Recipe) -> RunFolder:
+        """Begin a run: the resolved recipe and the environment are written first.
+
+        Raises:
+            UsageError: the folder already holds something.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(
+                f"{path} already exists. Finish it with `echokit run --resume {path}`, or choose "
+                "another folder with --out."
+            )
+        folder = cls(path)
+        path.mkdir(parents=True, exist_ok=True)
+        write_text(path / "recipe.toml", recipe.to_toml())
+        write_json(path / "environment.json", environment(recipe))
+        folder.state = {
+            "schema": 1,
+            "name": path.name,
+            "recipe": recipe.name,
+            "preset": recipe.preset,
+            "seed": recipe.seed,
+            "synthetic": None,
+            "started": _now(),
+            "finished": None,
+            "stages": [],
+        }
+        folder.save()
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open a run that was begun.
+
+        Raises:
+            UsageError: the folder is not a run.
+        """
+        folder = cls(path)
+        if not (path / "run.json").is_file() or not (path / "recipe.toml").is_file():
+            raise UsageError(
+                f"{path} is not a run: it has no run.json and recipe.toml. "
+                "`echokit run ph-newborn` makes one below runs/."
+            )
+        folder.state = read_json(path / "run.json")
+        return folder
+
+    def recipe(self) -> Recipe:
+        """The resolved recipe of this run."""
+        return load_recipe(str(self.path / "recipe.toml"))
+
+    def is_done(self, stage: str) -> bool:
+        """Whether a stage was finished."""
+        return any(row["name"] == stage and row["done"] for row in self.state["stages"])
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time a stage and keep its seconds, its peak memory and whether it was finished.
+
+        The block's value is the stage's row: keys set on it are kept.
+        """
+        before = next((r for r in self.state["stages"] if r["name"] == name), None)
+        row = {"name": name, "seconds": 0.0, "peak_memory_mb": 0, "done": False, "detail": ""}
+        self.state["stages"] = [r for r in self.state["stages"] if r["name"] != name] + [row]
+        _reset_peak_memory()
+        started = time.monotonic()
+        try:
+            yield row
+            row["done"] = True
+        finally:
+            earlier = before["seconds"] if before else 0.0  # of an interrupted attempt
+            row["seconds"] = round(earlier + time.monotonic() - started, 3)
+            row["peak_memory_mb"] = _peak_memory_mb()
+            self.save()
+
+    def finish(self) -> None:
+        """Note that every stage is done."""
+        self.state["finished"] = _now()
+        self.save()
+
+    def save(self) -> None:
+        """Write `run.json`."""
+        write_json(self.path / "run.json", self.state)
+
+
+def next_free(parent: Path, name: str) -> Path:
+    """`parent/name`, or `name-2`, `name-3` ... where that is taken."""
+    path, number = parent / name, 1
+    while path.exists():
+        number += 1
+        path = parent / f"{name}-{number}"
+    return path
+
+
+def environment(recipe: Recipe) -> dict[str, Any]:
+    """What a run was made with: versions, seed, commit and machine, but no names or addresses."""
+    import torch
+
+    return {
+        "echokit": echokit.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "packages": {name: _version(name) for name in PACKAGES},
+        "seed": recipe.seed,
+        "recipe_digest": recipe.digest(),
+        "commit": _commit(),
+        "machine": machine(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """The kind of machine this is."""
+    import torch
+
+    memory = None
+    with contextlib.suppress(ValueError, OSError, AttributeError):
+        memory = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    cuda = torch.cuda.is_available()
+    return {
+        "system": platform.system(),
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "memory_gb": memory,
+        "device": torch.cuda.get_device_name(0) if cuda else "cpu",
+    }
+
+
+def _cpu() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    source = Path(echokit.__file__).parent
+    if not (source.parent / ".git").exists():
+        return None
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        asked = ["git", "-C", str(source), "rev-parse", "HEAD"]
+        answer = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603 - fixed words
+        return answer.stdout.strip()
+    return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _reset_peak_memory() -> None:
+    with contextlib.suppress(OSError):  # Linux only; elsewhere the peak is the process's so far
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_memory_mb() -> int:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) // 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // 2**20 if sys.platform == "darwin" else peak // 1024

@@ -1,0 +1,34 @@
+"""How a long stage tells how far it is, without knowing who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+Tick = Callable[[int], None]
+"""Called with how many units were done since the last call."""
+
+
+class Progress(Protocol):
+    """Somebody who watches a run."""
+
+    def bar(self, title: str, total: int, unit: str) -> AbstractContextManager[Tick]:
+        """Open a bar of `total` units for one stage; the block's value is its tick."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say one line."""
+        ...
+
+
+class Silent:
+    """Nobody watches."""
+
+    @contextmanager
+    def bar(self, title: str, total: int, unit: str) -> Iterator[Tick]:
+        """Open a bar that nobody sees."""
+        yield lambda done: None
+
+    def note(self, text: str) -> None:
+        """Say nothing."""

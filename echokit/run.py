@@ -1,0 +1,70 @@
+"""A run from a recipe to a report: the whole story, top to bottom.
+
+Each stage leaves its result in the run's folder and is skipped when that is there, so that a run
+that was stopped goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from echokit.files import write_json
+from echokit.folder import RunFolder
+from echokit.progress import Progress, Silent
+from echokit.recipe import Recipe
+from echokit.stages.store import Store
+from echokit.wiring.maps import explain_all
+from echokit.wiring.networks import train_all
+from echokit.wiring.population import Study, find_clips, label_all, prepare_cohort, write_cohort
+from echokit.wiring.votes import predict_all
+
+
+def run(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> None:
+    """Carry a run from its recipe to its report, or on from where it was stopped.
+
+    Args:
+        recipe: the resolved recipe, as it stands in the folder.
+        folder: where everything is written.
+        progress: who watches.
+
+    Raises:
+        EchokitError: the data or the recipe cannot be used; what is done so far stays.
+    """
+    progress = progress or Silent()
+    recipe.check_components()
+    with folder.stage("cohort") as row:
+        cohort = find_clips(recipe)
+        label_all(cohort, recipe)  # a useless label table must show before minutes of work
+        folder.state["synthetic"] = cohort.synthetic
+        row["detail"] = f"{len(cohort.clips)} clips of {len(cohort.patients)} patients"
+    with folder.stage("prepare") as row:
+        study = prepare_cohort(cohort, recipe, Store(folder.store), progress)
+        write_cohort(study, recipe, folder)
+        row["detail"] = f"{len(study.keys)} clips ready, {len(study.cohort.rejected)} rejected"
+    with folder.stage("train") as row:
+        row["detail"] = f"{train_all(study, recipe, folder, progress)} networks trained"
+    for name, stage in (
+        ("predict", predict_all),
+        ("evaluate", evaluate_all),
+        ("explain", explain_all),
+    ):
+        if not folder.is_done(name):
+            with folder.stage(name) as row:
+                row["detail"] = stage(study, recipe, folder, progress)
+    folder.finish()
+    with folder.stage("report"):
+        from echokit.report import build_run_report
+
+        build_run_report(folder.path)
+
+
+def evaluate_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progress) -> str:
+    """Judge the predictions; write `metrics.json`."""
+    import pandas as pd
+
+    from echokit.stages.evaluate import evaluate
+
+    classes = {task: labels.classes for task, labels in study.labelled.items()}
+    predictions = pd.read_parquet(folder.predictions)
+    rows = evaluate(predictions, classes, recipe.evaluate.bootstrap, recipe.seed)
+    synthetic = study.cohort.synthetic
+    write_json(folder.path / "metrics.json", {"schema": 1, "synthetic": synthetic, "rows": rows})
+    return f"{len(rows)} rows of metrics"

@@ -1,0 +1,75 @@
+"""From a recipe's slots to working components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from echokit.interfaces import Aggregator, Explainer, Loader, Transform
+from echokit.plugins import registry, resolve
+from echokit.recipe import Recipe, Slot
+from echokit.stages.store import Preparation, signature
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from echokit.stages.sequences import SequenceSpec
+
+IN_CHANNELS = 1
+"""Prepared clips are grey."""
+
+
+def make_loader(slot: Slot, **more: object) -> Loader:
+    """The loader that a slot names; `more` overrides its options."""
+    loader: Loader = resolve("loader", slot.use, **{"source": ""} | slot.options | more)
+    return loader
+
+
+def make_transforms(slots: Iterable[Slot]) -> tuple[Transform, ...]:
+    """The transforms that slots name, in order."""
+    return tuple(resolve("transform", slot.use, **slot.options) for slot in slots)
+
+
+def make_preparation(recipe: Recipe) -> Preparation:
+    """The transforms that prepare a clip, with the text that tells them apart."""
+    slots = tuple(recipe.prepare.values())
+    found = [registry().find("transform", slot.use) for slot in slots]
+    steps = [
+        (component.full_name, component.version, slot.options)
+        for component, slot in zip(found, slots, strict=True)
+    ]
+    return Preparation(make_transforms(slots), signature(steps))
+
+
+def make_sequence_spec(recipe: Recipe, training: bool) -> SequenceSpec:
+    """What is cut out of a clip; augmented only for training."""
+    from echokit.stages.sequences import SequenceSpec
+
+    return SequenceSpec(
+        n=recipe.sequences.n,
+        k=recipe.sequences.k,
+        augment=make_transforms(recipe.augment.values()) if training else (),
+        share=recipe.train.augment if training else 0.0,
+        normalise=make_transforms([recipe.normalise])[0] if recipe.normalise else None,
+    )
+
+
+def make_model(recipe: Recipe, classes: int) -> nn.Module:
+    """The network that the recipe names, with fresh weights."""
+    slot = recipe.backbone
+    model: nn.Module = resolve(
+        "backbone", slot.use, num_classes=classes, in_channels=IN_CHANNELS, **slot.options
+    )
+    return model
+
+
+def make_aggregator(slot: Slot) -> Aggregator:
+    """The voting rule that a slot names."""
+    aggregator: Aggregator = resolve("aggregator", slot.use, **slot.options)
+    return aggregator
+
+
+def make_explainer(slot: Slot) -> Explainer:
+    """The explainer that a slot names."""
+    explainer: Explainer = resolve("explainer", slot.use, **slot.options)
+    return explainer

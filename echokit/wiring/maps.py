@@ -1,0 +1,89 @@
+"""Saliency of held-out predictions: arrays, playable clips and their index in `saliency/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from echokit.files import write_json
+from echokit.folder import RunFolder
+from echokit.progress import Progress, Tick
+from echokit.recipe import Recipe
+from echokit.stages.store import Store
+from echokit.wiring.components import make_explainer, make_sequence_spec
+from echokit.wiring.networks import jobs_of, load_network
+from echokit.wiring.population import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from echokit.stages.train import Job
+
+VIEW_COLUMNS = ("patient", "clip", "label", "predicted", "confidence")
+
+
+def explain_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progress) -> str:
+    """Explain a few held-out clips of each view and label; write `saliency/`."""
+    import pandas as pd
+
+    if recipe.explain is None or not recipe.report.examples:
+        return "nothing asked"
+    predictions = pd.read_parquet(folder.predictions)
+    jobs = [job for job in jobs_of(study, recipe) if job.split == 0]
+    total = sum(len(study.labelled[job.task].classes) * recipe.report.examples for job in jobs)
+    with progress.bar("Explaining predictions", total, "maps") as tick:
+        maps = [
+            one
+            for job in jobs
+            for one in _explain_job(job, study, recipe, folder, predictions, tick)
+        ]
+    write_json(folder.path / "saliency" / "index.json", {"schema": 1, "maps": maps})
+    return f"{len(maps)} maps"
+
+
+def _explain_job(
+    job: Job,
+    study: Study,
+    recipe: Recipe,
+    folder: RunFolder,
+    predictions: pd.DataFrame,
+    tick: Tick,
+) -> Iterator[dict[str, Any]]:
+    from echokit.report import saliency_movie, saliency_strip
+    from echokit.stages import explain
+
+    recipe = recipe.of_approach(job.approach)
+    assert recipe.explain is not None
+    classes = study.labelled[job.task].classes
+    here = predictions
+    for column, value in asdict(job).items():
+        here = here[here[column] == value]
+    explainer, spec = make_explainer(recipe.explain), make_sequence_spec(recipe, training=False)
+    network, store = load_network(job, recipe, len(classes), folder), Store(folder.store)
+    chosen = explain.choose(here[here["level"] == "view"], classes, recipe.report.examples)
+    for view in chosen.to_dict("records"):
+        sequences = here[(here["level"] == "sequence") & (here["clip"] == view["clip"])]
+        start = explain.typical_sequence(sequences, view["predicted"], classes)
+        target = classes.index(view["predicted"])
+        key, _ = study.keys[view["clip"]]
+        clip, saliency = explain.explain(network, explainer, store, key, start, target, spec)
+        stem = Path("saliency", job.task, job.approach, job.view, f"{view['clip']}-{start:03d}")
+        files = {
+            kind: stem.with_name(stem.name + suffix)
+            for kind, suffix in (("array", ".npz"), ("movie", ".webp"), ("strip", ".png"))
+        }
+        explain.save_arrays(folder.path / files["array"], clip, saliency)
+        saliency_movie(clip.frames, saliency.values, folder.path / files["movie"], clip.fps)
+        saliency_strip(clip.frames, saliency.values, folder.path / files["strip"])
+        yield asdict(job) | {
+            **{
+                name: view[name] for name in ("patient", "clip", "label", "predicted", "confidence")
+            },
+            "start": start,
+            "method": saliency.method,
+            **{kind: file.as_posix() for kind, file in files.items()},
+            "scores": explain.judge(saliency.values, clip),
+        }
+        tick(1)

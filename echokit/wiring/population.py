@@ -1,0 +1,115 @@
+"""The study population: clips found, prepared, labelled and split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from echokit.errors import CohortError
+from echokit.files import whole
+from echokit.folder import RunFolder
+from echokit.progress import Progress
+from echokit.recipe import DROP, Recipe
+from echokit.stages import cohort as cohorts
+from echokit.stages.store import Store, prepare
+from echokit.types import ClipRef, Cohort, Rejection
+from echokit.wiring.components import make_loader, make_preparation
+
+if TYPE_CHECKING:
+    from echokit.stages.sequences import Item
+    from echokit.stages.train import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The study population, ready to learn from."""
+
+    cohort: Cohort
+    labelled: Mapping[str, cohorts.Labelled]
+    """Task -> labels."""
+    splits: Mapping[str, tuple[cohorts.Split, ...]]
+    """Task -> who is held out."""
+    keys: Mapping[str, tuple[str, int]]
+    """Clip -> (key in the store, number of frames)."""
+
+    def items(self, job: Job, side: str) -> list[Item]:
+        """The labelled clips of a job's view on one side of its split, in order."""
+        from echokit.stages.sequences import Item
+
+        labels, split = self.labelled[job.task], self.splits[job.task][job.split]
+        return [
+            Item(ref.clip, *self.keys[ref.clip], labels.classes.index(labels.clips[ref.clip]))
+            for ref in self.cohort.clips
+            if ref.view == job.view and ref.clip in labels.clips and split.side(ref.patient) == side
+        ]
+
+
+def find_clips(recipe: Recipe) -> Cohort:
+    """Ask the loader what there is; no pixels are read yet."""
+    found = make_loader(recipe.data).index()
+    return cohorts.gather(found, recipe.views.use, recipe.views.alias)
+
+
+def label_all(cohort: Cohort, recipe: Recipe) -> dict[str, cohorts.Labelled]:
+    """The labels of every enabled task."""
+    return {
+        name: cohorts.label(cohort, task.column, task.map, task.labels, DROP)
+        for name, task in recipe.enabled_tasks.items()
+    }
+
+
+def prepare_cohort(cohort: Cohort, recipe: Recipe, store: Store, progress: Progress) -> Study:
+    """Prepare every clip once, then label and split what could be prepared."""
+    loader, preparation = make_loader(recipe.data), make_preparation(recipe)
+    longest = max(recipe.of_approach(name).sequences.k for name in recipe.enabled_approaches)
+    ready: list[ClipRef] = []
+    rejected: list[Rejection] = list(cohort.rejected)
+    keys: dict[str, tuple[str, int]] = {}
+    with progress.bar("Preparing clips", len(cohort.clips), "clips") as tick:
+        for ref, key in prepare(loader, cohort.clips, preparation, store):
+            tick(1)
+            if isinstance(key, Exception):
+                rejected.append(Rejection(ref.clip, str(key), ref.patient, ref.view))
+            elif (frames := store.length(key)) < longest:
+                reason = f"it has {frames} frames; a sequence needs {longest}"
+                rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
+            else:
+                ready.append(ref)
+                keys[ref.clip] = (key, frames)
+    if not ready:
+        reasons = "; ".join(f"{item.where}: {item.reason}" for item in rejected[:3])
+        raise CohortError(f"Not one of {len(rejected)} clips can be used. The first: {reasons}.")
+    kept = replace(cohort, clips=tuple(ready), rejected=tuple(rejected))
+    labelled = label_all(kept, recipe)
+    how = recipe.split
+    splits = {
+        task: cohorts.split_patients(
+            labels.patients, how.method, how.splits, how.held_out, recipe.seed
+        )
+        for task, labels in labelled.items()
+    }
+    return Study(kept, labelled, splits, keys)
+
+
+def write_cohort(study: Study, recipe: Recipe, folder: RunFolder) -> None:
+    """Write `cohort.csv` and the cohort's figures in `run.json`."""
+    clips = study.cohort.clips
+    with whole(folder.path / "cohort.csv") as partial:
+        cohorts.table(study.cohort, study.labelled, study.splits).to_csv(partial, index=False)
+    folder.state["cohort"] = {
+        "patients": len(study.cohort.patients),
+        "clips": len(clips),
+        "rejected": len(study.cohort.rejected),
+        "views": dict(Counter(ref.view for ref in clips)),
+        "labels": {
+            task: dict(Counter(labels.patients.values())) for task, labels in study.labelled.items()
+        },
+        "dropped": {task: dict(labels.dropped) for task, labels in study.labelled.items()},
+    }
+    folder.state["splits"] = {
+        "method": recipe.split.method,
+        "n": recipe.split.splits,
+        "held_out": recipe.split.held_out,
+    }
