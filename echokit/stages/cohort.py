@@ -53,6 +53,16 @@ def gather(
     Raises:
         CohortError: no clip is left; the message counts the reasons.
     """
+    clips, rejected = sort_out(found, views, alias)
+    if not clips:
+        raise CohortError(f"No clip can be used: {_count_reasons(rejected)}.")
+    return Cohort(clips, rejected)
+
+
+def sort_out(
+    found: Iterable[ClipRef | Rejection], views: Iterable[str], alias: Mapping[str, str]
+) -> tuple[tuple[ClipRef, ...], tuple[Rejection, ...]]:
+    """Divide what a loader found into usable clips and rejections; arguments as `gather`."""
     wanted = tuple(views)
     clips: dict[str, ClipRef] = {}
     rejected: list[Rejection] = []
@@ -66,9 +76,7 @@ def gather(
             rejected.append(Rejection(item.clip, reason, item.patient, view))
         else:
             clips[item.clip] = replace(item, view=view)
-    if not clips:
-        raise CohortError(f"No clip can be used: {_count_reasons(rejected)}.")
-    return Cohort(tuple(clips.values()), tuple(rejected))
+    return tuple(clips.values()), tuple(rejected)
 
 
 def _refusal(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +102,3 @@ def save_arrays(path: Path, clip: Clip, saliency: Saliency) -> None:
             arrays[name] = array
     with whole(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **arrays)
-
-
-def share_of_right(rows: Iterable[dict[str, Any]]) -> float:
-    """Share of explained sequences whose predicted label was the true one."""
-    seen = list(rows)
-    return sum(r["label"] == r["predicted"] for r in seen) / len(seen) if seen else 0.0

@@ -53,6 +53,16 @@ class Preparation:
             )
         return clip
 
+    def masked(self, clip: Clip) -> Clip:
+        """Take the steps up to the one that finds the sector: source pixels, nothing outside it."""
+        import torch
+
+        for step in self.steps:
+            clip = step(clip, torch.Generator())
+            if clip.sector is not None:
+                break
+        return clip
+
 
 class Store:
     """A folder of prepared clips. A clip is there whole or not at all."""
@@ -179,3 +189,9 @@ def prepare(loader: Loader, refs: Sequence[ClipRef], preparation: Preparation, s
             yield ref, key
         except ClipError as error:
             yield ref, error
+
+
+def too_short(store: Store, key: str, k: int) -> str:
+    """Why a prepared clip is too short for a sequence of `k` frames; empty if it is not."""
+    frames = store.length(key)
+    return f"it has {frames} frame{'s' * (frames != 1)}; a sequence needs {k}" if frames < k else ""

@@ -13,7 +13,7 @@ from echokit.folder import RunFolder
 from echokit.progress import Progress
 from echokit.recipe import DROP, Recipe
 from echokit.stages import cohort as cohorts
-from echokit.stages.store import Store, prepare
+from echokit.stages.store import Store, prepare, too_short
 from echokit.types import ClipRef, Cohort, Rejection
 from echokit.wiring.components import make_loader, make_preparation
 
@@ -72,12 +72,11 @@ def prepare_cohort(cohort: Cohort, recipe: Recipe, store: Store, progress: Progr
             tick(1)
             if isinstance(key, Exception):
                 rejected.append(Rejection(ref.clip, str(key), ref.patient, ref.view))
-            elif (frames := store.length(key)) < longest:
-                reason = f"it has {frames} frames; a sequence needs {longest}"
+            elif reason := too_short(store, key, longest):
                 rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
             else:
                 ready.append(ref)
-                keys[ref.clip] = (key, frames)
+                keys[ref.clip] = (key, store.length(key))
     if not ready:
         reasons = "; ".join(f"{item.where}: {item.reason}" for item in rejected[:3])
         raise CohortError(f"Not one of {len(rejected)} clips can be used. The first: {reasons}.")
