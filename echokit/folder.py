@@ -146,7 +146,7 @@ def environment(recipe: Recipe) -> dict[str, Any]:
         "echokit": echokit.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version_of(name) for name in PACKAGES},
         "seed": recipe.seed,
         "recipe_digest": recipe.digest(),
         "commit": _commit(),
@@ -179,7 +179,8 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """The installed version of a distribution, or None."""
     try:
         return version(package)
     except PackageNotFoundError:

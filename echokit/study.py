@@ -196,7 +196,7 @@ def _predict_clips(
             network = predict.load_weights(make_model(recipe, len(classes)), weights)
             items = [Item(ref.clip, key, store.length(key), -1) for ref, key in here.values()]
             for voted in predict.vote_clips(network, items, classes, store, spec, aggregate):
-                ref, key = here[voted.item.clip]
+                ref, _ = here[voted.item.clip]
                 source = loader.read(ref)
                 singles = list(predict.sequence_predictions(voted.votes))
                 result.append(

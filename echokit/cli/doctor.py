@@ -1,0 +1,56 @@
+"""`echokit doctor`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print versions, device and plugin problems, and what to do about them."""
+    import platform
+    import warnings
+
+    import torch
+
+    import echokit
+    from echokit.cli.console import out, print_json
+    from echokit.folder import PACKAGES, machine, version_of
+    from echokit.plugins import KINDS, PluginWarning, registry
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)  # shown below, with what to do
+        found = registry()
+    facts = {
+        "echokit": echokit.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "packages": {name: version_of(name) for name in PACKAGES},
+        "machine": machine(),
+        "components": {kind: len(list(found.of_kind(kind))) for kind in KINDS},
+        "problems": found.problems,
+    }
+    if as_json:
+        print_json(facts)
+        return
+    here = machine()
+    out.print(
+        f"echokit {echokit.__version__}, Python {platform.python_version()}, "
+        f"torch {torch.__version__}"
+    )
+    out.print(", ".join(f"{name} {version_of(name) or 'missing'}" for name in PACKAGES))
+    out.print(
+        f"{here['cpu']}, {here['cores']} cores, {here['memory_gb']} GiB, device {here['device']}"
+    )
+    if here["device"] == "cpu":
+        out.print("No CUDA device: `--preset quick` is made for this; `paper` wants a GPU.")
+    out.print(", ".join(f"{len(list(found.of_kind(kind)))} {kind}s" for kind in KINDS))
+    for problem in found.problems:
+        distribution = problem.removeprefix("Plugin ").partition(":")[0]
+        out.print(f"[yellow]{problem}[/yellow]", soft_wrap=True)
+        out.print(f"  Update it or remove it: pip uninstall {distribution}", soft_wrap=True)
+    if not found.problems:
+        out.print("[green]No problem found.[/green]")

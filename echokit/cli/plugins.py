@@ -1,0 +1,128 @@
+"""`echokit plugins` and `echokit recipes`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from echokit.plugins import Component
+
+app = typer.Typer(help="What is installed, whose it is and what it takes.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_plugins(
+    kind: Annotated[
+        str | None, typer.Option(help="Only this kind: loader, transform, backbone ...")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List every component by kind, with the distribution that it comes from."""
+    from echokit.cli.console import out, print_json
+    from echokit.errors import UsageError, nearest
+    from echokit.plugins import KINDS, registry
+
+    if kind is not None and kind not in KINDS:
+        raise UsageError(f"There is no kind {kind!r}: {nearest(kind, KINDS)}")
+    found = [c for k in KINDS for c in registry().of_kind(k) if kind in (None, k)]
+    if as_json:
+        print_json([_describe(component) for component in found])
+        return
+    from rich.table import Table
+
+    table = Table("kind", "name", "plugin", "version", "what it is", box=None, pad_edge=False)
+    for component in found:
+        table.add_row(
+            component.kind,
+            f"[bold]{component.name}[/bold]",
+            component.owner,
+            component.version,
+            _first_line(component),
+        )
+    out.print(table)
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="Name of a component, or owner/name.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show one component: its options with types and defaults, and its documentation."""
+    from echokit.cli.console import out, print_json
+    from echokit.errors import PluginError, nearest
+    from echokit.plugins import KINDS, registry
+
+    bare = name.rpartition("/")[2]
+    kinds = [k for k in KINDS if any(c.name == bare for c in registry().of_kind(k))]
+    if not kinds:
+        names = {c.name for c in registry().components}
+        raise PluginError(f"No component is called {name!r}: {nearest(name, names)}")
+    found = [registry().find(kind, name) for kind in kinds]
+    if as_json:
+        print_json([_describe(component) for component in found])
+        return
+    for component in found:
+        described = _describe(component)
+        out.print(f"[bold]{component.name}[/bold]  {component.kind} of {component.owner}")
+        for option in described["options"]:
+            default = f" = {option['default']}" if option["default"] is not None else ""
+            out.print(f"  {option['name']}: {option['type']}{default}", markup=False)
+        out.print("\n" + described["doc"], markup=False)
+
+
+def recipes() -> None:
+    """List the recipes that `echokit run` knows, with their presets."""
+    import tomllib
+
+    from echokit.cli.console import out
+    from echokit.plugins import registry
+
+    for component in registry().of_kind("recipe"):
+        document = tomllib.loads(component.factory.read_text("utf-8"))
+        out.print(f"[bold]{component.name}[/bold]  {document.get('title', '')}")
+        out.print(f"  {document.get('description', '')}", markup=False)
+        presets = ", ".join(
+            f"{name} (default)" if name == document.get("default_preset") else name
+            for name in document.get("presets", {})
+        )
+        out.print(f"  presets: {presets or 'none'}", markup=False)
+
+
+def _describe(component: Component) -> dict[str, Any]:
+    return {
+        "kind": component.kind,
+        "name": component.name,
+        "owner": component.owner,
+        "version": component.version,
+        "options": [
+            {
+                "name": name,
+                "type": _type(parameter),
+                "default": None
+                if parameter.default is parameter.empty
+                else repr(parameter.default),
+            }
+            for name, parameter in component.options.items()
+        ],
+        "doc": _doc(component),
+    }
+
+
+def _type(parameter: inspect.Parameter) -> str:
+    annotation = parameter.annotation
+    if annotation is parameter.empty:
+        return "any"
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+
+
+def _doc(component: Component) -> str:
+    if component.kind == "recipe":
+        return f"Recipe file {component.factory.name}."
+    return inspect.getdoc(component.factory) or "It is not documented."
+
+
+def _first_line(component: Component) -> str:
+    return _doc(component).partition("\n")[0]

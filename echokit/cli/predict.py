@@ -1,0 +1,65 @@
+"""`echokit predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run, with its networks.")],
+    study: Annotated[Path, typer.Argument(help="A DICOM or video file, or a folder of them.")],
+    view: Annotated[
+        str | None,
+        typer.Option(help="View of every clip (PLAX, A4C, PSAX-P ...); by default the files say."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the result. By default below predictions/.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="Task of the run; by default its first.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print prediction.json on standard output.")
+    ] = False,
+) -> None:
+    """Predict your own study with a trained run.
+
+    Writes prediction.json, saliency as arrays and playable clips, and a page. A clip that cannot
+    be used is named there with its reason. Research software, not a medical device.
+    """
+    from echokit.cli.console import Bars, print_json
+    from echokit.cli.console import out as console
+    from echokit.folder import next_free
+    from echokit.progress import Silent
+    from echokit.study import open_predictor, predict_study
+
+    predictor = open_predictor(run, task)
+    target = out or next_free(Path("predictions"), study.stem or study.name or "study")
+    silent = quiet or as_json
+    result = predict_study(
+        predictor, study, target, view=view, progress=Silent() if silent else Bars()
+    )
+    if as_json:
+        print_json(result)
+    elif not quiet:
+        for subject in result["subjects"]:
+            missing = ", ".join(subject["views_missing"])
+            console.print(
+                f"[bold]{subject['patient']}[/bold]: {subject['label']} "
+                f"(confidence {subject['confidence']:.2f}; views {', '.join(subject['views_used'])}"
+                f"{f'; without {missing}' if missing else ''})",
+                soft_wrap=True,
+            )
+        for item in result["rejected"]:
+            console.print(
+                f"not used: {item['where']}: {item['reason']}", markup=False, soft_wrap=True
+            )
+        if result["synthetic_training"]:
+            console.print(
+                "The networks learned from a synthetic cohort: a check of the machinery, "
+                "not clinical evidence.",
+                style="yellow",
+            )
+        console.print(f"Page: {target / 'index.html'}", soft_wrap=True)

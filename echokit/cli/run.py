@@ -1,0 +1,104 @@
+"""`echokit run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from echokit.errors import UsageError
+
+
+def run(
+    recipe: Annotated[
+        str | None, typer.Argument(help="Name of a recipe, or the path of its TOML file.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="One of the recipe's presets, such as quick or paper.")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(help="Your own clips: a folder of files, or a CSV manifest."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file laid over the recipe and its preset.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override one key, as in --set backbone.width=8. Repeatable."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Short for --set seed=N.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder. By default one below runs/.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Finish the run in this folder; takes no recipe.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the result as JSON on standard output.")
+    ] = False,
+) -> None:
+    """Train, vote, judge and explain: from a cohort to a report.
+
+    Without --data the cohort is synthetic, which the result says wherever it is shown.
+    """
+    from echokit.cli.console import Bars, err, print_json
+    from echokit.cli.console import out as console
+    from echokit.files import read_json
+    from echokit.folder import RunFolder, next_free
+    from echokit.progress import Silent
+    from echokit.recipe import load_recipe
+
+    overridden = preset or data or config or settings or seed is not None or out
+    if resume is not None:
+        if recipe or overridden:
+            raise UsageError(
+                "--resume takes only the run's folder; the recipe is the one saved in it."
+            )
+        folder = RunFolder.open(resume)
+        resolved = folder.recipe()
+    else:
+        if recipe is None:
+            raise UsageError(
+                "Name a recipe, as in `echokit run ph-newborn`, or --resume a run. "
+                "`echokit recipes` lists recipes."
+            )
+        more = [] if seed is None else [f"seed={seed}"]
+        resolved = load_recipe(
+            recipe, preset=preset, config=config, settings=(settings or []) + more
+        )
+        if data is not None:
+            slot = resolved.study.model_copy(update={"source": data})
+            resolved = resolved.model_copy(update={"data": slot})
+        resolved.check_components()
+        folder = RunFolder.create(out or next_free(Path("runs"), resolved.name), resolved)
+
+    from echokit.run import run as carry_out
+
+    silent = quiet or as_json
+    if not silent:
+        err.print(
+            f"[bold]{resolved.title or resolved.name}[/bold]"
+            f"{f', preset {resolved.preset}' if resolved.preset else ''} → {folder.path}"
+        )
+    try:
+        carry_out(resolved, folder, Silent() if silent else Bars())
+    except KeyboardInterrupt:
+        err.print(f"\nStopped. Go on with: echokit run --resume {folder.path}")
+        raise typer.Exit(130) from None
+    if as_json:
+        print_json(
+            {
+                "run": str(folder.path),
+                "report": str(folder.path / "report" / "index.html"),
+                "metrics": read_json(folder.path / "metrics.json"),
+                "stages": folder.state["stages"],
+            }
+        )
+    elif not quiet:
+        from echokit.report import summary_table
+
+        console.print(summary_table(folder.path))
+        console.print(f"Report: {folder.path / 'report' / 'index.html'}", soft_wrap=True)
