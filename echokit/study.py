@@ -20,7 +20,7 @@ from echokit.progress import Progress, Silent
 from echokit.recipe import Recipe
 from echokit.stages import cohort as cohorts
 from echokit.stages.store import Preparation, Store
-from echokit.types import Box, Clip, ClipRef, Rejection
+from echokit.types import USUAL_FPS, Box, Clip, ClipRef, Rejection
 from echokit.wiring.components import (
     make_aggregator,
     make_explainer,
@@ -252,7 +252,7 @@ def _explain(
     # the source's own resolution, but nothing outside the sector: names may be burned in there
     shown = preparation.masked(source)
     frames = shown.frames[start : start + spec.k]
-    saliency_movie(frames, saliency.values, out / files["movie"], source.fps)
+    saliency_movie(frames, saliency.values, out / files["movie"], source.fps or USUAL_FPS)
     saliency_strip(frames, saliency.values, out / files["strip"])
     box = shown.box or Box(0, 0, *source.frames.shape[1:])
     return {

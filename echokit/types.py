@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Shaped, UInt8
 
+USUAL_FPS = 25.0
+"""Frames per second to play a clip at whose source does not say (the paper's frame rate)."""
+
 VIEWS = ("PLAX", "A4C", "PSAX-P", "PSAX-S", "PSAX-A")
 """The canonical view names: parasternal long axis, apical four chamber, and the parasternal short
 axis at the papillary muscles, the semilunar valves and the apex."""

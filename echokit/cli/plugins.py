@@ -10,6 +10,9 @@ import typer
 if TYPE_CHECKING:
     from echokit.plugins import Component
 
+OWN = "echokit-cardiac:"
+"""Our own plugins are listed without their distribution."""
+
 app = typer.Typer(help="What is installed, whose it is and what it takes.", no_args_is_help=True)
 
 
@@ -33,15 +36,13 @@ def list_plugins(
         return
     from rich.table import Table
 
-    table = Table("kind", "name", "plugin", "version", "what it is", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("kind", "name", "plugin"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("what it is", no_wrap=True, overflow="ellipsis")
     for component in found:
-        table.add_row(
-            component.kind,
-            f"[bold]{component.name}[/bold]",
-            component.owner,
-            component.version,
-            _first_line(component),
-        )
+        name, doc = f"[bold]{component.name}[/bold]", _first_line(component)
+        table.add_row(component.kind, name, component.owner.removeprefix(OWN), doc)
     out.print(table)
 
 
@@ -98,17 +99,15 @@ def _describe(component: Component) -> dict[str, Any]:
         "owner": component.owner,
         "version": component.version,
         "options": [
-            {
-                "name": name,
-                "type": _type(parameter),
-                "default": None
-                if parameter.default is parameter.empty
-                else repr(parameter.default),
-            }
+            {"name": name, "type": _type(parameter), "default": _default(parameter)}
             for name, parameter in component.options.items()
         ],
         "doc": _doc(component),
     }
+
+
+def _default(parameter: inspect.Parameter) -> str | None:
+    return None if parameter.default is parameter.empty else repr(parameter.default)
 
 
 def _type(parameter: inspect.Parameter) -> str:

@@ -53,9 +53,8 @@ def predict(
                 soft_wrap=True,
             )
         for item in result["rejected"]:
-            console.print(
-                f"not used: {item['where']}: {item['reason']}", markup=False, soft_wrap=True
-            )
+            line = f"not used: {item['where']}: {item['reason']}"
+            console.print(line, markup=False, soft_wrap=True)
         if result["synthetic_training"]:
             console.print(
                 "The networks learned from a synthetic cohort: a check of the machinery, "

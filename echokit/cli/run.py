@@ -65,10 +65,8 @@ def run(
                 "Name a recipe, as in `echokit run ph-newborn`, or --resume a run. "
                 "`echokit recipes` lists recipes."
             )
-        more = [] if seed is None else [f"seed={seed}"]
-        resolved = load_recipe(
-            recipe, preset=preset, config=config, settings=(settings or []) + more
-        )
+        changes = (settings or []) + ([] if seed is None else [f"seed={seed}"])
+        resolved = load_recipe(recipe, preset=preset, config=config, settings=changes)
         if data is not None:
             slot = resolved.study.model_copy(update={"source": data})
             resolved = resolved.model_copy(update={"data": slot})

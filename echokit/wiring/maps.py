@@ -12,6 +12,7 @@ from echokit.folder import RunFolder
 from echokit.progress import Progress, Tick
 from echokit.recipe import Recipe
 from echokit.stages.store import Store
+from echokit.types import USUAL_FPS
 from echokit.wiring.components import make_explainer, make_sequence_spec
 from echokit.wiring.networks import jobs_of, load_network
 from echokit.wiring.population import Study
@@ -75,7 +76,9 @@ def _explain_job(
             for kind, suffix in (("array", ".npz"), ("movie", ".webp"), ("strip", ".png"))
         }
         explain.save_arrays(folder.path / files["array"], clip, saliency)
-        saliency_movie(clip.frames, saliency.values, folder.path / files["movie"], clip.fps)
+        saliency_movie(
+            clip.frames, saliency.values, folder.path / files["movie"], clip.fps or USUAL_FPS
+        )
         saliency_strip(clip.frames, saliency.values, folder.path / files["strip"])
         yield asdict(job) | {
             **{
