@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from echokit.plugins import Component
 
 OWN = "echokit-cardiac:"
-"""Our own plugins are listed without their distribution."""
+"""Our own components are listed without the plugin they come from."""
 
 app = typer.Typer(help="What is installed, whose it is and what it takes.", no_args_is_help=True)
 
@@ -23,7 +23,7 @@ def list_plugins(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List every component by kind, with the distribution that it comes from."""
+    """List every component by kind, and the plugin it comes from where that is not ours."""
     from echokit.cli.console import out, print_json
     from echokit.errors import UsageError, nearest
     from echokit.plugins import KINDS, registry
@@ -34,16 +34,23 @@ def list_plugins(
     if as_json:
         print_json([_describe(component) for component in found])
         return
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("kind", "name", "plugin"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("what it is", no_wrap=True, overflow="ellipsis")
-    for component in found:
-        name, doc = f"[bold]{component.name}[/bold]", _first_line(component)
-        table.add_row(component.kind, name, component.owner.removeprefix(OWN), doc)
-    out.print(table)
+    for wanted in KINDS:
+        rows = [component for component in found if component.kind == wanted]
+        if not rows:
+            continue
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column(no_wrap=True, style="bold", min_width=26)
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        for component in rows:
+            doc, owner = _first_line(component), component.owner
+            table.add_row(
+                component.name, escape(doc if owner.startswith(OWN) else f"[{owner}] {doc}")
+            )
+        out.print(f"[cyan]{wanted}s[/cyan]")
+        out.print(table)
 
 
 @app.command("show")

@@ -1,6 +1,6 @@
 """A recipe: TOML in, one frozen and validated value out.
 
-recipe < --preset < --config FILE < --set key=value
+Precedence: recipe < --preset < --config FILE < --set key=value.
 """
 
 from echokit.recipe.load import load_recipe
