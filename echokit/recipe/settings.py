@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
-from echokit.errors import RecipeError, nearest
+from echokit.errors import RecipeError
 
 Table = dict[str, Any]
 
@@ -38,8 +38,6 @@ def override(document: Mapping[str, Any], path: tuple[str, ...], value: Any) -> 
     """
     target: Any = document
     for depth, key in enumerate(path[:-1], start=1):
-        if depth == 1 and key not in document:
-            raise RecipeError(f"--set {'.'.join(path)}: no key {key!r}: {nearest(key, document)}")
         target = target.get(key, {})
         if not isinstance(target, Mapping):
             parent = ".".join(path[:depth])

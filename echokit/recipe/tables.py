@@ -162,7 +162,7 @@ class Recipe(Strict):
     description: str = ""
     preset: str = ""
     """The preset that this recipe was resolved with; for information."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     data: Slot
     """The loader of the cohort; its `source` is where."""
     study: Slot
@@ -213,12 +213,14 @@ class Recipe(Strict):
 
     def to_toml(self) -> str:
         """The recipe as a TOML document that loads back to an equal recipe."""
-        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def digest(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of everything that determines a result."""
-        document = self.model_dump(mode="json", exclude={"compute", "report", "preset"})
-        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+        document = self.model_dump(exclude={"compute", "report", "preset"})
+        document["order"] = [*self.prepare, *self.augment]  # which the sorting of keys would lose
+        text = json.dumps(document, sort_keys=True, default=str)  # TOML's dates are not JSON's
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def slots(self) -> Iterable[tuple[str, Kind, Slot]]:
         """Every slot in use as (where it stands, the kind of component, the slot)."""

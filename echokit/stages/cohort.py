@@ -165,7 +165,7 @@ def split_patients(
     Raises:
         CohortError: a label has too few patients to stand on both sides.
     """
-    from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
+    from sklearn.model_selection import StratifiedKFold
 
     names = np.array(sorted(patients))
     labels = np.array([patients[name] for name in names])
@@ -187,12 +187,33 @@ def split_patients(
         if splits < 2:
             raise CohortError("k-fold needs at least 2 splits: --set split.splits=5.")
         divider = StratifiedKFold(splits, shuffle=True, random_state=seed)
+        held = [names[test] for _, test in divider.split(names, labels)]
     else:
-        divider = StratifiedShuffleSplit(splits, test_size=test_size, random_state=seed)
-    return tuple(
-        Split(i, frozenset(names[train].tolist()), frozenset(names[test].tolist()))
-        for i, (train, test) in enumerate(divider.split(names, labels))
-    )
+        rng, take = np.random.default_rng(seed), _held_out_counts(counts, test_size)
+        held = [
+            np.concatenate([rng.permutation(names[labels == x])[: take[x]] for x in sorted(counts)])
+            for _ in range(splits)
+        ]
+    tests = [frozenset(test.tolist()) for test in held]
+    return tuple(Split(i, frozenset(names.tolist()) - test, test) for i, test in enumerate(tests))
+
+
+def _held_out_counts(counts: Mapping[str, int], total: int) -> dict[str, int]:
+    """How many patients of each label are held out: in proportion, at least one, never all.
+
+    scikit-learn's StratifiedShuffleSplit can leave a rare label on one side only.
+    """
+    share = total / sum(counts.values())
+    held = {x: min(max(int(n * share), 1), n - 1) for x, n in sorted(counts.items())}
+
+    def lack(x: str) -> float:
+        return counts[x] * share - held[x]
+
+    while sum(held.values()) < total:
+        held[max((x for x in held if held[x] < counts[x] - 1), key=lack)] += 1
+    while sum(held.values()) > total:
+        held[min((x for x in held if held[x] > 1), key=lack)] -= 1
+    return held
 
 
 def table(

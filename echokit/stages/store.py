@@ -89,35 +89,15 @@ class Store:
 
     def put(self, key: str, clip: Clip) -> None:
         """Keep a prepared clip: written beside its place, then renamed into it."""
-        import zarr
-        from zarr.codecs import ZstdCodec
-
         self.path.mkdir(parents=True, exist_ok=True)
         partial = self.path / f".{key}.{os.getpid()}"
-        group = zarr.open_group(partial, mode="w")
-        movies = {"frames": clip.frames, "structures": clip.structures}
-        for name, movie in movies.items():
-            if movie is not None:
-                group.create_array(
-                    name,
-                    data=movie,
-                    chunks=(CHUNK, *movie.shape[1:]),
-                    shards=(SHARD, *movie.shape[1:]),
-                    compressors=ZstdCodec(level=1),
-                )
-        if clip.sector is not None:
-            group.create_array("sector", data=clip.sector.astype(np.uint8))
-        group.attrs.update(
-            {
-                "fps": clip.fps,
-                "spacing": clip.spacing,
-                "box": [getattr(clip.box, f.name) for f in fields(Box)] if clip.box else None,
-                "structure_names": list(clip.structure_names),
-            }
-        )
         try:
+            _write(partial, clip)
             partial.rename(self.path / key)
-        except OSError:  # another process was first; its copy is the same
+        except OSError:
+            if key not in self:  # else another process was first; its copy is the same
+                raise
+        finally:
             shutil.rmtree(partial, ignore_errors=True)
 
     def length(self, key: str) -> int:
@@ -164,6 +144,32 @@ class Store:
         if (key, name) not in self._open:
             self._open[key, name] = self._group(key)[name]
         return self._open[key, name]
+
+
+def _write(path: Path, clip: Clip) -> None:
+    import zarr
+    from zarr.codecs import ZstdCodec
+
+    group = zarr.open_group(path, mode="w")
+    for name, movie in {"frames": clip.frames, "structures": clip.structures}.items():
+        if movie is not None:
+            group.create_array(
+                name,
+                data=movie,
+                chunks=(CHUNK, *movie.shape[1:]),
+                shards=(SHARD, *movie.shape[1:]),
+                compressors=ZstdCodec(level=1),
+            )
+    if clip.sector is not None:
+        group.create_array("sector", data=clip.sector.astype(np.uint8))
+    group.attrs.update(
+        {
+            "fps": clip.fps,
+            "spacing": clip.spacing,
+            "box": [getattr(clip.box, f.name) for f in fields(Box)] if clip.box else None,
+            "structure_names": list(clip.structure_names),
+        }
+    )
 
 
 def signature(steps: Iterable[tuple[str, str, dict[str, Any]]]) -> str:

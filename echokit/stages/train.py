@@ -97,7 +97,11 @@ def train(
     from lightning.fabric import Fabric
 
     cuda = settings.device == "cuda" or (settings.device == "auto" and torch.cuda.is_available())
-    fabric = Fabric("cuda" if cuda else "cpu", 1, precision="bf16-mixed" if cuda else "32-true")
+    fabric = Fabric(
+        accelerator="cuda" if cuda else "cpu",
+        devices=1,
+        precision="bf16-mixed" if cuda else "32-true",
+    )
     with torch.random.fork_rng():  # layers draw their first weights from the global generator
         torch.manual_seed(settings.seed)
         network = make_model().to(memory_format=torch.channels_last_3d)
@@ -136,25 +140,27 @@ def train(
         sampler.epoch = epoch
         started, total, right, seen = time.monotonic(), 0.0, 0, 0
         model.train()
-        for sequences, labels in loader:  # (B, 1, k, H, W), (B,)
-            shape = list(sequences.shape[1:])
-            logits = model(sequences.to(memory_format=torch.channels_last_3d))
-            loss = F.cross_entropy(logits, labels)
-            value = loss.item()
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"The loss became {value} in epoch {epoch + 1} of {job}. Lower the learning "
-                    f"rate (--set train.lr={settings.lr / 10:g}) or check the clips with "
-                    "`echokit data check`."
-                )
-            adam.zero_grad()
-            fabric.backward(loss)
-            adam.step()
-            schedule.step()
-            total += value * len(labels)
-            right += int((logits.argmax(1) == labels).sum())
-            seen += len(labels)
-            tick(len(labels))
+        with torch.random.fork_rng():  # dropout and the loader draw from the global generator
+            torch.manual_seed(digest(settings.seed, "dropout", epoch))
+            for sequences, labels in loader:  # (B, 1, k, H, W), (B,)
+                shape = list(sequences.shape[1:])
+                logits = model(sequences.to(memory_format=torch.channels_last_3d))
+                loss = F.cross_entropy(logits, labels)
+                value = loss.item()
+                if not math.isfinite(value):
+                    raise TrainingError(
+                        f"The loss became {value} in epoch {epoch + 1} of {job}. Lower the "
+                        f"learning rate (--set train.lr={settings.lr / 10:g}) or check the clips "
+                        "with `echokit data check`."
+                    )
+                adam.zero_grad()
+                fabric.backward(loss)
+                adam.step()
+                schedule.step()
+                total += value * len(labels)
+                right += int((logits.argmax(1) == labels).sum())
+                seen += len(labels)
+                tick(len(labels))
         history.append(
             {
                 "epoch": epoch + 1,

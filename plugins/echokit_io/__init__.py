@@ -1,1 +1,62 @@
-"""echokit plugin."""
+"""A loader for real files: ultrasound DICOM, MP4/AVI/MOV, NumPy, NIfTI; folders and manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from echokit import Loader, hookimpl
+
+
+@hookimpl
+def register_loaders(register: Callable[[str, Callable[..., Any]], None]) -> None:
+    """Add the loader of files."""
+    register("files", files)
+
+
+def files(
+    source: str,
+    *,
+    view: str | None = None,
+    patients: Literal["hash", "as-is"] = "hash",
+    columns: Mapping[str, str] | None = None,
+) -> Loader:
+    """Clips in files of one's own, told apart by their content and never by their suffix.
+
+    Reads multi-frame ultrasound DICOM (PS3.3 C.8.5), MP4, MOV, AVI, Matroska and the like through
+    PyAV, NumPy `.npy` and `.npz`, and NIfTI where nibabel is installed.
+
+    A manifest is a CSV with the columns `patient`, `view`, `file` (relative to the CSV, or
+    absolute; `..` may not lead out of its folder) and, if there are any, `clip` (the identifier),
+    `masks` (an `.npz` of `structures` (T, H, W) uint8 and `names`) and `synthetic` (`1`, `true` or
+    `yes`). Every further column is a label, kept as written. Its patients are taken as written
+    too: they are the pseudonyms that its author chose.
+
+    Without a manifest every file of the folder is looked at. The patient is the DICOM PatientID
+    (give a manifest where an anonymiser has set the same one for all). Where a file has none, it
+    is the topmost folder below `source` that is not a view or a word like `videos`, else the
+    file's name before its view (`30_A4C.mp4`, `30KAPAP.avi`: patient 30). The view is DICOM's
+    ViewName, ViewCodeSequence or SeriesDescription, else the one that the file's name or a
+    folder's holds.
+
+    Args:
+        source: a clip's file, a CSV manifest, a folder with a `manifest.csv`, or a folder of
+            clips in folders.
+        view: the view of every clip; None takes it from the manifest or the files.
+        patients: `hash` turns a patient found in a file or a path into `P-` and ten hexadecimal
+            digits of its SHA-256, in identifiers of clips as well (a pseudonym: whoever has a
+            list of patients can hash it too); `as-is` leaves it.
+        columns: names that a manifest's columns bear -> by what is wanted of them, such as
+            `{"patient": "Nummer", "grade": "Score PH"}`.
+
+    Returns:
+        A loader; `read` gives grey uint8 frames (T, H, W) with frames per second, millimetres per
+        pixel and the B-mode region where the file says them.
+
+    Raises:
+        DataError: there is nothing at `source`.
+        OptionError: `patients` is neither word.
+    """
+    from echokit_io.loader import FileLoader
+
+    return FileLoader.at(source, view=view, patients=patients, columns=columns or {})

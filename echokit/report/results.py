@@ -1,0 +1,209 @@
+"""What a run left behind, read file by file; a file that is absent or broken is named, with why."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A result that the page has to do without."""
+
+    file: str
+    """Path within the run."""
+    reason: str
+    """What is wrong with it, as the end of a sentence that begins with the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The course of one network's training."""
+
+    task: str
+    approach: str
+    view: str
+    split: str
+    epochs: tuple[Json, ...]
+    """Per epoch: `epoch`, `loss`, `accuracy`, `lr`, `seconds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything that a report is made of."""
+
+    root: Path
+    run: Json
+    """run.json, empty where there is none, as are all the others."""
+    recipe: Json
+    environment: Json
+    rows: tuple[Json, ...]
+    """The rows of metrics.json."""
+    maps: tuple[Json, ...]
+    """The entries of saliency/index.json."""
+    histories: tuple[History, ...]
+    cohort: pd.DataFrame | None
+    predictions: pd.DataFrame | None
+    gaps: tuple[Gap, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return str(self.run.get("name") or self.root.resolve().name)
+
+    @property
+    def synthetic(self) -> bool:
+        """True where any of the files says that the cohort is simulated."""
+        return (
+            bool(self.run.get("synthetic"))
+            or any(row.get("synthetic") for row in self.rows)
+            or _any_synthetic(self.cohort)
+        )
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Every task that has a figure, in the order of the figures."""
+        return tuple(dict.fromkeys(str(row["task"]) for row in self.rows))
+
+    def classes(self, task: str) -> tuple[str, ...]:
+        """Label names of a task, least severe first; empty where no file says."""
+        for row in self.rows:
+            if row["task"] == task and row.get("classes"):
+                return tuple(map(str, row["classes"]))
+        return ()
+
+    def is_set(self, views: str) -> bool:
+        """True for a set of views that vote together, such as MV-All; False for one view."""
+        if self.predictions is not None:
+            levels = self.predictions.loc[self.predictions["view"] == views, "level"]
+            return bool((levels == "subject").any())
+        return views in (self.recipe.get("view_sets") or ())
+
+
+def _any_synthetic(cohort: pd.DataFrame | None) -> bool:
+    return cohort is not None and bool((cohort.get("synthetic", pd.Series()) == "True").any())
+
+
+def read_results(run: Path) -> Results:
+    """Read a run's result files; nothing here raises for a file that is absent or broken."""
+    gaps: list[Gap] = []
+
+    def get(file: str, read: Callable[[Path], T], absent: T) -> T:
+        path = run / file
+        if not path.is_file():
+            gaps.append(Gap(file, "is not there"))
+            return absent
+        try:
+            return read(path)
+        except Exception as error:  # a broken file may raise anything; the page names it
+            gaps.append(Gap(file, f"cannot be read ({type(error).__name__}: {error})"))
+            return absent
+
+    recipe: Json = get("recipe.toml", _toml, {})
+    wants_maps = not recipe or "explain" in recipe or (run / "saliency").exists()
+    return Results(
+        root=run,
+        run=get("run.json", _object, {}),
+        recipe=recipe,
+        environment=get("environment.json", _object, {}),
+        rows=get("metrics.json", _metrics, ()),
+        maps=get("saliency/index.json", _maps, ()) if wants_maps else (),
+        histories=_histories(run, gaps),
+        cohort=get("cohort.csv", _csv, None),
+        predictions=get("predictions.parquet", _predictions, None),
+        gaps=tuple(gaps),
+    )
+
+
+def _object(path: Path) -> Json:
+    value = json.loads(path.read_text("utf-8"))
+    if not isinstance(value, dict):
+        raise ValueError(f"a JSON object was expected, not {type(value).__name__}")
+    return value
+
+
+def _toml(path: Path) -> Json:
+    return tomllib.loads(path.read_text("utf-8"))
+
+
+def _csv(path: Path) -> pd.DataFrame | None:
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)  # '030' and '30' are two patients
+    for column in ("clip", "patient", "view", "status", "reason"):
+        if column not in table:
+            raise ValueError(f"it has no column {column!r}")
+    return table
+
+
+def _predictions(path: Path) -> pd.DataFrame | None:
+    table = pd.read_parquet(path)
+    keys = ("level", "task", "approach", "split", "patient", "view", "label", "predicted")
+    for column in (*keys, "confidence", "probabilities"):
+        if column not in table:
+            raise ValueError(f"it has no column {column!r}")
+    return table
+
+
+def _metrics(path: Path) -> tuple[Json, ...]:
+    document = _object(path)
+    synthetic = {"synthetic": bool(document.get("synthetic"))}
+    rows = _rows(document.get("rows"), ("task", "approach", "views"))
+    return tuple(row | synthetic for row in rows)
+
+
+def _maps(path: Path) -> tuple[Json, ...]:
+    return _rows(_object(path).get("maps"), ("task", "approach", "view"))
+
+
+def _rows(rows: Any, keys: Iterable[str]) -> tuple[Json, ...]:
+    if not isinstance(rows, list):
+        raise ValueError("its list of rows is missing")
+    for row in rows:
+        if not isinstance(row, Mapping) or any(key not in row for key in keys):
+            raise ValueError(f"a row lacks one of {', '.join(keys)}")
+    return tuple(dict(row) for row in rows)
+
+
+def _histories(run: Path, gaps: list[Gap]) -> tuple[History, ...]:
+    found = []
+    for path in sorted((run / "models").glob("*/*/*/split-*.json")):
+        task, approach, view, _ = path.relative_to(run / "models").parts
+        try:
+            epochs = tuple(_object(path)["history"])
+            for epoch in epochs:
+                float(epoch["loss"])
+        except Exception as error:  # as above
+            file = path.relative_to(run).as_posix()
+            gaps.append(Gap(file, f"cannot be read ({type(error).__name__}: {error})"))
+            continue
+        found.append(History(task, approach, view, path.stem.removeprefix("split-"), epochs))
+    if not found:
+        gaps.append(Gap("models/", "holds no history of training"))
+    return tuple(found)
+
+
+_SPLIT = re.compile(r"(?:(?P<task>.+)_)?split_(?P<number>\d+)")
+
+
+def split_columns(table: pd.DataFrame) -> dict[str, list[str]]:
+    """The split columns of cohort.csv by task; '' where all tasks share the splits."""
+    found: dict[str, list[str]] = {}
+    for column in table.columns:
+        if match := _SPLIT.fullmatch(str(column)):
+            found.setdefault(match["task"] or "", []).append(str(column))
+    return found
+
+
+def split_number(column: str) -> str:
+    """The number of a split column: `severity_split_03` -> `03`."""
+    match = _SPLIT.fullmatch(column)
+    return match["number"] if match else column

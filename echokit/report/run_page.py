@@ -1,0 +1,124 @@
+"""The page of a run, from its result files alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from echokit.errors import UsageError
+from echokit.report.cohort_view import cohort_view
+from echokit.report.embed import MEGABYTE, Album, Picture
+from echokit.report.figures import task_figures
+from echokit.report.page import write_page
+from echokit.report.results import Results, read_results
+from echokit.report.words import METRICS, findings
+
+BUDGET = 6 * MEGABYTE
+"""Characters of a page that may be pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One explained sequence in the gallery."""
+
+    view: str
+    facts: Mapping[str, Any]
+    """Its entry of saliency/index.json."""
+    right: bool
+    movie: Picture | None
+    strip: Picture | None
+    file: str
+    """Where the movie is, within the run."""
+    sentences: tuple[str, ...]
+
+
+def build_run_report(run: Path) -> Path:
+    """Write the page of a run, one file that opens offline and fetches nothing.
+
+    Files that are absent or broken are named on the page; it is written all the same.
+
+    Args:
+        run: folder of the run.
+
+    Returns:
+        `run/report/index.html`.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    if not run.is_dir():
+        raise UsageError(f"There is no run at {run}. Give the folder that `echokit run` wrote.")
+    results = read_results(run)
+    tasks = [task_figures(results, task) for task in results.tasks]
+    return write_page(
+        run / "report" / "index.html",
+        "run.html.j2",
+        name=results.name,
+        title=str(results.recipe.get("title") or results.run.get("recipe") or results.name),
+        results=results,
+        when=_when(results.run),
+        tasks=tasks,
+        metrics=METRICS,
+        gallery=_gallery(results),
+        cohort=cohort_view(results),
+        stages=_stages(results.run),
+        command=f"echokit run {_folder(run)}/recipe.toml",
+        resume=f"echokit run --resume {_folder(run)}",
+        gaps=results.gaps,
+    )
+
+
+def _folder(run: Path) -> str:
+    """The run as typed in a shell, without what lies above its parent folder."""
+    here = run.resolve()
+    return f"{here.parent.name}/{here.name}"
+
+
+def _when(run: Mapping[str, Any]) -> str:
+    def spoken(moment: object) -> str:
+        try:
+            return f"{datetime.fromisoformat(str(moment)):%d %B %Y, %H:%M}"
+        except ValueError:
+            return str(moment)
+
+    if run.get("finished"):
+        return f"finished {spoken(run['finished'])}"
+    if run.get("started"):
+        return f"started {spoken(run['started'])}, not finished"
+    return ""
+
+
+def _stages(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    stages = [dict(stage) for stage in run.get("stages") or () if isinstance(stage, dict)]
+    longest = max((float(s.get("seconds") or 0) for s in stages), default=0) or 1.0
+    for stage in stages:
+        stage["share"] = float(stage.get("seconds") or 0) / longest
+    return stages
+
+
+def _gallery(results: Results) -> dict[str, list[Shown]]:
+    """What was explained, by task and approach; movies first, stills as long as there is room."""
+    album = Album(results.root, BUDGET)
+    movies = [album.movie(_file(results.root, m.get("movie"))) for m in results.maps]
+    gallery: dict[str, list[Shown]] = {}
+    for facts, movie in zip(results.maps, movies, strict=True):
+        shown = Shown(
+            view=str(facts["view"]),
+            facts=facts,
+            right=facts.get("label") == facts.get("predicted"),
+            movie=movie,
+            strip=album.still(_file(results.root, facts.get("strip"))),
+            file=str(facts.get("movie") or ""),
+            sentences=tuple(findings(facts.get("scores"))),
+        )
+        gallery.setdefault(f"{facts['task']}, {facts['approach']}", []).append(shown)
+    return gallery
+
+
+def _file(root: Path, name: object) -> Path:
+    """A file named in saliency/index.json, relative to the run or to that file."""
+    path = root / str(name or "nothing")
+    return path if path.exists() else root / "saliency" / str(name or "nothing")

@@ -1,0 +1,124 @@
+"""The page of one study, for the clinician: the verdict, who voted for it, and what was seen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from echokit.errors import UsageError
+from echokit.files import read_json
+from echokit.report.embed import MEGABYTE, Album, Picture
+from echokit.report.page import write_page
+from echokit.report.words import findings, listing, number, plural, sureness
+
+BUDGET = 6 * MEGABYTE
+"""Characters of a page that may be pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """One clip and what its sequences said."""
+
+    facts: Mapping[str, Any]
+    """Its entry of prediction.json."""
+    movie: Picture | None
+    strip: Picture | None
+    file: str
+    """Where the movie is, within the folder; empty where there is none."""
+    agrees: bool
+    """True where it votes as the subject's verdict does."""
+    tally: str
+    """How its sequences voted, in words."""
+    sentences: tuple[str, ...]
+    """Where its saliency lies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One patient of the study."""
+
+    facts: Mapping[str, Any]
+    sentence: str
+    voters: tuple[Voter, ...]
+
+
+def build_study_page(out: Path) -> Path:
+    """Write the page of a study, one file that opens offline and fetches nothing.
+
+    Args:
+        out: folder that holds `prediction.json`.
+
+    Returns:
+        `out/index.html`.
+
+    Raises:
+        UsageError: there is no `prediction.json`, or it is not one.
+    """
+    path = out / "prediction.json"
+    try:
+        document = read_json(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path} cannot be read ({error}). Give the folder that `echokit predict` wrote."
+        ) from error
+    if not isinstance(document, dict) or not isinstance(document.get("subjects"), list):
+        raise UsageError(f"{path} has no list of subjects, so it is not a prediction of echokit.")
+    album = Album(out, BUDGET)
+    subjects = [_subject(subject, out, album) for subject in document["subjects"]]
+    return write_page(
+        out / "index.html",
+        "study.html.j2",
+        study=document,
+        classes=tuple(map(str, document.get("classes") or ())),
+        subjects=subjects,
+        rejected=document.get("rejected") or [],
+    )
+
+
+def _subject(facts: Mapping[str, Any], out: Path, album: Album) -> Subject:
+    clips = [dict(clip) for clip in facts.get("clips") or ()]
+    movies = [album.movie(_file(out, clip, "movie")) for clip in clips]
+    voters = tuple(
+        Voter(
+            facts=clip,
+            movie=movie,
+            strip=album.still(_file(out, clip, "strip")),
+            file=str((clip.get("saliency") or {}).get("movie") or ""),
+            agrees=clip.get("label") == facts.get("label"),
+            tally=_tally(clip),
+            sentences=tuple(findings((clip.get("saliency") or {}).get("scores"))),
+        )
+        for clip, movie in zip(clips, movies, strict=True)
+    )
+    return Subject(facts, _sentence(facts, voters), voters)
+
+
+def _file(out: Path, clip: Mapping[str, Any], kind: str) -> Path:
+    return out / str((clip.get("saliency") or {}).get(kind) or "nothing")
+
+
+def _tally(clip: Mapping[str, Any]) -> str:
+    counts = Counter(str(s.get("label")) for s in clip.get("sequences") or ())
+    if not counts:
+        return "no sequence recorded"
+    total = sum(counts.values())
+    first, *rest = counts.most_common()
+    text = f"{first[1]} of {plural(total, 'sequence')}: {first[0]}"
+    return text + "".join(f"; {n}: {label}" for label, n in rest)
+
+
+def _sentence(facts: Mapping[str, Any], voters: tuple[Voter, ...]) -> str:
+    if facts.get("label") is None:
+        return "No verdict: no clip of this patient could be used."
+    agree = sum(voter.agrees for voter in voters)
+    views = listing(map(str, facts.get("views_used") or ()))
+    text = (
+        f"{agree} of {plural(len(voters), 'clip')} ({views}) {'says' if agree == 1 else 'say'} so"
+    )
+    confidence = facts.get("confidence")
+    if isinstance(confidence, int | float):
+        text += f"; their votes are {sureness(confidence)} (confidence {number(confidence)})"
+    return text + "."

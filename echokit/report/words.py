@@ -1,0 +1,107 @@
+"""Figures and findings in the words of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+METRICS = {
+    "f1": "F1-score",
+    "balanced_accuracy": "Balanced accuracy",
+    "auroc": "AUROC",
+    "precision": "Precision",
+    "recall": "Recall",
+    "confidence": "Confidence",
+}
+"""Metric -> its heading, in the order of the tables."""
+
+DISCLAIMER = "Research software, not a medical device"
+SYNTHETIC = "Synthetic cohort: a check of the machinery, not clinical evidence"
+
+
+def number(value: object, digits: int = 2) -> str:
+    """A figure with fixed digits; an en dash where there is none."""
+    return f"{value:.{digits}f}" if isinstance(value, int | float) else "–"
+
+
+def mean(cell: Mapping[str, Any] | None) -> float | None:
+    """The mean of one metric, or None where it could not be computed."""
+    value = (cell or {}).get("mean")
+    return float(value) if value is not None else None
+
+
+def mean_sd(cell: Mapping[str, Any] | None) -> str:
+    """`0.84 ± 0.06`; without a deviation `0.84`, without a figure an en dash."""
+    if mean(cell) is None or cell is None:
+        return "–"
+    return number(cell["mean"]) + (f" ± {number(cell['sd'])}" if cell.get("sd") is not None else "")
+
+
+def interval(cell: Mapping[str, Any] | None) -> str:
+    """`0.78–0.90`, or an en dash where there is no interval."""
+    ends = (cell or {}).get("ci95")
+    return f"{number(ends[0])}–{number(ends[1])}" if ends else "–"
+
+
+def plural(n: int, noun: str) -> str:
+    """`1 patient`, `2 patients`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def listing(items: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *most, last = list(items) or ["none"]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 0.05:
+        return "< 0.1 s"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def memory(megabytes: object) -> str:
+    """`850 MB`, `1.4 GB`."""
+    if not isinstance(megabytes, int | float):
+        return "–"
+    return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
+
+
+def sureness(confidence: float) -> str:
+    """How sure a vote is, in a word; it says nothing of how often such a vote is right."""
+    for least, word in ((0.9, "very consistent"), (0.75, "consistent"), (0.6, "divided")):
+        if confidence >= least:
+            return word
+    return "strongly divided"
+
+
+def lies_in(name: str, score: Mapping[str, float]) -> str:
+    """Where saliency lies against its share by chance: one line for one structure."""
+    energy, area = float(score["energy"]), float(score["area"])
+    of = ("of the saliency ", "picture") if name == "sector" else ("", "sector")
+    text = f"{name}: {energy * 100:.0f} % {of[0]}on {area * 100:.0f} % of the {of[1]}"
+    return f"{text} ({energy / area:.1f} ×)" if area > 0 else text
+
+
+def findings(scores: Mapping[str, Any] | None) -> list[str]:
+    """Where saliency lies, one line for the sector and each structure that was judged."""
+    scores = scores or {}
+    found = {"sector": scores.get("sector"), **(scores.get("structures") or {})}
+    return [lies_in(name, score) for name, score in found.items() if score]
+
+
+def guess_f1(counts: Mapping[str, int]) -> float:
+    """Class-weighted F1-score of always giving the most frequent label.
+
+    With p the share of that label its precision is p and its recall 1; all others score 0.
+    """
+    p = max(counts.values()) / sum(counts.values())
+    return p * 2 * p / (1 + p)

@@ -1,0 +1,169 @@
+"""The contract of a backbone.
+
+It maps `(B, C, T, H, W)` to finite logits `(B, K)` for any batch, number of frames (from 1) and
+frame size, also odd ones; gradients reach its input. In eval mode its answer for a sequence is
+the same every time, whatever else is in the batch, and nothing in it changes. Its state dict goes
+through safetensors and back. If it has `cam_layer()`, that layer gives a 5D output.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from echokit.interfaces import SupportsCam
+from echokit.testing.contracts.rules import attempt, expect
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+CLASSES = 3
+SHAPES = ((2, 1, 8, 32, 32), (1, 1, 1, 33, 47), (3, 3, 5, 50, 31))
+"""Batch, channels, frames, height, width that are tried: plain, one frame, odd sizes and RGB."""
+TOLERANCE = 1e-4
+"""Of logits that should be equal: another batch size may sum in another order."""
+
+
+def check_backbone(factory: Callable[..., nn.Module]) -> None:
+    """Check a backbone's contract.
+
+    Args:
+        factory: called as `factory(num_classes=3, in_channels=1)`; bind other options, such as a
+            small width, with `functools.partial`.
+
+    Raises:
+        ContractError: the contract is broken; the message says how.
+    """
+    for shape in SHAPES:
+        _check_shape(factory, shape)
+    model = _make(factory, in_channels=1)
+    _check_eval(model)
+    _check_gradient(model)
+    _check_state(factory, model)
+    if isinstance(model, SupportsCam):
+        _check_cam(model)
+
+
+def _make(factory: Callable[..., nn.Module], in_channels: int) -> nn.Module:
+    from torch import nn
+
+    with attempt(f"factory(num_classes={CLASSES}, in_channels={in_channels})"):
+        model = factory(num_classes=CLASSES, in_channels=in_channels)
+    expect(
+        isinstance(model, nn.Module),
+        f"The factory made a {type(model).__name__}: a torch.nn.Module is expected.",
+    )
+    return model.eval()
+
+
+def _sequences(shape: tuple[int, ...], seed: int = 0) -> Tensor:
+    import torch
+
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _logits(model: nn.Module, sequences: Tensor) -> Tensor:
+    with attempt(f"Mapping sequences of shape {tuple(sequences.shape)}"):
+        logits: Tensor = model(sequences)
+    return logits
+
+
+def _check_shape(factory: Callable[..., nn.Module], shape: tuple[int, ...]) -> None:
+    import torch
+
+    model = _make(factory, in_channels=shape[1])
+    with torch.no_grad():
+        logits = _logits(model, _sequences(shape))
+    expect(
+        logits.shape == (shape[0], CLASSES),
+        f"Sequences {shape} gave logits {tuple(logits.shape)}: {(shape[0], CLASSES)} is expected, "
+        "one row per sequence and one logit per class.",
+    )
+    expect(logits.isfinite().all(), f"Sequences {shape} gave logits that are not finite.")
+
+
+def _check_eval(model: nn.Module) -> None:
+    import torch
+
+    sequences = _sequences(SHAPES[0])
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with torch.no_grad():
+        logits = _logits(model, sequences)
+        again = _logits(model, sequences)
+        alone = _logits(model, sequences[:1])
+        beside = _logits(model, torch.cat([sequences[:1], 100 * _sequences(SHAPES[0], seed=1)]))
+    expect(
+        torch.equal(logits, again),
+        "In eval mode the same sequences gave other logits the second time: "
+        "dropout, noise or a state that forward changes must be off in eval mode.",
+    )
+    for other, company in ((alone, "alone"), (beside, "beside other sequences")):
+        expect(
+            torch.allclose(logits[0], other[0], atol=TOLERANCE, rtol=TOLERANCE),
+            f"In eval mode a sequence's logits are others {company}: they must not depend on the "
+            "batch; normalise by running statistics or per sequence.",
+        )
+    changed = [n for n, tensor in model.state_dict().items() if not torch.equal(before[n], tensor)]
+    expect(not changed, f"In eval mode forward changed {', '.join(changed)}: it must not.")
+
+
+def _check_gradient(model: nn.Module) -> None:
+    import torch
+
+    sequences = _sequences(SHAPES[0]).requires_grad_()
+    logits = _logits(model, sequences)
+    expect(logits.requires_grad, "No gradient can be taken of the logits: do not detach them.")
+    with attempt("Taking the gradient of a logit"):
+        (gradient,) = torch.autograd.grad(logits[:, 0].sum(), sequences, allow_unused=True)
+    expect(
+        gradient is not None and gradient.isfinite().all() and gradient.any(),
+        "The gradient of a logit by the input is missing, zero everywhere or not finite: "
+        "training and saliency need it.",
+    )
+
+
+def _check_state(factory: Callable[..., nn.Module], model: nn.Module) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    other = _make(factory, in_channels=1)
+    with tempfile.TemporaryDirectory() as folder, attempt("A round trip through safetensors"):
+        path = Path(folder) / "weights.safetensors"
+        save_file({n: t.contiguous() for n, t in model.state_dict().items()}, path)
+        other.load_state_dict(load_file(path))
+    sequences = _sequences(SHAPES[0])
+    with torch.no_grad():
+        expect(
+            torch.equal(_logits(model, sequences), _logits(other, sequences)),
+            "A second network gave other logits after loading the state dict of the first: "
+            "whatever forward depends on must be a parameter or a registered buffer.",
+        )
+
+
+def _check_cam(model: nn.Module) -> None:
+    import torch
+    from torch import Tensor
+
+    assert isinstance(model, SupportsCam)
+    with attempt("cam_layer()"):
+        layer = model.cam_layer()
+    expect(
+        any(layer is module for module in model.modules()),
+        "cam_layer() did not return a module of the network itself.",
+    )
+    outputs: list[object] = []
+    hook = layer.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
+    try:
+        with torch.no_grad():
+            _logits(model, _sequences(SHAPES[0]))
+    finally:
+        hook.remove()
+    expect(outputs, "The layer of cam_layer() did not run when the network did.")
+    output = outputs[-1]
+    shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    expect(
+        isinstance(output, Tensor) and output.ndim == 5 and output.shape[0] == SHAPES[0][0],
+        f"The layer of cam_layer() gave {shape}: (B, C', T', H', W') is expected.",
+    )

@@ -1,0 +1,197 @@
+"""The contract of an explainer.
+
+It returns a finite float32 map of the sequence's own `(T, H, W)`, in [0, 1], for the class it was
+asked about, and names itself. The map lies where and when the model looks: not transposed, not
+shifted, another one for another class. It is the same the second time, and the model is left as
+it was: mode, parameters, gradients, `requires_grad`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from echokit.interfaces import Explainer
+from echokit.testing.contracts.rules import attempt, expect
+from echokit.types import Saliency
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+SHAPES = ((1, 6, 17, 24), (1, 1, 15, 15), (3, 5, 20, 13))
+"""Channels, frames, height, width that are tried."""
+CLASSES = 3
+PLACES = ((slice(0, 3), slice(0, 8), slice(24, 36)), (slice(6, 9), slice(16, 24), slice(0, 12)))
+"""Frames, rows and columns of a (9, 24, 36) sequence that each class of the planted net sees."""
+SHARE = 0.5
+"""Of the saliency that must lie within the place; the place is a 27th of the sequence."""
+
+
+def check_explainer(factory: Callable[[], Explainer]) -> None:
+    """Check an explainer's contract on a small random net and on one that sees one place a class.
+
+    Args:
+        factory: called without arguments; bind options with `functools.partial`. The nets have a
+            `cam_layer()`.
+
+    Raises:
+        ContractError: the contract is broken; the message says how.
+    """
+    with attempt("The factory"):
+        explainer = factory()
+    expect(callable(explainer), f"The factory made a {type(explainer).__name__}, not a callable.")
+    for shape in SHAPES:
+        _check_map(explainer, shape)
+    _check_model_kept(explainer)
+    _check_place(explainer)
+
+
+def _explain(explainer: Explainer, model: nn.Module, sequence: Tensor, target: int) -> Saliency:
+    shape = tuple(sequence.shape)
+    with attempt(f"Explaining class {target} of a sequence {shape}"):
+        saliency = explainer(model, sequence, target)
+    expect(
+        isinstance(saliency, Saliency),
+        f"It returned a {type(saliency).__name__}: an echokit.Saliency is expected.",
+    )
+    values = saliency.values
+    expect(
+        isinstance(values, np.ndarray) and values.shape == shape[1:],
+        f"A sequence {shape} gave a map of shape {getattr(values, 'shape', None)}: a numpy array "
+        f"of {shape[1:]}, one value per pixel and frame, is expected.",
+    )
+    expect(values.dtype == np.float32, f"The map is {values.dtype}: float32 is expected.")
+    expect(np.isfinite(values).all(), "The map holds values that are not finite.")
+    expect(
+        values.min() >= 0 and values.max() <= 1,
+        f"The map runs from {values.min():.4g} to {values.max():.4g}: [0, 1] is expected.",
+    )
+    expect(
+        saliency.target == target,
+        f"Asked about class {target}, it says it explains class {saliency.target}.",
+    )
+    expect(saliency.method, "It does not name itself in `Saliency.method`.")
+    return saliency
+
+
+def _check_map(explainer: Explainer, shape: tuple[int, int, int, int]) -> None:
+    model, sequence = _random_net(shape[0]).eval(), _sequence(shape)
+    maps = [_explain(explainer, model, sequence, target).values for target in range(CLASSES)]
+    again = _explain(explainer, model, sequence, 0).values
+    expect(
+        np.allclose(maps[0], again, atol=1e-5),
+        "The same sequence and class gave another map the second time.",
+    )
+
+
+def _check_model_kept(explainer: Explainer) -> None:
+    import torch
+
+    model, sequence = _random_net(1), _sequence(SHAPES[0])
+    frozen = next(model.parameters()).requires_grad_(False)
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    _explain(explainer, model, sequence, 0)
+    expect(
+        all(module.training for module in model.modules()),
+        "A model in training mode was left in eval mode: put it back.",
+    )
+    expect(
+        all(torch.equal(state[name], tensor) for name, tensor in model.state_dict().items()),
+        "Explaining changed the model's parameters or statistics: explain it in eval mode.",
+    )
+    expect(
+        all(p.grad is None for p in model.parameters()),
+        "Explaining left gradients in the model's parameters: use torch.autograd.grad.",
+    )
+    expect(
+        all(p.requires_grad == (p is not frozen) for p in model.parameters()),
+        "Explaining changed `requires_grad` of the model's parameters.",
+    )
+    expect(
+        not any(module._forward_hooks for module in model.modules()),
+        "Explaining left a forward hook in the model: remove it, also after an error.",
+    )
+
+
+def _check_place(explainer: Explainer) -> None:
+    import torch
+
+    model = _planted_net().eval()
+    # a class needs something to see; a little texture keeps the map from being flat by chance
+    sequence = torch.ones(1, 9, 24, 36) + 0.1 * _sequence((1, 9, 24, 36))
+    for target, place in enumerate(PLACES):
+        values = _explain(explainer, model, sequence, target).values
+        total = float(values.sum())
+        expect(
+            total > 0,
+            f"The map of class {target} is zero all over, though the model sees one place only.",
+        )
+        inside = float(values[place].sum()) / total
+        elsewhere = float(values[PLACES[1 - target]].sum()) / total
+        frames, rows, columns = (f"{s.start} to {s.stop - 1}" for s in place)
+        expect(
+            inside >= SHARE and inside > elsewhere,
+            f"Class {target} rests on frames {frames}, rows {rows}, columns {columns} only, but "
+            f"{inside:.0%} of its map lies there: a map must follow its class, and must be neither "
+            "transposed nor shifted in space or time.",
+        )
+
+
+def _sequence(shape: tuple[int, ...]) -> Tensor:
+    import torch
+
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def _random_net(in_channels: int) -> nn.Module:
+    import torch
+    from torch import nn
+
+    class RandomNet(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv3d(in_channels, 8, 3, stride=2, padding=1)
+            self.norm = nn.BatchNorm3d(8)
+            self.drop = nn.Dropout(0.5)
+            self.head = nn.Linear(8, CLASSES)
+
+        def forward(self, x: Tensor) -> Tensor:
+            features = self.norm(self.conv(x)).relu()
+            logits: Tensor = self.head(self.drop(features.mean(dim=(2, 3, 4))))
+            return logits
+
+        def cam_layer(self) -> nn.Module:
+            return self.norm
+
+    model = RandomNet()
+    rng = torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        parameter.data.copy_(torch.randn(parameter.shape, generator=rng))
+    return model
+
+
+def _planted_net() -> nn.Module:
+    import torch
+    from torch import nn
+
+    class PlantedNet(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            where = torch.zeros(len(PLACES), 9, 24, 36)
+            for target, place in enumerate(PLACES):
+                where[(target, *place)] = 1
+            self.register_buffer("where", where)
+            self.conv = nn.Conv3d(1, len(PLACES), 1, bias=False)
+            nn.init.ones_(self.conv.weight)
+            self.seen = nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            features: Tensor = self.seen((self.conv(x) * self.where).relu())
+            return features.mean(dim=(2, 3, 4))
+
+        def cam_layer(self) -> nn.Module:
+            return self.seen
+
+    return PlantedNet()

@@ -1,0 +1,113 @@
+"""The contract of a loader.
+
+`index()` lists clips without reading pixels, the same ones in every loader made of the source,
+each with an identifier of its own, or says why a file cannot be one. `read()` gives a valid uint8
+clip, the same every time, and refuses a reference it does not know with a `ClipError`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+
+from echokit.errors import ClipError
+from echokit.interfaces import Loader, SupportsFingerprint
+from echokit.testing.contracts.rules import attempt, expect, expect_valid_clip, same_clip
+from echokit.types import ClipRef, Rejection
+
+
+def check_loader(factory: Callable[..., Loader], source: str) -> None:
+    """Check a loader's contract on a source that holds at least one clip.
+
+    Args:
+        factory: called as `factory(source)`; bind options with `functools.partial`.
+        source: a small source; its first and its last clip are read.
+
+    Raises:
+        ContractError: the contract is broken; the message says how.
+    """
+    with attempt(f"factory({source!r})"):
+        loader, other = factory(source), factory(source)
+    found = _index(loader)
+    refs = [entry for entry in found if isinstance(entry, ClipRef)]
+    expect(refs, f"index() of {source!r} lists no clip: give a source that holds one.")
+    _check_refs(refs)
+    expect(
+        _index(loader) == found and _index(other) == found,
+        "index() lists other clips the second time, or in a second loader of the same source: "
+        "identifiers and order must be stable.",
+    )
+    for ref in {refs[0].clip: refs[0], refs[-1].clip: refs[-1]}.values():
+        _check_read(loader, other, ref)
+    _check_unknown(loader, refs[0])
+
+
+def _index(loader: Loader) -> list[ClipRef | Rejection]:
+    def refuse(*_args: object, **_options: object) -> None:
+        expect(False, "index() reads a clip: it must list clips without their pixels.")
+
+    with attempt("index()"), patch.object(type(loader), "read", refuse):
+        found = list(loader.index())
+    for entry in found:
+        expect(
+            isinstance(entry, ClipRef | Rejection),
+            f"index() lists a {type(entry).__name__}: ClipRef or Rejection is expected.",
+        )
+        if isinstance(entry, Rejection):
+            expect(
+                entry.where and entry.reason,
+                f"index() lists {entry}: a rejection names its file and the reason.",
+            )
+    return found
+
+
+def _check_refs(refs: list[ClipRef]) -> None:
+    seen: set[str] = set()
+    for ref in refs:
+        expect(
+            isinstance(ref.clip, str) and ref.clip and isinstance(ref.patient, str) and ref.patient,
+            f"index() lists {ref}: a clip and its patient need an identifier each, as str.",
+        )
+        expect(ref.clip not in seen, f"index() lists two clips {ref.clip!r}: they must be unique.")
+        seen.add(ref.clip)
+        expect(
+            isinstance(ref.labels, Mapping)
+            and all(isinstance(text, str) for pair in ref.labels.items() for text in pair),
+            f"Clip {ref.clip!r} has the labels {ref.labels}: str to str, as written, is expected.",
+        )
+
+
+def _check_read(loader: Loader, other: Loader, ref: ClipRef) -> None:
+    with attempt(f"read() of clip {ref.clip!r}"):
+        clip, again = loader.read(ref), other.read(ref)
+    expect_valid_clip(clip, f"Clip {ref.clip!r}")
+    expect(
+        clip.frames.dtype == np.uint8,
+        f"Clip {ref.clip!r} was read as {clip.frames.dtype}: a loader gives uint8 frames.",
+    )
+    expect(
+        same_clip(clip, again),
+        f"Clip {ref.clip!r} is another one when a second loader of the source reads it.",
+    )
+    if isinstance(loader, SupportsFingerprint):
+        with attempt(f"fingerprint() of clip {ref.clip!r}"):
+            prints = {loader.fingerprint(ref), loader.fingerprint(ref)}
+        expect(
+            len(prints) == 1 and re.fullmatch(r"[0-9a-f]{8,}", next(iter(prints))),
+            f"Clip {ref.clip!r} has the fingerprints {sorted(prints)}: one and the same "
+            "hexadecimal digest is expected.",
+        )
+
+
+def _check_unknown(loader: Loader, ref: ClipRef) -> None:
+    unknown = replace(ref, clip="no-such-clip", where="no-such-clip", view=None, labels={})
+    try:
+        with attempt("read() of an unknown clip, where a ClipError is expected,", (ClipError,)):
+            loader.read(unknown)
+    except ClipError:
+        return
+    expect(False, "read() of an unknown clip gave one: an echokit.ClipError is expected.")

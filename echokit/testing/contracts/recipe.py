@@ -1,0 +1,58 @@
+"""The contract of a recipe: its TOML can be read, and what it uses is there."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from echokit.errors import nearest
+from echokit.plugins import registry
+from echokit.testing.contracts.rules import attempt, expect
+
+
+def check_recipe(path: Path) -> None:
+    """Check that a recipe can be parsed, and that every `use` names an installed component.
+
+    An option that the named component does not take is refused too.
+
+    Args:
+        path: the recipe's TOML file.
+
+    Raises:
+        ContractError: the contract is broken; the message says how.
+    """
+    with attempt(f"Reading the recipe {str(path)!r}"):
+        recipe = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    slots = list(_slots(recipe, ""))
+    expect(slots, f"The recipe {str(path)!r} uses nothing: a slot is a table with a key `use`.")
+    components = registry().components
+    for where, slot in slots:
+        name = str(slot["use"])
+        bare = name.rpartition("/")[2]
+        named = [c for c in components if c.kind != "recipe" and c.name == bare]
+        expect(
+            named,
+            f"[{where}] uses {name!r}, which no installed plugin has: "
+            f"{nearest(bare, {c.name for c in components if c.kind != 'recipe'})}",
+        )
+        valid = {option for component in named for option in component.options}
+        for option in slot:
+            expect(
+                option == "use" or option in valid or _takes_any(named),
+                f"[{where}] gives {name!r} the option {option!r}: {nearest(option, valid)}",
+            )
+
+
+def _slots(table: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if "use" in table:
+        yield where, table
+        return
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _slots(value, f"{where}.{key}".lstrip("."))
+
+
+def _takes_any(named: list[Any]) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for c in named for p in c.options.values())

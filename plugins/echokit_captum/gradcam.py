@@ -1,0 +1,148 @@
+"""Grad-CAM over space and time, by captum's `LayerGradCam`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from captum.attr import LayerGradCam
+from jaxtyping import Float, Float32
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from echokit import DataError, PluginError, Saliency, SupportsCam, UsageError
+
+METHOD = "captum-gradcam"
+FLAT = 1e-6
+"""Contrast of a map, relative to its maximum, below which it is only rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class GradCam:
+    """The explainer; see `echokit_captum.gradcam`."""
+
+    layer: str | None = None
+    """Dotted name of the module to look at; None for the model's `cam_layer()`."""
+
+    def __call__(
+        self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
+    ) -> Saliency:
+        """Explain one class of one sequence.
+
+        Args:
+            model: maps `(1, C, T, H, W)` to logits `(1, K)`.
+            sequence: normalised as for the model; taken to the model's device.
+            target: index of the class to explain, 0 to K - 1.
+
+        Returns:
+            Saliency `(T, H, W)` float32 in [0, 1].
+
+        Raises:
+            PluginError: the model names no layer, or the layer's output is not a 3D feature map.
+            UsageError: the model has no class `target`.
+            DataError: the map is not finite.
+        """
+        layer = find_layer(model, self.layer)
+        coarse = class_activation(model, layer, sequence, target)
+        if not torch.isfinite(coarse).all():
+            raise DataError(
+                f"Grad-CAM of class {target} is not finite: the sequence or the model's weights "
+                "hold NaN or infinity; check the training's loss."
+            )
+        return Saliency(values=enlarge(coarse, sequence.shape[1:]), target=target, method=METHOD)
+
+
+def find_layer(model: nn.Module, name: str | None) -> nn.Module:
+    """Return the module of that name, or the one the model itself names.
+
+    Raises:
+        PluginError: there is none.
+    """
+    kind = type(model).__name__
+    children = ", ".join(name for name, _ in model.named_children()) or "none"
+    if name is not None:
+        try:
+            return model.get_submodule(name)
+        except AttributeError as error:
+            raise PluginError(
+                f"{kind} has no module {name!r} for Grad-CAM: give `layer` as a dotted name below "
+                f"one of its modules: {children}."
+            ) from error
+    if isinstance(model, SupportsCam):
+        return model.cam_layer()
+    raise PluginError(
+        f"{kind} does not say which layer Grad-CAM looks at: give it a method `cam_layer()` that "
+        "returns its last convolutional stage, or name that stage by the explainer's option "
+        f"`layer`. Its modules: {children}."
+    )
+
+
+def class_activation(
+    model: nn.Module, layer: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
+) -> Float[Tensor, "t h w"]:
+    """The map of Grad-CAM's equation 2 at the layer's own size: weighted sum, then ReLU.
+
+    Raises:
+        PluginError: the layer does not run, or its output is not a 3D feature map.
+        UsageError: the model has no class `target`.
+    """
+    shapes: list[tuple[int, ...]] = []
+    hook = layer.register_forward_hook(lambda _module, _inputs, out: shapes.append(_shape(out)))
+
+    def logits_of(sequences: Tensor) -> Tensor:
+        logits: Tensor = model(sequences)
+        if not shapes or len(shapes[-1]) != 5:
+            found = f"gives {shapes[-1]}" if shapes else "does not run"
+            raise PluginError(
+                f"The {type(layer).__name__} that Grad-CAM looks at in {type(model).__name__} "
+                f"{found}: name a layer whose output is (1, C', T', H', W')."
+            )
+        if logits.ndim != 2 or not 0 <= target < logits.shape[1]:
+            raise UsageError(
+                f"Class {target} cannot be explained: the model's output is "
+                f"{tuple(logits.shape)}, where (1, K) is expected, and classes count from 0 to "
+                "K - 1."
+            )
+        return logits
+
+    device = next((p.device for p in model.parameters()), sequence.device)
+    try:
+        with torch.inference_mode(False), torch.enable_grad(), evaluating(model):
+            # a leaf of its own, so that gradients flow through a frozen model too, and end here
+            inputs = sequence.detach().clone().to(device)[None].requires_grad_()
+            weighted: Tensor = LayerGradCam(logits_of, layer).attribute(
+                inputs, target, relu_attributions=True
+            )
+    finally:
+        hook.remove()
+    return weighted.detach()[0, 0]
+
+
+def _shape(output: object) -> tuple[int, ...]:
+    return tuple(output.shape) if isinstance(output, Tensor) else ()
+
+
+def enlarge(coarse: Float[Tensor, "t h w"], size: tuple[int, ...]) -> Float32[np.ndarray, "T H W"]:
+    """Enlarge a map to the sequence's size and scale the whole of it to [0, 1]."""
+    least, largest = coarse.min(), coarse.max()
+    # judged before enlarging: interpolation makes tiny differences out of a constant
+    if largest - least <= FLAT * largest:
+        return np.zeros(tuple(size), dtype=np.float32)
+    fine = F.interpolate(coarse[None, None].float(), size=tuple(size), mode="trilinear")[0, 0]
+    fine = (fine - fine.min()) / (fine.max() - fine.min())
+    return fine.cpu().numpy()
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put every module in eval mode, and each back into its own mode afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

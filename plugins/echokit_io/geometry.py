@@ -1,0 +1,76 @@
+"""Frame rate, pixel size and B-mode region of a DICOM clip."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from echokit import Box
+from echokit_io.values import items, number, numbers
+
+TISSUE, TWO_DIMENSIONAL, CENTIMETRES = 1, 1, 3
+"""Values of RegionDataType, RegionSpatialFormat and PhysicalUnitsXDirection (PS3.3 C.8.5.5)."""
+OVERSHOOT = 2
+"""Pixels by which a region may exceed the frame and be clipped: some machines count from one."""
+SMALLEST = 16
+"""Pixels of the shorter side below which a region is no image."""
+FASTEST = 2000.0
+"""Frames per second beyond which a rate is a fault of the header."""
+
+
+def frames_per_second(tags: Any) -> float | None:
+    """Frames per second: FrameTime, FrameTimeVector, CineRate, RecommendedDisplayFrameRate.
+
+    The first of them, in this order, that is a plausible positive rate. A FrameTimeVector counts
+    as the mean of its increments, of which the first is 0 and belongs to no pair of frames.
+    """
+    increments = numbers(tags, "FrameTimeVector")[1:]
+    times = [number(tags, "FrameTime"), sum(increments) / max(len(increments), 1)]
+    rates = [1000 / time for time in times if time and time > 0]
+    rates += [number(tags, key) or 0.0 for key in ("CineRate", "RecommendedDisplayFrameRate")]
+    return next((rate for rate in rates if 0 < rate <= FASTEST), None)
+
+
+def region_and_spacing(
+    tags: Any, rows: int, columns: int
+) -> tuple[Box | None, tuple[float, float] | None]:
+    """The 2D tissue region, and millimetres per pixel (row, column).
+
+    Of several tissue regions (a dual view, or a picture in a picture) the largest counts, of
+    equal ones the first. A region that exceeds the frame by more than `OVERSHOOT` pixels is of
+    some other size of this image: neither it nor its pixel size is used. Deltas may be negative
+    (an axis that points up) and unequal.
+    """
+    tissue = [
+        (_box(item, rows, columns), item)
+        for item in items(tags, "SequenceOfUltrasoundRegions")
+        if number(item, "RegionDataType") == TISSUE
+        and number(item, "RegionSpatialFormat") == TWO_DIMENSIONAL
+    ]
+    sound = [(box, item) for box, item in tissue if box]
+    if not sound:
+        return None, None if tissue else _pixel_spacing(tags)
+    box, item = max(sound, key=lambda pair: pair[0].height * pair[0].width)
+    return box, _deltas(item) or _pixel_spacing(tags)
+
+
+def _box(item: Any, rows: int, columns: int) -> Box | None:
+    keys = [f"RegionLocation{corner}" for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1")]
+    corners = [number(item, key) for key in keys]
+    if None in corners:
+        return None
+    left, top, right, bottom = (int(corner or 0) for corner in corners)
+    if right >= columns + OVERSHOOT or bottom >= rows + OVERSHOOT or left < 0 or top < 0:
+        return None
+    height, width = min(bottom, rows - 1) + 1 - top, min(right, columns - 1) + 1 - left
+    return Box(top, left, height, width) if min(height, width) >= SMALLEST else None
+
+
+def _deltas(item: Any) -> tuple[float, float] | None:
+    units = {number(item, f"PhysicalUnits{axis}Direction") for axis in "XY"}
+    row, column = (abs(number(item, f"PhysicalDelta{axis}") or 0) * 10 for axis in "YX")
+    return (row, column) if units == {CENTIMETRES} and row and column else None
+
+
+def _pixel_spacing(tags: Any) -> tuple[float, float] | None:
+    spacing = numbers(tags, "PixelSpacing")
+    return (spacing[0], spacing[1]) if len(spacing) == 2 and min(spacing) > 0 else None

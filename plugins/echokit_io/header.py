@@ -1,0 +1,182 @@
+"""The header of a DICOM file, and every reason for which it cannot be a clip."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from echokit import VIEWS, ClipError
+from echokit_io.facts import LARGEST, Facts
+from echokit_io.naming import canonical
+from echokit_io.quiet import quiet
+from echokit_io.recognise import open_regular
+from echokit_io.values import items, number, text
+
+US_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.3.1",
+    "1.2.840.10008.5.1.4.1.1.3",
+    "1.2.840.10008.5.1.4.1.1.6.1",
+    "1.2.840.10008.5.1.4.1.1.6",
+)
+"""Ultrasound (multi-frame) image storage, current and retired."""
+DIRECTORY = "1.2.840.10008.1.3.10"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+
+PIXEL_TAGS = [
+    *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
+    *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"),
+    *("RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"),
+    *(
+        f"{colour}PaletteColorLookupTable{part}"
+        for part in ("Descriptor", "Data")
+        for colour in ("Red", "Green", "Blue")
+    ),
+    *(f"Segmented{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
+    *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
+]
+OTHER_TAGS = [
+    *("SpecificCharacterSet", "SOPClassUID", "Modality", "Manufacturer", "SyntheticData"),
+    *("PatientName", "PatientID", "ViewName", "ViewCodeSequence", "SeriesDescription"),
+    *("FrameTime", "FrameTimeVector", "CineRate", "RecommendedDisplayFrameRate"),
+    *("PixelSpacing", "SequenceOfUltrasoundRegions"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A DICOM header that describes an ultrasound clip."""
+
+    tags: Any
+    """The pydicom data set, without its pixels."""
+    syntax: Any
+    """Transfer syntax, a pydicom UID."""
+    frames: int
+    rows: int
+    columns: int
+    pixels_at: int
+    """Byte at which the value of Pixel Data starts; -1 in a deflated file."""
+    pixels_length: int
+    """Bytes of the value of Pixel Data by its own word; -1 where undefined."""
+    pixels_vr: str
+    """Value representation of Pixel Data: OB or OW."""
+
+
+def read_header(path: Path) -> Header:
+    """Read the header and check that it is that of a clip; no pixels are read.
+
+    Raises:
+        ClipError: it is not; the message says why, and never quotes a patient's data.
+    """
+    with open_regular(path) as file, quiet():
+        try:
+            tags, syntax = _parse(file)
+        except Exception as error:  # a damaged header makes pydicom raise almost anything
+            name = type(error).__name__
+            raise ClipError(f"its DICOM header is damaged and cannot be read ({name})") from None
+        _check_kind(tags, syntax)
+        frames, rows, columns = _check_size(tags)
+        at, length, vr = (-1, -1, "") if syntax == DEFLATED else _pixel_element(file, syntax)
+    return Header(tags, syntax, frames, rows, columns, at, length, vr)
+
+
+def facts(header: Header) -> Facts:
+    """Who and what the clip shows, by its header."""
+    tags = header.tags
+    with quiet():
+        patient, manufacturer = text(tags, "PatientID"), text(tags, "Manufacturer")
+        name = text(tags, "PatientName")
+        names = (patient, *name.replace("^", " ").replace("=", " ").replace(",", " ").split())
+        synthetic = text(tags, "SyntheticData").upper() == "YES"
+        return Facts(
+            patient=patient or None,
+            names=tuple(word for word in names if len(word) > 2),
+            views=tuple(_views(tags)),
+            synthetic=synthetic or "synthetic" in manufacturer.lower(),
+        )
+
+
+def _parse(file: BinaryIO) -> tuple[Any, Any]:
+    from pydicom import dcmread
+    from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    tags = dcmread(
+        file, stop_before_pixels=True, force=True, specific_tags=[*PIXEL_TAGS, *OTHER_TAGS]
+    )
+    implicit, little = tags.original_encoding
+    assumed = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+    syntax = tags.file_meta.get("TransferSyntaxUID") or (
+        ImplicitVRLittleEndian if implicit else assumed
+    )
+    return tags, UID(syntax)
+
+
+def _check_kind(tags: Any, syntax: Any) -> None:
+    modality, storage = text(tags, "Modality").upper(), text(tags, "SOPClassUID")
+    if DIRECTORY in (storage, text(tags.file_meta, "MediaStorageSOPClassUID")):
+        raise ClipError("it is a DICOMDIR, the index of a disc, not a clip")
+    if modality and modality != "US":
+        raise ClipError(f"its modality is {modality[:16]!r}, not ultrasound ('US')")
+    if not modality and storage not in US_CLASSES:
+        raise ClipError("it does not say that it is ultrasound: Modality is missing or unreadable")
+    if not number(tags, "Rows") or not number(tags, "Columns"):
+        raise ClipError("it holds no image: Rows and Columns are missing")
+    if syntax.is_private or not syntax.is_transfer_syntax:
+        raise ClipError(f"its transfer syntax {str(syntax)[:64]!r} is not one of DICOM's")
+
+
+def _check_size(tags: Any) -> tuple[int, int, int]:
+    rows, columns = int(number(tags, "Rows") or 0), int(number(tags, "Columns") or 0)
+    frames = int(number(tags, "NumberOfFrames") or 1)
+    if frames < 2:
+        raise ClipError("it has one frame: a still image, not a clip")
+    if frames * rows * columns > LARGEST:
+        raise ClipError(
+            f"it claims {frames} frames of {rows} x {columns}, which is more than "
+            f"{LARGEST >> 30} GiB; its header is probably damaged"
+        )
+    return frames, rows, columns
+
+
+def _pixel_element(file: BinaryIO, syntax: Any) -> tuple[int, int, str]:
+    """(offset, length, representation) of Pixel Data's value; the parser has stopped before it."""
+    order = "<" if syntax.is_little_endian else ">"
+    start = file.read(8)
+    if len(start) < 8:
+        raise ClipError("it holds no pixels: the file ends after its header")
+    group, element, length = struct.unpack(f"{order}HHL", start)
+    vr = "OW" if syntax.is_implicit_VR else start[4:6].decode("latin-1")
+    if not syntax.is_implicit_VR:
+        length = int.from_bytes(file.read(4), "little" if syntax.is_little_endian else "big")
+    if (group, element) != (0x7FE0, 0x0010):
+        raise ClipError("it holds no pixels that can be read: Pixel Data is missing")
+    return file.tell(), -1 if length == 0xFFFFFFFF else length, vr
+
+
+STANDARD_VIEWS = {
+    "399139001": "PLAX",
+    "parasternal long axis": "PLAX",
+    "399214001": "A4C",
+    "apical four chamber": "A4C",
+    "399271003": "PSAX-P",
+    "parasternal short axis at the papillary muscle level": "PSAX-P",
+    "399239005": "PSAX-S",
+    "parasternal short axis at the aortic valve level": "PSAX-S",
+}
+"""SNOMED CT codes and meanings of DICOM CID 12226, which has no code for the apical level."""
+
+SITE_CODE = re.compile(r"[A-Z][A-Z0-9-]{1,7}")
+"""A series description that may be a site's own name of a view (KAPAP), unlike `US KIDNEY`."""
+
+
+def _views(tags: Any) -> list[str]:
+    """What the header calls the view, the most trusted word first."""
+    words = [text(tags, "ViewName")]
+    for item in items(tags, "ViewCodeSequence"):
+        words += [STANDARD_VIEWS.get(text(item, "CodeValue"), ""), text(item, "CodeMeaning")]
+    series = text(tags, "SeriesDescription")
+    if canonical(series) in VIEWS or SITE_CODE.fullmatch(series):
+        words.append(series)
+    return [STANDARD_VIEWS.get(word.lower(), word) for word in words if word]

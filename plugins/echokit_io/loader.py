@@ -1,0 +1,167 @@
+"""The loader of files: one clip, a manifest, or a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
+from typing import Literal, final
+
+from echokit import Clip, ClipError, ClipRef, DataError, OptionError, Rejection
+from echokit_io import folder, manifest
+from echokit_io.formats import examine, read
+from echokit_io.naming import canonical
+from echokit_io.recognise import open_regular
+
+MANIFEST = "manifest.csv"
+TABLES = (".csv", ".tsv")
+
+
+@final
+class FileLoader:
+    """Reads the clips of one source; see `echokit_io.files` for what a source may be."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        only: str | None = None,
+        table: Path | None = None,
+        view: str | None = None,
+        hashed: bool = True,
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prefer `FileLoader.at`.
+
+        Args:
+            root: the folder that every path is below.
+            only: the one file of it that is meant.
+            table: the manifest.
+            view: the view of every clip.
+            hashed: replace patients by pseudonyms.
+            columns: wanted name -> the name that a manifest's column bears.
+        """
+        self.root = root
+        self.only = only
+        self.table = table
+        self.view = canonical(view) if view else None
+        self.hashed = hashed
+        self.columns = dict(columns or {})
+
+    @classmethod
+    def at(
+        cls,
+        source: str,
+        *,
+        view: str | None,
+        patients: Literal["hash", "as-is"],
+        columns: Mapping[str, str],
+    ) -> FileLoader:
+        """A loader of a file, a manifest or a folder.
+
+        Raises:
+            DataError: there is nothing at `source`.
+            OptionError: `patients` is neither `hash` nor `as-is`.
+        """
+        if patients not in ("hash", "as-is"):
+            raise OptionError(f"patients is {patients!r}: write 'hash' or 'as-is'.")
+        kind = "It is a clip's file, a CSV manifest, or a folder of clips."
+        if not source:
+            raise DataError(f"The loader 'files' was given no source. {kind}")
+        path = Path(source).expanduser()
+        try:
+            here = path.is_dir(), path.is_symlink() or path.exists()
+        except (OSError, ValueError):
+            here = False, False
+        if not any(here):
+            raise DataError(f"There is no file or folder {source!r}. {kind}")
+        make = partial(cls, view=view, hashed=patients == "hash", columns=columns)
+        if here[0]:
+            listed = path / MANIFEST
+            return make(path, table=listed if listed.is_file() else None)
+        is_table = path.suffix.lower() in TABLES
+        return make(path.parent, only=path.name, table=path if is_table else None)
+
+    def index(self) -> Iterator[ClipRef | Rejection]:
+        """List every clip, and every other file with the reason; headers alone are read.
+
+        Raises:
+            DataError: the manifest cannot be used.
+        """
+        if self.table is not None:
+            yield from self._listed()
+            return
+        met = [folder.Meeting(PurePosixPath(self.only))] if self.only else folder.walk(self.root)
+        yield from folder.index(
+            self.root,
+            met,
+            view=self.view,
+            hashed=self.hashed,
+            root_name=self.root.resolve().name or "unknown",
+        )
+
+    def read(self, ref: ClipRef) -> Clip:
+        """Read one clip as grey uint8 frames (T, H, W).
+
+        Raises:
+            ClipError: it cannot be read; the message is the reason.
+        """
+        path, masks = self._find(ref)
+        clip = read(path)
+        if masks is None:
+            return clip
+        from echokit_io.arrays import read_structures
+
+        structures, names = read_structures(masks, clip.frames.shape)
+        return replace(clip, structures=structures, structure_names=names)
+
+    def fingerprint(self, ref: ClipRef) -> str:
+        """The SHA-256 of the clip's file, and of its masks' file if it has one.
+
+        Raises:
+            ClipError: a file cannot be read; the message is the reason.
+        """
+        digest = hashlib.sha256()
+        for path in self._find(ref):
+            if path is not None:
+                with open_regular(path) as file:
+                    try:
+                        while block := file.read(1 << 20):
+                            digest.update(block)
+                    except OSError as error:
+                        raise ClipError(f"it cannot be read: {error.strerror}") from None
+        return digest.hexdigest()
+
+    @cached_property
+    def _manifest(self) -> manifest.Manifest:
+        assert self.table is not None
+        return manifest.read_manifest(self.table, self.columns, self.view)
+
+    def _listed(self) -> Iterator[ClipRef | Rejection]:
+        """The clips of the manifest, then the files of its folder that it does not list."""
+        for row in self._manifest.rows:
+            if isinstance(row, Rejection):
+                yield row
+                continue
+            try:
+                yield manifest.flagged(row, examine(row.path).synthetic)
+            except ClipError as error:
+                yield Rejection(row.ref.clip, str(error), row.ref.patient, row.ref.view)
+        if self.only is None:
+            for met in folder.walk(self.root):
+                if self.root / met.relative not in self._manifest.mentioned:
+                    reason = met.reason or f"{MANIFEST} does not list it"
+                    yield Rejection(folder.shown(met.relative), reason)
+
+    def _find(self, ref: ClipRef) -> tuple[Path, Path | None]:
+        if self.table is not None:
+            row = self._manifest.clips.get(ref.clip)
+            if row is None:
+                raise ClipError(f"{self.table.name} lists no clip {ref.clip!r} that can be used")
+            return row.path, row.masks
+        where = PurePosixPath(ref.where)
+        if not ref.where or where.is_absolute() or ".." in where.parts:
+            raise ClipError(f"its address {ref.where!r} is none below the source")
+        return self.root / where, None

@@ -1,0 +1,243 @@
+"""Decoding a DICOM clip frame by frame: the whole of it is never held in colour."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from jaxtyping import Shaped, UInt8
+
+from echokit import ClipError
+from echokit_io.grey import monochrome, palette, to_plane
+from echokit_io.header import Header
+from echokit_io.quiet import quiet
+from echokit_io.recognise import open_regular
+from echokit_io.values import number, text
+
+GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
+COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+RLE = "1.2.840.10008.1.2.5"
+
+
+def check_decodable(header: Header) -> None:
+    """Check that the pixels are of a form that can be decoded here.
+
+    Raises:
+        ClipError: they are not; the message names the form.
+    """
+    from pydicom.pixels.decoders.base import get_decoder
+
+    tags, name = header.tags, header.syntax.name
+    photometric = text(tags, "PhotometricInterpretation")
+    samples, bits = number(tags, "SamplesPerPixel"), number(tags, "BitsAllocated")
+    stored = number(tags, "BitsStored")
+    if (photometric in GREY, photometric in COLOUR, samples) not in (
+        (True, False, 1),
+        (False, True, 3),
+    ):
+        raise ClipError(
+            f"its photometric interpretation {photometric[:16]!r} with {samples or 0:.0f} samples "
+            f"a pixel is not read; read are {', '.join(GREY)} with 1 and {', '.join(COLOUR)} with 3"
+        )
+    if bits not in (8, 16) or stored is None or not 1 <= stored <= bits:
+        raise ClipError(
+            f"its pixels have {bits or 0:.0f} bits of which {stored or 0:.0f} are used; read are "
+            "8 and 16 bits"
+        )
+    if number(tags, "PixelRepresentation") and photometric not in GREY[:2]:
+        raise ClipError(f"its {photometric} pixels are signed, which makes no sense as colour")
+    try:
+        available = get_decoder(header.syntax).is_available
+    except NotImplementedError:
+        available = False
+    if not available:
+        raise ClipError(
+            f"its transfer syntax {name!r} ({header.syntax}) cannot be decoded here; rewrite it "
+            "uncompressed (for example with dcmdjpeg or gdcmconv --raw), or export it as MP4"
+        )
+
+
+def check_complete(path: Path, header: Header) -> None:
+    """Check, without decoding, that the file goes on to its last frame.
+
+    Raises:
+        ClipError: it does not; the message says how many frames are there.
+    """
+    if header.pixels_at < 0:
+        return
+    with open_regular(path) as file:
+        there = path.stat().st_size - header.pixels_at
+        if header.syntax.is_encapsulated:
+            whole = _count_fragments(file, header)
+        else:
+            length = there if header.pixels_length < 0 else min(there, header.pixels_length)
+            whole = length // _frame_bytes(header)
+    if whole < header.frames:
+        raise ClipError(f"it is truncated: {whole} of its {header.frames} frames are there")
+
+
+def read_frames(path: Path, header: Header) -> UInt8[np.ndarray, "T H W"]:
+    """Decode every frame to grey.
+
+    Raises:
+        ClipError: a frame cannot be decoded; the message says which.
+    """
+    tags, shape = header.tags, (header.frames, header.rows, header.columns)
+    frames: Shaped[np.ndarray, "T H W"] | None = None
+    index = 0
+    with open_regular(path) as file, quiet():
+        try:
+            for plane in _planes(file, header):
+                if plane.shape != shape[1:]:
+                    raise ClipError(f"is {plane.shape}, but its header says {shape[1:]}")
+                frames = np.empty(shape, plane.dtype) if frames is None else frames
+                frames[index] = plane
+                index += 1
+                if index == header.frames:
+                    break
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # decoders raise almost anything, pylibjpeg-rle even panics
+            said = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ClipError(
+                f"frame {index + 1} of {header.frames} cannot be decoded "
+                f"({header.syntax.name}): {said}"
+            ) from error
+        if frames is None or index < header.frames:
+            raise ClipError(f"it is truncated: {index} of its {header.frames} frames are there")
+        table = _table(tags, frames)
+    grey: UInt8[np.ndarray, "T H W"] = (
+        frames.astype(np.uint8, copy=False)
+        if table is None
+        else table[frames.view(f"u{frames.dtype.itemsize}")]
+    )
+    return grey
+
+
+def _table(tags: Any, frames: Shaped[np.ndarray, "T H W"]) -> UInt8[np.ndarray, " levels"] | None:
+    photometric = text(tags, "PhotometricInterpretation")
+    if photometric == "PALETTE COLOR":
+        return palette(tags)
+    return monochrome(tags, frames) if photometric in GREY else None
+
+
+def _planes(file: BinaryIO, header: Header) -> Iterator[Shaped[np.ndarray, "H W"]]:
+    """Each frame as one value a pixel, of the type it is stored in."""
+    tags = header.tags
+    photometric = text(tags, "PhotometricInterpretation")
+    stored = int(number(tags, "BitsStored") or 8)
+    fast = header.syntax == JPEG_BASELINE and photometric.startswith("YBR_FULL")
+    if fast and (planes := _jpeg_luma(file, header)) is not None:
+        yield from planes
+        return
+    for frame, photometric in _decoded(file, header):
+        yield to_plane(frame, photometric, stored)
+
+
+def _decoded(file: BinaryIO, header: Header) -> Iterator[tuple[Shaped[np.ndarray, "H W *C"], str]]:
+    """Every frame as pydicom decodes it, and what its channels are."""
+    from pydicom import dcmread
+    from pydicom.pixels.decoders.base import get_decoder
+
+    decoder = get_decoder(header.syntax)
+    plugin = "pylibjpeg" if header.syntax == RLE else ""  # 3.5 times as fast as pydicom's own
+    options: dict[str, Any] = {"raw": True, "decoding_plugin": plugin}
+    source: Any = file
+    if header.pixels_at < 0:  # deflated: the pixels have no place of their own in the file
+        source = dcmread(file, force=True)
+    else:
+        file.seek(header.pixels_at)
+        options |= _image_options(header)
+    if text(header.tags, "PhotometricInterpretation") != "YBR_FULL_422":
+        for frame, said in decoder.iter_array(source, **options):
+            yield frame, str(said["photometric_interpretation"])
+        return
+    for index in range(header.frames):
+        # pydicom 3.0's iterator takes the frames after the first for YBR_FULL, and misreads them
+        if source is file:
+            file.seek(header.pixels_at)
+        frame, said = decoder.as_array(source, index=index, **options)
+        yield frame, str(said["photometric_interpretation"])
+
+
+def _image_options(header: Header) -> dict[str, Any]:
+    from pydicom.pixels.utils import as_pixel_options
+
+    said = as_pixel_options(header.tags, pixel_keyword="PixelData")
+    return said | {
+        "number_of_frames": header.frames,
+        "transfer_syntax_uid": header.syntax,
+        "pixel_keyword": "PixelData",
+        "pixel_vr": header.pixels_vr,
+    }
+
+
+def _jpeg_luma(file: BinaryIO, header: Header) -> Iterator[UInt8[np.ndarray, "H W"]] | None:
+    """Only the luma of YCbCr JPEGs, seven times as fast; None where they may be something else."""
+    from itertools import chain
+
+    from pydicom.encaps import generate_frames
+
+    file.seek(header.pixels_at)
+    extended = [header.tags.get(f"ExtendedOffsetTable{end}") for end in ("", "Lengths")]
+    frames = generate_frames(
+        file,
+        number_of_frames=header.frames,
+        extended_offsets=(extended[0], extended[1]) if all(extended) else None,
+    )
+    first = next(frames)
+    if not _is_ycbcr(first):
+        return None
+    return (_draft(data) for data in chain([first], frames))
+
+
+def _is_ycbcr(data: bytes) -> bool:
+    """True if libjpeg takes a JPEG for YCbCr, as the header says it is."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    image: Any = Image.open(BytesIO(data), formats=["JPEG"])
+    channels = [layer[0] for layer in image.layer]
+    return (
+        len(channels) == 3 and channels != [*b"RGB"] and image.info.get("adobe_transform", 1) == 1
+    )
+
+
+def _draft(data: bytes) -> UInt8[np.ndarray, "H W"]:
+    from io import BytesIO
+
+    from PIL import Image
+
+    image = Image.open(BytesIO(data), formats=["JPEG"])
+    image.draft("L", image.size)
+    if image.mode != "L":
+        raise ClipError(f"is a JPEG of mode {image.mode}, unlike the first")
+    return np.asarray(image)
+
+
+def _frame_bytes(header: Header) -> int:
+    tags = header.tags
+    samples = int(number(tags, "SamplesPerPixel") or 1)
+    size = header.rows * header.columns * samples * int(number(tags, "BitsAllocated") or 8) // 8
+    subsampled = text(tags, "PhotometricInterpretation") == "YBR_FULL_422"
+    return size // 3 * 2 if subsampled else size
+
+
+def _count_fragments(file: BinaryIO, header: Header) -> int:
+    """Whole fragments after the basic offset table: a frame has at least one."""
+    order = "<" if header.syntax.is_little_endian else ">"
+    file.seek(0, 2)
+    size, at, count = file.tell(), header.pixels_at, -1
+    while at + 8 <= size:
+        file.seek(at)
+        group, element, length = struct.unpack(f"{order}HHL", file.read(8))
+        at += 8 + length
+        if (group, element) != (0xFFFE, 0xE000) or at > size:
+            break
+        count += 1
+    return max(count, 0)

@@ -1,0 +1,135 @@
+"""MP4, MOV, AVI, Matroska and the like, through PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from echokit import Clip, ClipError
+from echokit_io.facts import LARGEST, Facts
+from echokit_io.grey import full_range, luma
+from echokit_io.recognise import HEAD, demuxer, open_regular
+
+FASTEST = 2000.0
+"""Frames per second beyond which a rate is a fault of the container."""
+FULL_RANGE = 2
+"""AVCOL_RANGE_JPEG of a stream or frame: luma goes from 0 to 255 already."""
+LUMA_FIRST = ("yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "nv12", "nv21")
+"""Formats of 8 bits whose first plane is luma; `yuvj` ones too, always of full range."""
+
+
+def examine(path: Path) -> Facts:
+    """What the container says; decodes no more than FFmpeg does to open it.
+
+    Raises:
+        ClipError: it holds no video stream, or one frame; the message is the reason.
+    """
+    with _open(path) as (container, stream):
+        if stream.frames == 1:
+            raise ClipError("it has one frame: a still image, not a clip")
+        said = {**container.metadata, **stream.metadata}
+    remarks = [v for k, v in said.items() if k.lower() in ("comment", "description", "title")]
+    return Facts(synthetic=any("synthetic" in str(remark).lower() for remark in remarks))
+
+
+def read(path: Path) -> Clip:
+    """Read the clip: luma of every frame (T, H, W) uint8, 0-255, upright, with the frame rate.
+
+    Raises:
+        ClipError: it is damaged or truncated; the message says how many frames could be read.
+    """
+    import av
+
+    planes: list[UInt8[np.ndarray, "H W"]] = []
+    with _open(path) as (container, stream):
+        packets = 0
+        try:
+            for packet in container.demux(stream):
+                packets += packet.dts is not None or packet.pts is not None
+                for frame in packet.decode():
+                    planes.append(_upright(frame))
+                    _check(planes, frame)
+        except (av.error.FFmpegError, ValueError, MemoryError) as error:
+            raise ClipError(
+                f"it is damaged: {len(planes)} frames could be read, then {_said(error)}"
+            ) from None
+        promised = int(stream.frames or 0)
+        if packets < promised:
+            raise ClipError(
+                f"it is truncated: {len(planes)} of its {promised} frames could be read"
+            )
+        fps = _rate(stream)
+    if len(planes) < 2:
+        raise ClipError(f"{len(planes)} frames could be read; a clip has at least two")
+    return Clip(frames=np.stack(planes), fps=fps)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[Any, Any]]:
+    import av
+
+    with open_regular(path) as file:
+        head = file.read(HEAD)
+        file.seek(0)
+        try:
+            container: Any = av.open(file, format=demuxer(head) or None, metadata_errors="replace")
+        except (av.error.FFmpegError, ValueError, MemoryError) as error:
+            raise ClipError(
+                f"it is damaged or incomplete: 0 frames could be read ({_said(error)})"
+            ) from None
+        with container:
+            if not container.streams.video:
+                raise ClipError(f"it holds no video stream{_others(container)}")
+            stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise ClipError("its video is of a codec that cannot be decoded here")
+            yield container, stream
+
+
+def _upright(frame: Any) -> UInt8[np.ndarray, "H W"]:
+    """Luma of one frame, 0-255, turned as the container says."""
+    name = frame.format.name
+    if name == "gray" or name in LUMA_FIRST or name.startswith("yuvj"):
+        plane = frame.planes[0]
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        image = rows[: frame.height, : frame.width]
+        full = name == "gray" or name.startswith("yuvj") or frame.color_range == FULL_RANGE
+        image = image.copy() if full else _FULL_RANGE[image]
+    else:
+        image = luma(frame.to_ndarray(format="rgb24"))
+    turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+_FULL_RANGE = full_range()
+
+
+def _check(planes: list[UInt8[np.ndarray, "H W"]], frame: Any) -> None:
+    first, last, n = planes[0], planes[-1], len(planes)
+    if last.shape != first.shape:
+        raise ClipError(
+            f"its frames change size: frame 1 is {first.shape}, frame {n} is {last.shape}"
+        )
+    if frame.is_corrupt:
+        raise ClipError(f"it is damaged: {n - 1} frames could be read, then a corrupt one")
+    if n * first.size > LARGEST:
+        raise ClipError(f"it has more than {LARGEST >> 30} GiB of grey pixels; cut it into clips")
+
+
+def _rate(stream: Any) -> float | None:
+    rates = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
+    return next((rate for rate in rates if 0 < rate <= FASTEST), None)
+
+
+def _others(container: Any) -> str:
+    kinds = sorted({stream.type for stream in container.streams if stream.type})
+    return f", only {' and '.join(kinds)}" if kinds else ""
+
+
+def _said(error: Exception) -> str:
+    return getattr(error, "strerror", None) or type(error).__name__

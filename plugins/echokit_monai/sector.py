@@ -1,0 +1,184 @@
+"""Finds the scanning sector of a clip: the part of the picture that lives.
+
+Tissue and even dark blood flicker from frame to frame; text, depth ticks, grey bars and buttons
+stand still, and an ECG trace moves but is thin. So: temporal variation, thin things removed, the
+largest connected piece, and a fan or rectangle fitted around it, on a few frames and every n-th
+pixel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from scipy import ndimage
+
+from echokit import Box, Clip, ClipError, Transform
+from echokit_monai.fan import WEIGHT, Outline, fit_outline
+from echokit_monai.geometry import crop
+
+if TYPE_CHECKING:
+    import torch
+
+LONG_SIDE = 320
+"""Pixels of the long side of the picture that the sector is looked for in."""
+
+
+def sector_transform(frames: int, smallest: float) -> Transform:
+    """Make the transform that finds the sector, crops to it and blackens what is outside."""
+    return partial(_to_sector, frames=frames, smallest=smallest)
+
+
+def _to_sector(clip: Clip, rng: torch.Generator, *, frames: int, smallest: float) -> Clip:
+    del rng
+    if clip.frames.dtype != np.uint8:
+        raise ClipError(
+            f"The sector is found in uint8 frames, and these are {clip.frames.dtype}: "
+            "put monai-sector first among the prepare steps."
+        )
+    sector = clip.sector
+    if sector is None:
+        sector = find_sector(clip.frames, clip.region, sampled=frames, smallest=smallest)
+    if not sector.any():
+        raise ClipError("The clip's sector is empty: there is nothing to crop to.")
+    rows, columns = np.flatnonzero(sector.any(axis=1)), np.flatnonzero(sector.any(axis=0))
+    height, width = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+    box = Box(int(rows[0]), int(columns[0]), height, width)
+    return crop(replace(clip, sector=sector), box)
+
+
+def find_sector(
+    frames: UInt8[np.ndarray, "T H W"],
+    region: Box | None = None,
+    *,
+    sampled: int = 24,
+    smallest: float = 0.05,
+) -> Bool[np.ndarray, "H W"]:
+    """Find the scanning sector from the pixels.
+
+    Args:
+        frames: grey levels 0-255.
+        region: the only part of the frame to look in; None looks in all of it.
+        sampled: how many frames, spread over the clip, the temporal variation is taken from.
+        smallest: the least share of the searched area that a sector may fill.
+
+    Returns:
+        True inside the sector: a fan (apex up or down) or an upright rectangle.
+
+    Raises:
+        ClipError: nothing in the picture can be told to be a sector; the message is the reason.
+    """
+    height, width = frames.shape[1:]
+    sector: Bool[np.ndarray, "H W"] = np.zeros((height, width), dtype=np.bool_)
+    window = region if region is not None else Box(0, 0, height, width)
+    step = max(1, -(-max(window.height, window.width) // LONG_SIDE))
+    looked_at = frames[:, *window.slices]
+    living, flicker = _living(looked_at, step, sampled)
+    still = _still(looked_at, step, flicker)
+    worth, overlay = _evidence(living & ~still, still)
+    outline = fit_outline(worth)
+    _check(outline, worth == WEIGHT, smallest)
+    row = (np.arange(window.height, dtype=np.float32) / step)[:, None]
+    column = (np.arange(window.width, dtype=np.float32) / step)[None, :]
+    # text and ticks that touch the outline are cut out of it
+    cut = overlay.repeat(step, axis=0).repeat(step, axis=1)[: window.height, : window.width]
+    sector[window.slices] = outline.contains(row, column) & ~cut
+    return sector
+
+
+def _living(
+    frames: UInt8[np.ndarray, "T H W"], step: int, sampled: int
+) -> tuple[Bool[np.ndarray, "h w"], float]:
+    """Mark the pixels that change in time, in a picture of every `step`-th pixel.
+
+    Returns:
+        The marks, and the standard deviation (grey levels) above which a pixel was marked.
+    """
+    if len(frames) < 2:
+        raise ClipError(
+            "No sector found: the clip has one frame, and the sector is told from its surroundings "
+            "by what changes between frames. Leave single frames out of the cohort."
+        )
+    chosen = np.linspace(0, len(frames) - 1, min(len(frames), sampled)).round().astype(int)
+    small = np.stack([frames[i, ::step, ::step] for i in chosen]).astype(np.float32)
+    brightest = small.max(axis=0)
+    if brightest.max() < 8:
+        raise ClipError(
+            "No sector found: the clip is black (its brightest grey level is "
+            f"{brightest.max():.0f} of 255)."
+        )
+    deviation: Float[np.ndarray, "h w"] = small.std(axis=0)
+    # lossy video flickers a little around text; live tissue flickers a fiftieth as much as its best
+    threshold = max(0.5, 0.02 * float(np.percentile(deviation, 99)))
+    living: Bool[np.ndarray, "h w"] = (deviation > threshold) & (brightest >= 2)
+    if not living.any():
+        raise ClipError("No sector found: nothing moves, so this is a still picture, not a clip.")
+    return living, threshold
+
+
+def _still(
+    frames: UInt8[np.ndarray, "T H W"], step: int, flicker: float
+) -> Bool[np.ndarray, "h w"]:
+    """Mark what is bright and stands still, such as text and ticks, with its blurred edge."""
+    chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), 6)).round().astype(int)]
+    darkest, brightest = chosen.min(axis=0), chosen.max(axis=0)
+    row, column = np.nonzero((darkest >= 40) & (brightest - darkest <= max(2.0, 2 * flicker)))
+    still: Bool[np.ndarray, "h w"] = np.zeros(frames[0, ::step, ::step].shape, dtype=np.bool_)
+    # every full-size pixel counts: a tick may fall between the sampled ones
+    still[row // step, column // step] = True
+    return np.asarray(ndimage.binary_dilation(still, np.ones((3, 3))), dtype=np.bool_)
+
+
+def _evidence(
+    living: Bool[np.ndarray, "h w"], still: Bool[np.ndarray, "h w"]
+) -> tuple[Float[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
+    """Weigh each pixel for the fit: the largest solid piece of what lives, and what is overlaid.
+
+    Returns:
+        What each pixel adds to an outline around it; and where text or ticks are, except amid
+        living pixels, where a still bright spot may as well be tissue.
+    """
+    radius = max(2, round(0.01 * max(living.shape)))
+    down, right = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    disc = down * down + right * right <= radius * radius + 0.5
+    margin = 4 * radius
+    solid = ndimage.binary_closing(np.pad(living, margin), disc)
+    # opening removes what is thin, an ECG trace above all
+    labels, count = ndimage.label(ndimage.binary_opening(solid, disc))
+    if count == 0:
+        raise ClipError(
+            "No sector found: only thin lines or single pixels move, as a trace or a clock does."
+        )
+    sizes = np.bincount(labels.ravel())
+    piece = ndimage.binary_fill_holes(labels == 1 + int(sizes[1:].argmax()))
+    piece = piece[margin:-margin, margin:-margin]
+    deep = ndimage.distance_transform_edt(piece) > 2 * radius
+    near = ndimage.distance_transform_edt(~piece) <= margin
+    # towards the border of the piece lie both thin near-field speckle and a trace that was closed
+    # up with it; the speckle fills a third of its surroundings or more, the trace less
+    density = ndimage.uniform_filter(living.astype(np.float32), 2 * radius + 1, mode="nearest")
+    dense = piece & (deep | (density > 0.45))
+    overlay = still & ~deep & (density < 0.6)
+    worth = np.select([overlay, dense, living & near], [-WEIGHT, WEIGHT, 2.0], -1.0)
+    return worth, np.asarray(overlay)
+
+
+def _check(outline: Outline, alive: Bool[np.ndarray, "h w"], smallest: float) -> None:
+    """Refuse an outline that no scanner draws."""
+    row, column = np.ogrid[: alive.shape[0], : alive.shape[1]]
+    inside = outline.contains(row.astype(float), column.astype(float))
+    area, living = int(inside.sum()), int((inside & alive).sum())
+    if area < smallest * alive.size:
+        raise ClipError(
+            f"No sector found: what moves fills {area / alive.size:.1%} of the picture, and a "
+            f"sector fills {smallest:.0%} or more (option smallest={smallest})."
+        )
+    if living < 0.6 * area or living < 0.85 * int(alive.sum()):
+        raise ClipError(
+            "No sector found: what moves has neither the shape of a fan nor of a rectangle (it "
+            f"fills {living / area:.0%} of the best fit, which holds "
+            f"{living / alive.sum():.0%} of it)."
+        )

@@ -1,0 +1,108 @@
+"""Moving outlines: smooth curves through control points, one curve per frame, in millimetres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from jaxtyping import Float
+
+Curve = Float[np.ndarray, "T n 2"]
+"""Points (x to the right, z downwards, away from the probe) of one curve in every frame, mm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One filled, moving piece of anatomy; a view paints its shapes one over the other."""
+
+    material: str
+    """Key of `materials.MATERIALS`."""
+    outline: Curve
+    """Closed outline in every frame."""
+    structure: str | None = None
+    """Name in the ground-truth label map, None for background there."""
+    labelled: bool = True
+    """False for what leaves the label map as it is, such as a thin valve leaflet."""
+
+
+@cache
+def _catmull_rom(controls: int, per_span: int, closed: bool) -> np.ndarray:
+    """Matrix from control points to points of the Catmull-Rom spline through them."""
+    spans = controls if closed else controls - 1
+    matrix = np.zeros((spans * per_span, controls))
+    u = np.arange(per_span) / (per_span if closed else max(per_span - 1, 1))
+    weights = 0.5 * np.stack(
+        [-u + 2 * u**2 - u**3, 2 - 5 * u**2 + 3 * u**3, u + 4 * u**2 - 3 * u**3, u**3 - u**2],
+        axis=1,
+    )
+    for span in range(spans):
+        rows = slice(span * per_span, (span + 1) * per_span)
+        for k in range(4):
+            at = span + k - 1
+            at = at % controls if closed else min(max(at, 0), controls - 1)
+            matrix[rows, at] += weights[:, k]
+    return matrix
+
+
+def track(*points: tuple[float | np.ndarray, float | np.ndarray], frames: int) -> Curve:
+    """Stack control points, each `(x, z)` a number or one value per frame, to `(T, K, 2)`."""
+    columns = [
+        np.stack(np.broadcast_arrays(x, z, np.zeros(frames))[:2], axis=-1) for x, z in points
+    ]
+    return np.stack(columns, axis=1)
+
+
+def smooth(controls: Curve, *, closed: bool = True, per_span: int = 8) -> Curve:
+    """Curve through control points, `per_span` points from each to the next."""
+    curve: Curve = _catmull_rom(controls.shape[1], per_span, closed) @ controls
+    return curve
+
+
+def dense(outline: Curve, longest: float = 2.0) -> Curve:
+    """The same closed outline with points added, so that no edge is much over `longest` mm.
+
+    A straight edge in millimetres is curved among beams, where outlines are filled edge by edge.
+    """
+    following = np.roll(outline, -1, axis=1)
+    lengths = np.linalg.norm(following - outline, axis=-1).max(axis=0)
+    pieces = np.clip(np.ceil(lengths / longest), 1, 40).astype(int)
+    edge = np.repeat(np.arange(len(pieces)), pieces)
+    share = np.concatenate([np.arange(n) / n for n in pieces])[:, None]
+    filled: Curve = outline[:, edge] + share * (following - outline)[:, edge]
+    return filled
+
+
+def normals(line: Curve, *, closed: bool = False) -> Curve:
+    """Unit normals; to the right of the image where the line is drawn upwards."""
+    ends = np.concatenate([line[:, -1:], line, line[:, :1]], axis=1) if closed else line
+    along = np.gradient(ends, axis=1)
+    along = along[:, 1:-1] if closed else along
+    normal = np.stack([-along[..., 1], along[..., 0]], axis=-1)
+    unit: Curve = normal / np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
+    return unit
+
+
+def ribbon(line: Curve, width: float) -> Curve:
+    """Outline of a line of the given width in mm, tapering to its ends."""
+    n = line.shape[1]
+    taper = np.minimum(1.0, 0.45 + 2.2 * np.minimum(np.arange(n), n - 1 - np.arange(n)) / n)
+    offset = 0.5 * width * taper[:, None] * normals(line)
+    return np.concatenate([line + offset, (line - offset)[:, ::-1]], axis=1)
+
+
+def ellipse(
+    centre: tuple[float | np.ndarray, float | np.ndarray],
+    radii: tuple[float | np.ndarray, float | np.ndarray],
+    frames: int,
+    *,
+    turn: float = 0.0,
+    points: int = 40,
+) -> Curve:
+    """Ellipse around a moving centre; radii in mm, `turn` in radians towards z."""
+    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    a, b = (np.broadcast_to(r, frames)[:, None] for r in radii)
+    x, z = a * np.cos(angle), b * np.sin(angle)
+    cx, cz = (np.broadcast_to(c, frames)[:, None] for c in centre)
+    cos, sin = np.cos(turn), np.sin(turn)
+    return np.stack([cx + cos * x - sin * z, cz + sin * x + cos * z], axis=-1)

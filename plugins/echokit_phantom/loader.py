@@ -1,0 +1,94 @@
+"""The loader of the synthetic cohort."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from echokit import Clip, ClipError, ClipRef
+from echokit_phantom.cohort import Patient, Settings, draw_patients
+from echokit_phantom.physiology import PerFrame
+
+GENERATOR = "echokit-phantom/1"
+"""Raised whenever the same options would give other pixels."""
+
+
+class Phantom:
+    """Synthetic newborn hearts in motion; `read` makes a clip afresh, the same every time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.patients = draw_patients(settings)
+        self._clips = {
+            patient.reference(view).clip: (patient, view)
+            for patient in self.patients
+            for view in patient.views
+        }
+
+    def index(self) -> Iterable[ClipRef]:
+        """List every clip, patient by patient; no pixel is made."""
+        return [patient.reference(view) for patient, view in self._clips.values()]
+
+    def find(self, ref: ClipRef) -> tuple[Patient, str]:
+        """Return whose clip a reference is of, and which view.
+
+        Raises:
+            ClipError: this cohort has no such clip.
+        """
+        if ref.clip not in self._clips:
+            raise ClipError(
+                f"There is no clip {ref.clip!r} in this synthetic cohort of {len(self.patients)} "
+                f"patients and {len(self._clips)} clips; take one that index() lists, such as "
+                f"{next(iter(self._clips))!r}."
+            )
+        return self._clips[ref.clip]
+
+    def read(self, ref: ClipRef) -> Clip:
+        """Make one clip; that of the first patients goes through a DICOM file (option `files`).
+
+        Raises:
+            ClipError: this cohort has no such clip, or the file in between cannot be read.
+        """
+        clip, phase = self.make(ref)
+        patient, view = self.find(ref)
+        if patient.number > self.settings.files:
+            return clip
+        from echokit_phantom.files import through_file
+
+        return through_file(patient.reference(view), clip, phase)
+
+    def make(self, ref: ClipRef) -> tuple[Clip, PerFrame]:
+        """Make one clip, and the cardiac phase of each of its frames.
+
+        Raises:
+            ClipError: this cohort has no such clip.
+        """
+        from echokit_phantom.render import render
+
+        return render(self.settings, *self.find(ref))
+
+    def fingerprint(self, ref: ClipRef) -> str:
+        """Digest of the generator's version and of everything that determines the clip.
+
+        Raises:
+            ClipError: this cohort has no such clip.
+        """
+        patient, view = self.find(ref)
+        settings = asdict(self.settings)
+        shared = {name: settings[name] for name in ("size", "frames", "frames_sd", "fps", "seed")}
+        filed = patient.number <= self.settings.files
+        facts = [GENERATOR, shared, patient.number, patient.grade, view, filed]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def write(self, out: Path, format: str) -> Path:
+        """Write the cohort as files with a manifest; `format` is `dicom` or `mp4`.
+
+        Raises:
+            DataError: the format is unknown, or `out` already holds something.
+        """
+        from echokit_phantom.files import write_cohort
+
+        return write_cohort(self, out, format)

@@ -1,0 +1,122 @@
+"""What scatters ultrasound: materials, the speckle texture they carry, and how it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Complex64, Float32
+
+from echokit_phantom.curves import Shape
+from echokit_phantom.sector import Sector
+
+MATERIALS = {
+    "background": 0.0,  # drawn by `surroundings` instead
+    "blood": 0.006,
+    "myocardium": 0.20,
+    "papillary": 0.30,
+    "vessel": 0.42,
+    "leaflet": 0.55,
+    "pericardium": 1.10,
+}
+"""Amplitude that each material scatters back, pericardium about 1."""
+CODES = {name: code for code, name in enumerate(MATERIALS)}
+
+_REACH = 3.4
+"""How far around an outline the tissue follows it, mm."""
+
+
+def speckle_tile(
+    side: int, texel: float, rng: np.random.Generator
+) -> Complex64[np.ndarray, " texels"]:
+    """Draw scatterers for tissue, flattened from a seamless `side` by `side` square.
+
+    Complex Gaussian at unit power, modulated over millimetres as muscle is.
+
+    Args:
+        side: texels along each side.
+        texel: millimetres between two texels.
+        rng: source of randomness.
+    """
+    field = rng.standard_normal((2, side, side), dtype=np.float32)
+    for axis in (1, 2):
+        for _ in range(2):
+            field = 0.5 * field + 0.25 * (np.roll(field, 1, axis) + np.roll(field, -1, axis))
+    field /= field.std()
+    coarse = max(4, round(side * texel / 2.2))
+    modulation = np.exp(0.30 * _smooth_noise((side, side), coarse, rng, wrap=True))
+    tile = (field[0] + 1j * field[1]) * modulation / np.sqrt(2)
+    return np.ascontiguousarray(tile, np.complex64).ravel()
+
+
+def surroundings(sector: Sector, rng: np.random.Generator) -> Float32[np.ndarray, "samples beams"]:
+    """Draw the amplitude of what lies around the heart: chest wall, fat, and lung behind it."""
+    points = sector.points()
+    radius = np.hypot(points[..., 0], points[..., 1])
+    patches = 0.7 * _smooth_noise(radius.shape, 9, rng)
+    wall = sum(
+        0.5 * np.exp(-0.5 * ((radius - at - shift) / 0.7) ** 2)
+        for at, shift in zip((3.5, 5.5, 8.0), rng.normal(0, 0.5, 3), strict=True)
+    )
+    fade = np.exp(-np.maximum(radius - 0.72 * sector.depth, 0) / (0.3 * sector.depth))
+    amplitude: Float32[np.ndarray, "samples beams"] = (
+        (0.13 * fade + 0.25 * wall) * np.exp(patches)
+    ).astype(np.float32)
+    return amplitude
+
+
+def _smooth_noise(
+    shape: tuple[int, int], coarse: int, rng: np.random.Generator, *, wrap: bool = False
+) -> Float32[np.ndarray, "H W"]:
+    """Normal noise interpolated from `coarse` by `coarse` draws."""
+    draws = rng.standard_normal((coarse, coarse), dtype=np.float32)
+    if wrap:
+        draws = np.pad(draws, ((0, 1), (0, 1)), mode="wrap")
+    down, across = (spread(side, len(draws)) for side in shape)
+    noise: Float32[np.ndarray, "H W"] = down @ draws @ across.T
+    return noise
+
+
+def spread(fine: int, coarse: int) -> Float32[np.ndarray, "fine coarse"]:
+    """Matrix that interpolates `coarse` values, with eased steps, to `fine` ones."""
+    position = np.arange(fine) * (coarse - 1) / max(fine - 1, 1)
+    low = np.minimum(position.astype(int), coarse - 2)
+    share = position - low
+    share = share * share * (3 - 2 * share)
+    matrix = np.zeros((fine, coarse), np.float32)
+    matrix[np.arange(fine), low] = 1 - share
+    matrix[np.arange(fine), low + 1] = share
+    return matrix
+
+
+def displacement(
+    shapes: Sequence[Shape], sector: Sector, rows: int = 18, columns: int = 14
+) -> Float32[np.ndarray, "T rows columns 2"]:
+    """How far the tissue at each place has moved from where it is on average, in mm.
+
+    Tissue follows the outlines near it (a normalised Gaussian mean), and stays where it is far from
+    all. The speckle is looked up at the place less this displacement, so that it moves along.
+
+    Args:
+        shapes: the anatomy in millimetres.
+        sector: the field of view.
+        rows: coarse grid points along a beam.
+        columns: coarse grid points across the beams.
+    """
+    marks = [s.outline[:, :: max(1, s.outline.shape[1] // 16)] for s in shapes if s.labelled]
+    tracks = np.concatenate(marks, axis=1).astype(np.float32)
+    moved = tracks - tracks.mean(axis=0)
+    points = sector.points()
+    row = np.linspace(0, points.shape[0] - 1, rows).astype(int)
+    column = np.linspace(0, points.shape[1] - 1, columns).astype(int)
+    places = points[np.ix_(row, column)].reshape(-1, 2)
+    # squared distances by the cosine rule, as one matrix product per frame
+    distance = (
+        (places**2).sum(-1)[:, None] + (tracks**2).sum(-1)[:, None, :]
+        - 2 * (places @ tracks.transpose(0, 2, 1))
+    )  # fmt: skip
+    weights = np.exp(distance * np.float32(-0.5 / _REACH**2))
+    field: Float32[np.ndarray, "T places 2"] = (
+        weights @ moved / (weights.sum(axis=-1, keepdims=True) + 0.3)
+    )
+    return field.reshape(len(tracks), rows, columns, 2)

@@ -1,0 +1,110 @@
+"""Every registered component keeps the contract of its kind."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from echokit.plugins import Component, Kind, registry
+from echokit.testing import (
+    check_aggregator,
+    check_backbone,
+    check_explainer,
+    check_loader,
+    check_recipe,
+    check_transform,
+    tiny_clip,
+)
+
+# options that make a component small and fast, or that it cannot do without
+OPTIONS: dict[str, dict[str, Any]] = {
+    "monai-normalise": {"mean": 0.2, "sd": 0.2},
+    "monai-resize": {"size": 32},
+    "phantom": {"patients": 3, "size": 48, "frames": 14, "files": 0},
+    "pytorchvideo-r2plus1d-18": {"width": 8},
+}
+STAGES = {
+    "monai-equalise": "prepare",
+    "monai-normalise": "normalise",
+    "monai-resize": "prepare",
+    "monai-sector": "prepare",
+}
+
+
+def folder_of_clips(folder: Path) -> str:
+    for patient, view in (("one", "A4C"), ("two", "PLAX")):
+        (folder / patient).mkdir()
+        np.save(folder / patient / f"{view}.npy", tiny_clip(known=False).frames)
+    (folder / "notes.txt").write_text("not a clip")
+    return str(folder)
+
+
+SOURCES: dict[str, Callable[[Path], str]] = {"files": folder_of_clips}
+
+
+def every(kind: Kind) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        "component", [pytest.param(c, id=c.name) for c in registry().of_kind(kind)]
+    )
+
+
+def factory(component: Component) -> Callable[..., Any]:
+    return partial(component.factory, **OPTIONS.get(component.name, {}))
+
+
+@every("backbone")
+def test_backbone(component):
+    check_backbone(factory(component))
+
+
+@every("transform")
+def test_transform(component):
+    check_transform(factory(component), STAGES.get(component.name, "augment"))
+
+
+@pytest.mark.parametrize(
+    "component",
+    [
+        pytest.param(c, id=c.name)
+        for c in registry().of_kind("transform")
+        if "probability" in c.options
+    ],
+)
+def test_augmentation_that_surely_acts(component):
+    options = OPTIONS.get(component.name, {}) | {"probability": 1.0}
+    check_transform(partial(component.factory, **options), STAGES.get(component.name, "augment"))
+
+
+@every("aggregator")
+def test_aggregator(component):
+    check_aggregator(factory(component))
+
+
+@every("explainer")
+def test_explainer(component):
+    check_explainer(factory(component))
+
+
+@every("loader")
+def test_loader(component, tmp_path):
+    check_loader(factory(component), SOURCES.get(component.name, lambda _: "")(tmp_path))
+
+
+@every("recipe")
+def test_recipe(component):
+    check_recipe(component.factory)
+
+
+def test_every_first_party_plugin_is_here():
+    """A plugin that fails to import is only a warning to a user; here it is a failure."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert registry().problems == []
+    for kind in ("backbone", "transform", "aggregator", "explainer"):
+        assert list(registry().of_kind(kind)), f"no {kind} is registered"

@@ -1,0 +1,235 @@
+"""Plugins: found by entry point, kept with their owner, and never able to break the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from echokit import OptionError, PluginError, hookimpl, resolve
+from echokit.plugins import KINDS, PluginWarning, Registry, check_options
+
+GOOD = """
+from echokit import hookimpl
+
+class Named:
+    def __init__(self, **options): self.options = options
+
+def {name}(*, width: int = 8): return Named(width=width)
+
+@hookimpl
+def register_aggregators(register): register("{name}-vote", {name})
+"""
+
+
+def install(site: Path, distribution: str, entry_point: str, module: str, source: str) -> None:
+    """Lay out a distribution as pip does: a module and its dist-info."""
+    site.mkdir(exist_ok=True)
+    (site / f"{module}.py").write_text(dedent(source), "utf-8")
+    info = site / f"{distribution.replace('-', '_')}-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text(f"[echokit]\n{entry_point} = {module}\n")
+
+
+def ask(site: Path, body: str) -> tuple[object, str]:
+    """Run a script in a fresh process that sees the distributions in `site`; its JSON, stderr."""
+    script = f"import json; from echokit.plugins import *; from echokit import *\n{dedent(body)}"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout), done.stderr
+
+
+def test_an_installed_distribution_is_found_and_its_component_made(tmp_path):
+    install(tmp_path, "echokit-mean", "mean", "echokit_mean", GOOD.format(name="mean"))
+    body = """
+    found = registry().find("aggregator", "mean-vote")
+    made = resolve("aggregator", "mean-vote", width=3).options
+    print(json.dumps([found.owner, found.version, found.full_name, made]))
+    """
+    answer, stderr = ask(tmp_path, body)
+    assert answer == [
+        "echokit-mean:mean",
+        "1.2",
+        "echokit-mean:mean/mean-vote",
+        {"width": 3},
+    ]
+    assert "echokit-mean" not in stderr
+
+
+def test_broken_plugins_are_named_and_the_others_keep_working(tmp_path):
+    install(tmp_path, "echokit-good", "good", "echokit_good", GOOD.format(name="good"))
+    install(tmp_path, "echokit-bad", "bad", "echokit_bad", "raise RuntimeError('no GPU today')")
+    install(tmp_path, "echokit-gone", "gone", "echokit_gone", "import a_module_that_is_not_there")
+    misspelt = GOOD.format(name="typo").replace("register_aggregators", "register_agregators")
+    install(tmp_path, "echokit-typo", "typo", "echokit_typo", misspelt)
+    body = """
+    names = [c.name for c in registry().of_kind("aggregator")]
+    print(json.dumps([names, [p for p in registry().problems if "cardiac" not in p]]))
+    """
+    (names, problems), stderr = ask(tmp_path, body)
+    assert "good-vote" in names
+    assert "typo-vote" not in names
+    bad, gone, typo = problems
+    assert bad == "Plugin echokit-bad:bad is not used: RuntimeError: no GPU today"
+    assert gone.startswith("Plugin echokit-gone:gone is not used: ModuleNotFoundError")
+    assert "echokit-typo:typo" in typo
+    assert "did you mean 'register_aggregators'" in typo
+    assert stderr.count("PluginWarning") == 3
+    assert "Traceback" not in stderr
+
+
+def test_two_distributions_with_one_entry_point_name_both_load(tmp_path):
+    install(tmp_path, "echokit-one", "extra", "echokit_one", GOOD.format(name="one"))
+    install(tmp_path, "echokit-two", "extra", "echokit_two", GOOD.format(name="two"))
+    body = 'print(json.dumps([[c.name, c.owner] for c in registry().of_kind("aggregator")]))'
+    answer, _ = ask(tmp_path, body)
+    assert ["one-vote", "echokit-one:extra"] in answer
+    assert ["two-vote", "echokit-two:extra"] in answer
+
+
+class Plugin:
+    """Registers one backbone under a name."""
+
+    def __init__(self, name: str, answer: str) -> None:
+        self.name, self.answer = name, answer
+
+    @hookimpl
+    def register_backbones(self, register):
+        def factory(num_classes: int, in_channels: int, *, width: int = 8) -> str:
+            return f"{self.answer} {num_classes} {in_channels} {width}"
+
+        register(self.name, factory)
+
+
+@pytest.fixture
+def two(empty_registry: Registry) -> Registry:
+    """Two plugins that registered the same name."""
+    empty_registry.add(Plugin("net", "first"), "echokit-a:a", "1.0")
+    empty_registry.add(Plugin("net", "second"), "echokit-b:b", "2.0")
+    return empty_registry
+
+
+SHAPE = {"num_classes": 3, "in_channels": 1}
+
+
+def test_a_taken_name_is_an_error_that_names_both_owners(two):
+    with pytest.raises(PluginError, match="'echokit-a:a/net' or 'echokit-b:b/net'"):
+        resolve("backbone", "net", **SHAPE)
+
+
+@pytest.mark.parametrize("owner", ["echokit-b:b", "echokit-b"])
+def test_the_owner_picks_one_of_two(two, owner):
+    assert resolve("backbone", f"{owner}/net", **SHAPE, width=4) == "second 3 1 4"
+
+
+def test_an_unknown_owner_is_refused(two):
+    with pytest.raises(PluginError, match="echokit-c/net"):
+        resolve("backbone", "echokit-c/net", **SHAPE)
+
+
+def test_an_unknown_name_lists_the_nearest(tiny_plugin):
+    with pytest.raises(PluginError, match=r"No backbone is called 'tiny3': did you mean 'tiny3d'"):
+        resolve("backbone", "tiny3", **SHAPE)
+
+
+def test_a_kind_without_any_component_says_so(empty_registry):
+    with pytest.raises(PluginError, match="There are none to choose from"):
+        resolve("explainer", "gradcam")
+
+
+def test_an_unknown_kind_lists_the_kinds(tiny_plugin):
+    with pytest.raises(PluginError, match=r"'backbones': did you mean 'backbone'"):
+        resolve("backbones", "tiny3d")
+
+
+def test_an_unknown_option_lists_the_nearest_valid_one(tiny_plugin):
+    with pytest.raises(OptionError, match=r"no option 'widht': did you mean 'width'.*dropout"):
+        resolve("backbone", "tiny3d", **SHAPE, widht=4)
+
+
+def test_a_missing_option_is_named_with_all_options(tiny_plugin):
+    with pytest.raises(OptionError, match=r"needs 'in_channels'.*num_classes, in_channels, width"):
+        resolve("backbone", "tiny3d", num_classes=3)
+
+
+def test_a_factory_with_free_options_takes_any_but_not_none_of_the_required(empty_registry):
+    class Free:
+        @hookimpl
+        def register_explainers(self, register):
+            register("free", lambda layer, **options: options)
+
+    empty_registry.add(Free(), "free:free")
+    assert resolve("explainer", "free", layer=1, anything=2) == {"anything": 2}
+    with pytest.raises(OptionError, match="'layer'"):
+        resolve("explainer", "free", anything=2)
+
+
+def test_a_misspelt_hook_is_refused_and_leaves_nothing_behind(empty_registry):
+    class Misspelt(Plugin):
+        @hookimpl
+        def register_backbone(self, register): ...
+
+    with pytest.raises(PluginError, match="did you mean 'register_backbones'"):
+        empty_registry.add(Misspelt("net", "x"), "echokit-a:a")
+    assert empty_registry.components == []
+    empty_registry.add(Plugin("net", "y"), "echokit-b:b")
+    assert resolve("backbone", "net", **SHAPE) == "y 3 1 8"
+
+
+def test_a_hook_that_raises_is_a_warning_and_registers_nothing(monkeypatch):
+    class Raising:
+        @hookimpl
+        def register_transforms(self, register):
+            register("half", tuple)
+            raise ValueError("half way")
+
+    class EntryPoint:
+        name, dist = "half", None
+
+        def load(self):
+            return Raising()
+
+    registry = Registry()
+    with pytest.warns(PluginWarning, match="unknown:half is not used: ValueError: half way"):
+        registry.load(EntryPoint())
+    assert registry.components == []
+
+
+def test_the_registry_lists_every_kind(tiny_plugin):
+    names = {kind: [c.name for c in tiny_plugin.of_kind(kind)] for kind in KINDS}
+    assert names == {
+        "loader": ["tiny"],
+        "transform": ["tiny-flip"],
+        "backbone": ["tiny3d"],
+        "aggregator": ["tiny-vote"],
+        "explainer": ["tiny-map"],
+        "recipe": ["tiny-study"],
+    }
+
+
+def test_a_recipe_resolves_to_its_path(tiny_plugin, recipe_file):
+    assert resolve("recipe", "tiny-study") == recipe_file
+
+
+def test_options_are_checked_without_making_the_component(empty_registry):
+    class Explosive:
+        @hookimpl
+        def register_loaders(self, register):
+            def explode(source: str) -> None:
+                raise AssertionError
+
+            register("explosive", explode)
+
+    empty_registry.add(Explosive(), "x:x")
+    check_options(empty_registry.find("loader", "explosive"), {"source": ""})

@@ -1,0 +1,98 @@
+"""The shipped recipe `ph-newborn` says what the paper says (IP-PHN, GCPR 2022)."""
+
+from __future__ import annotations
+
+import pytest
+
+from echokit.recipe import Recipe, load_recipe
+from echokit.types import VIEWS
+
+
+@pytest.fixture(scope="module")
+def paper() -> Recipe:
+    return load_recipe("ph-newborn", preset="paper")
+
+
+def test_training_is_the_papers(paper):
+    train = paper.train
+    assert (train.epochs, train.batch, train.lr, train.weight_decay) == (150, 8, 1e-3, 1e-3)
+    assert train.augment == 0.9
+    assert train.balanced
+    assert train.schedule == "constant"
+
+
+def test_ten_sequences_of_twelve_frames_of_224_pixels(paper):
+    assert (paper.sequences.n, paper.sequences.k) == (10, 12)
+    sizes = [s.options["size"] for s in paper.prepare.values() if "size" in s.options]
+    assert sizes == [224]
+
+
+def test_prepare_crops_before_it_resizes_before_it_equalises(paper):
+    words = [slot.use for slot in paper.prepare.values()]
+    order = [words.index(f"monai-{name}") for name in ("sector", "resize", "equalise")]
+    assert order == sorted(order)
+    assert paper.normalise is not None
+
+
+def test_ten_splits_hold_out_a_fifth_of_the_patients(paper):
+    assert (paper.split.method, paper.split.splits, paper.split.held_out) == ("repeated", 10, 0.2)
+
+
+def test_all_five_views_are_used_under_their_names_and_the_sites(paper):
+    assert paper.views.use == VIEWS
+    assert paper.views.alias == {
+        "LA": "PLAX",
+        "CV": "A4C",
+        "KAPAP": "PSAX-P",
+        "KAKL": "PSAX-S",
+        "KAAP": "PSAX-A",
+    }
+
+
+def test_the_view_sets_are_those_of_table_1(paper):
+    assert {name: set(views) for name, views in paper.used_view_sets.items()} == {
+        "MV-3": {"A4C", "PLAX", "PSAX-P"},
+        "MV-All": set(VIEWS),
+    }
+
+
+def test_the_label_tables_keep_the_most_severe_grade(paper):
+    severity, binary = paper.tasks["severity"], paper.tasks["binary"]
+    assert severity.labels == ("none", "mild", "moderate-severe")
+    assert severity.map == {
+        "0": "none",
+        "0.5": "drop",
+        "1": "mild",
+        "1.5": "drop",
+        "2": "moderate-severe",
+        "2.5": "moderate-severe",
+        "3": "moderate-severe",
+    }
+    assert binary.labels[0] == "none"
+    positive = binary.labels[1]
+    assert binary.map == {"0": "none", "0.5": "drop"} | dict.fromkeys(
+        ("1", "1.5", "2", "2.5", "3"), positive
+    )
+
+
+def test_sequences_and_views_vote_by_majority_and_grad_cam_explains(paper):
+    assert paper.aggregate.view.use == paper.aggregate.subject.use == "majority-vote"
+    assert paper.backbone.use == "pytorchvideo-r2plus1d-18"
+    assert paper.explain is not None
+    assert paper.explain.use == "captum-gradcam"
+
+
+def test_every_augmentation_of_section_2_2_is_there(paper):
+    used = {slot.use for slot in paper.augment.values()}
+    words = ("sharpness", "brightness", "gamma", "noise", "background", "affine")
+    assert used == {f"monai-{word}" for word in words}
+
+
+def test_the_quick_preset_changes_sizes_but_not_the_method(paper):
+    quick = load_recipe("ph-newborn", preset="quick")
+    assert quick == load_recipe("ph-newborn")
+    assert quick.sequences == paper.sequences
+    assert (quick.augment, quick.normalise) == (paper.augment, paper.normalise)
+    assert (quick.aggregate, quick.explain) == (paper.aggregate, paper.explain)
+    assert quick.backbone.use == paper.backbone.use
+    assert quick.train.augment == paper.train.augment
