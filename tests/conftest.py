@@ -127,6 +127,7 @@ def tiny_map(*, power: float = 1.0) -> Any:
     """The sequence itself as its own saliency."""
 
     def explain(model: Any, sequence: Any, target: int) -> Saliency:
+        TinyPlugin.targets.append(target)
         values = sequence[0].numpy().clip(0, 1).astype(np.float32) ** power
         return Saliency(values, target, "tiny-map")
 
@@ -134,7 +135,9 @@ def tiny_map(*, power: float = 1.0) -> Any:
 
 
 class TinyPlugin:
-    """One component of every kind."""
+    """One component of every kind; keeps which classes were explained."""
+
+    targets: ClassVar[list[int]] = []
 
     def __init__(self, recipe: Path) -> None:
         self.recipe = recipe
@@ -238,7 +241,7 @@ def recipe_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def tiny_plugin(empty_registry: Registry, recipe_file: Path) -> Registry:
     """The process's registry, with the tiny plugin alone in it."""
-    TinyLoader.reads = Counter()
+    TinyLoader.reads, TinyPlugin.targets = Counter(), []
     empty_registry.add(TinyPlugin(recipe_file), "echokit-tiny:tiny", "1.0")
     return empty_registry
 

@@ -98,17 +98,12 @@ def test_the_global_generator_is_left_as_it_was(learn):
     assert torch.equal(before, torch.get_rng_state())
 
 
-class Stopped(BaseException):
-    """As Ctrl-C would."""
-
-
 def stop_after(samples):
-    done = []
-
     def tick(n: int) -> None:
-        done.append(n)
-        if sum(done) >= samples:
-            raise Stopped
+        nonlocal samples
+        samples -= n
+        if samples <= 0:
+            raise KeyboardInterrupt
 
     return tick
 
@@ -117,7 +112,7 @@ def stop_after(samples):
 def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(learn, monkeypatch, schedule):
     monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", 0)
     whole = learn("whole", schedule=schedule)
-    with pytest.raises(Stopped):
+    with pytest.raises(KeyboardInterrupt):
         learn("parts", stop_after(2 * 16 + 4), schedule=schedule)  # in the third epoch
     ticks: list[int] = []
     resumed = learn("parts", ticks.append, schedule=schedule)
@@ -128,7 +123,7 @@ def test_interrupted_and_resumed_equals_uninterrupted_to_the_bit(learn, monkeypa
 
 def test_a_checkpoint_of_another_recipe_is_not_taken_up(learn, monkeypatch):
     monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", 0)
-    with pytest.raises(Stopped):
+    with pytest.raises(KeyboardInterrupt):
         learn("parts", stop_after(2 * 16 + 4), digest="another recipe")
     ticks: list[int] = []
     resumed = learn("parts", ticks.append)
@@ -150,7 +145,7 @@ def test_nothing_is_pickled_while_training_either(learn, monkeypatch):
     monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", 0)
     monkeypatch.setattr(pickle, "dumps", lambda *a, **k: pytest.fail("pickled"))
     monkeypatch.setattr(torch, "save", lambda *a, **k: pytest.fail("pickled"))
-    with pytest.raises(Stopped):
+    with pytest.raises(KeyboardInterrupt):
         learn("parts", stop_after(2 * 16 + 4))
 
 
@@ -166,9 +161,7 @@ def test_a_loss_that_is_no_number_stops_with_what_to_do_and_leaves_no_result(lea
 
     with pytest.raises(TrainingError, match=r"epoch 1 of severity, A4C.*--set train\.lr=0\.001"):
         learn("broken", make=Broken)
-    with pytest.raises(FileNotFoundError):
-        described(learn.data.store.path.parent / "broken")
-    assert not is_trained(JOB, learn.data.store.path.parent / "broken", "abc")
+    assert list((learn.data.store.path.parent / "broken").rglob("*.*")) == []
 
 
 def test_the_last_epochs_weights_are_kept_however_bad(learn):
@@ -202,14 +195,13 @@ def test_the_learning_rate_follows_its_schedule(learn):
 
 
 def test_every_epoch_sees_sequences_that_no_other_saw(learn, parts):
-    seen: list[list[bytes]] = []
+    seen: list[bytes] = []
+    calls: list[float] = []
 
     class Watching(torch.nn.Sequential):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            seen.append([one.numpy().tobytes() for one in x])
+            seen.extend(one.numpy().tobytes() for one in x)
             return super().forward(x)
-
-    calls: list[float] = []
 
     def shade(clip, rng):
         calls.append(float(torch.rand((), generator=rng)))
@@ -219,8 +211,7 @@ def test_every_epoch_sees_sequences_that_no_other_saw(learn, parts):
     data = replace(learn.data, spec=spec)
     learn(make=lambda: Watching(*parts.backbone(2, 1)), data=data)
     assert len(calls) == len(set(calls)) == 3 * 16
-    pictures = [picture for batch in seen for picture in batch]
-    assert len(set(pictures)) == len(pictures) == 3 * 16
+    assert len(set(seen)) == len(seen) == 3 * 16
 
 
 def test_what_is_written_beside_the_weights_says_what_they_are(learn):
@@ -260,4 +251,3 @@ def test_a_jobs_seed_depends_on_the_run_and_the_job_alone():
         job_seed(s, Job("t", a, v, n)) for s in (0, 1) for a in "xy" for v in "vw" for n in (0, 1)
     }
     assert len(seeds) == 16
-    assert job_seed(3, JOB) == job_seed(3, replace(JOB))

@@ -16,6 +16,8 @@ from echokit.report.words import findings, listing, number, plural, sureness
 
 BUDGET = 6 * MEGABYTE
 """Characters of a page that may be pictures."""
+UNSURE = 0.6
+"""Below this probability a verdict is called unsure, however many sequences voted for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +122,9 @@ def _sentence(facts: Mapping[str, Any], voters: tuple[Voter, ...]) -> str:
     )
     confidence = facts.get("confidence")
     if isinstance(confidence, int | float):
-        text += f"; their votes are {sureness(confidence)} (confidence {number(confidence)})"
+        whose = "its" if len(voters) == 1 else "their"
+        text += f"; {whose} votes are {sureness(confidence)} (confidence {number(confidence)})"
+    share = (facts.get("probabilities") or {}).get(facts["label"])
+    if share is not None and share < UNSURE:
+        text += f". Yet the networks were unsure: they give this label {share * 100:.0f} % only"
     return text + "."

@@ -88,7 +88,7 @@ def lies_in(name: str, score: Mapping[str, float]) -> str:
     energy, area = float(score["energy"]), float(score["area"])
     of = ("of the saliency ", "picture") if name == "sector" else ("", "sector")
     text = f"{name}: {energy * 100:.0f} % {of[0]}on {area * 100:.0f} % of the {of[1]}"
-    return f"{text} ({energy / area:.1f} ×)" if area > 0 else text
+    return f"{text} ({energy / area:.1f}×)" if area > 0 else text
 
 
 def findings(scores: Mapping[str, Any] | None) -> list[str]:

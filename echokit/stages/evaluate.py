@@ -57,10 +57,8 @@ def _auroc(truth: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n K"]
         return None
     if classes == 2:
         return float(roc_auc_score(truth, probabilities[:, 1]))
-    rows = probabilities / probabilities.sum(1, keepdims=True)
-    return float(
-        roc_auc_score(truth, rows, multi_class="ovo", average="weighted", labels=range(classes))
-    )
+    how = {"multi_class": "ovo", "average": "weighted", "labels": range(classes)}
+    return float(roc_auc_score(truth, probabilities, **how))  # scaling the rows would break ties
 
 
 def evaluate(

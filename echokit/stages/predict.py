@@ -64,7 +64,10 @@ def vote_clips(
     """
     starts = [voting_starts(item.clip, item.frames, spec.k, spec.n) for item in items]
     windows = [(i.key, s) for i, drawn in zip(items, starts, strict=True) for s in drawn]
-    loader = DataLoader(VotingSequences(windows, store, spec), batch_size=batch)
+    # a generator of its own: a loader draws from the global one otherwise
+    loader = DataLoader(
+        VotingSequences(windows, store, spec), batch_size=batch, generator=torch.Generator()
+    )
     device = next(model.parameters()).device
     waiting: list[np.ndarray] = []
     done = 0

@@ -12,6 +12,12 @@ Curve = Float[np.ndarray, "T n 2"]
 """Points (x to the right, z downwards, away from the probe) of one curve in every frame, mm."""
 
 
+Point = Float[np.ndarray, "T 2"]
+"""One moving point, mm."""
+Coordinate = Float[np.ndarray, " T"] | float
+"""One coordinate of a point: by frame, or the same in all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One filled, moving piece of anatomy; a view paints its shapes one over the other."""
@@ -27,7 +33,9 @@ class Shape:
 
 
 @cache
-def _catmull_rom(controls: int, per_span: int, closed: bool) -> np.ndarray:
+def _catmull_rom(
+    controls: int, per_span: int, closed: bool
+) -> Float[np.ndarray, "points controls"]:
     """Matrix from control points to points of the Catmull-Rom spline through them."""
     spans = controls if closed else controls - 1
     matrix = np.zeros((spans * per_span, controls))
@@ -45,7 +53,7 @@ def _catmull_rom(controls: int, per_span: int, closed: bool) -> np.ndarray:
     return matrix
 
 
-def track(*points: tuple[float | np.ndarray, float | np.ndarray], frames: int) -> Curve:
+def track(*points: tuple[Coordinate, Coordinate], frames: int) -> Curve:
     """Stack control points, each `(x, z)` a number or one value per frame, to `(T, K, 2)`."""
     columns = [
         np.stack(np.broadcast_arrays(x, z, np.zeros(frames))[:2], axis=-1) for x, z in points
@@ -92,8 +100,8 @@ def ribbon(line: Curve, width: float) -> Curve:
 
 
 def ellipse(
-    centre: tuple[float | np.ndarray, float | np.ndarray],
-    radii: tuple[float | np.ndarray, float | np.ndarray],
+    centre: tuple[Coordinate, Coordinate],
+    radii: tuple[Coordinate, Coordinate],
     frames: int,
     *,
     turn: float = 0.0,

@@ -173,5 +173,5 @@ def _curve(phase: PerFrame, at: tuple[float, ...], value: tuple[float, ...]) -> 
     kernel = np.exp(-0.5 * (np.arange(-16, 17) / 5.0) ** 2)
     padded = np.concatenate([table[-16:], table, table[:16]])
     rounded = np.convolve(padded, kernel / kernel.sum(), mode="valid")
-    value: PerFrame = np.interp(phase, grid, rounded, period=1.0)
-    return value
+    course: PerFrame = np.interp(phase, grid, rounded, period=1.0)
+    return course

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, Float32, UInt8
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from echokit import Clip
@@ -87,7 +87,7 @@ def _render(scene: Scene, rng: np.random.Generator, fps: float) -> tuple[Clip, P
     ]
     brightness = _flicker(count, scene.controls.flicker, rng)
 
-    def decibels(first: int, last: int) -> np.ndarray:
+    def decibels(first: int, last: int) -> Float32[np.ndarray, "T pixels"]:
         frames = slice(first, last)
         codes = paint(tissue, frames, 2 * scene.sector.samples, scene.sector.beams)
         return convert(scanner.echoes(codes, moved[frames], first))
@@ -111,7 +111,7 @@ def _render(scene: Scene, rng: np.random.Generator, fps: float) -> tuple[Clip, P
     return clip, scene.beat.phase
 
 
-def label_map(scene: Scene, inside: np.ndarray) -> UInt8[np.ndarray, "T H W"]:
+def label_map(scene: Scene, inside: Bool[np.ndarray, "H W"]) -> UInt8[np.ndarray, "T H W"]:
     """Paint the ground truth of a scene: label n is its n-th structure, 0 is everything else."""
     layers = [
         Layer(
@@ -153,7 +153,7 @@ def _finer(curve: Curve) -> Curve:
     return finer
 
 
-def _flicker(frames: int, sd: float, rng: np.random.Generator) -> np.ndarray:
+def _flicker(frames: int, sd: float, rng: np.random.Generator) -> Float32[np.ndarray, " T"]:
     """Slow wander of brightness, grey levels."""
     white = rng.standard_normal(frames + 24)
     kernel = np.hanning(25) / np.sqrt((np.hanning(25) ** 2).sum())

@@ -204,6 +204,8 @@ def _likeness(frames, inside, t, here, there, half=4):
     first, second = window(here), window(there)
     if not (inside[first].all() and inside[second].all()):
         return np.nan
+    if min(np.ptp(frames[t][first]), np.ptp(frames[t + 1][second])) == 0:  # blood at full black
+        return np.nan
     return np.corrcoef(frames[t][first].ravel(), frames[t + 1][second].ravel())[0, 1]
 
 

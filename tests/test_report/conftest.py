@@ -212,7 +212,7 @@ def write_study(root, *, evil="", views=("PLAX", "A4C", "PSAX-P")):
     subject = {"patient": f"017{evil}", "label": "moderate-severe", "confidence": 0.83}
     subject |= {"probabilities": shares, "views_used": list(views), "clips": clips}
     subject["views_missing"] = ["PSAX-S", "PSAX-A"]
-    document = {"schema": 1, "study": f"Study 017{evil}", "run": "demo", "recipe": "ph-newborn"}
+    document = {"schema": 1, "study": f"017{evil}", "run": "demo", "recipe": "ph-newborn"}
     document |= {"task": "severity", "classes": classes, "synthetic_training": True}
     document["subjects"] = [subject] if views else []
     reason = "colour Doppler only; there is no B-mode region"

@@ -65,10 +65,10 @@ def test_guessing_agrees_with_scikit_learn():
 
 def test_saliency_is_weighed_against_its_share():
     said = lies_in("septum", {"energy": 0.3, "area": 0.1})
-    assert said == "septum: 30 % on 10 % of the sector (3.0 ×)"
+    assert said == "septum: 30 % on 10 % of the sector (3.0×)"
     assert lies_in("septum", {"energy": 0.0, "area": 0.0}) == "septum: 0 % on 0 % of the sector"
     said = lies_in("sector", {"energy": 1.0, "area": 0.4})
-    assert said == "sector: 100 % of the saliency on 40 % of the picture (2.5 ×)"
+    assert said == "sector: 100 % of the saliency on 40 % of the picture (2.5×)"
 
 
 def test_words():

@@ -19,7 +19,7 @@ def test_it_answers_a_readers_questions(run, run_page, kit):
     assert "severity: 3 × grade 0.5 is dropped by the task's map" in text
     assert "in 6 splits of 2 tasks, no patient is on both sides" in text
     assert "3 min 34 s" in text  # the stage of training
-    assert "septum: 31 % on 6 % of the sector (5.2 ×)" in text
+    assert "septum: 31 % on 6 % of the sector (5.2×)" in text
     assert f"echokit run {run.parent.name}/demo/recipe.toml" in text
     assert "This page is incomplete" not in text
     assert (run / "report" / "index.html").is_file()

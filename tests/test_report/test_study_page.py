@@ -47,6 +47,18 @@ def test_a_clip_without_saliency_or_rate_is_shown_all_the_same(tmp_path, kit):
     assert len(page.all("img")) == 4
 
 
+def test_votes_that_agree_without_conviction_are_called_unsure(study_page, tmp_path, kit):
+    assert "unsure" not in study_page.text
+    out = kit.write_study(tmp_path)
+    document = json.loads((out / "prediction.json").read_text())
+    shares = {"none": 0.33, "mild": 0.3, "moderate-severe": 0.37}
+    document["subjects"][0] |= {"probabilities": shares, "confidence": 1.0}
+    kit.dump(out / "prediction.json", document)
+    text = kit.Page(build_study_page(out)).text
+    assert "very consistent (confidence 1.00). Yet the networks were unsure" in text
+    assert "give this label 37 % only" in text
+
+
 def test_no_prediction_is_an_error(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         build_study_page(tmp_path)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from echokit_phantom.curves import Curve, Shape, normals, ribbon, smooth, track
-from echokit_phantom.physiology import Beat, Heart
+from echokit_phantom.curves import Curve, Point, Shape, normals, ribbon, smooth, track
+from echokit_phantom.physiology import Beat, Heart, PerFrame
 
 STRUCTURES = ("LV", "RV", "septum", "LA", "RA", "myocardium", "RV wall")
 
@@ -100,9 +100,7 @@ def four_chamber(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Sha
     return shapes
 
 
-def _leaflets(
-    beat: Beat, septal: np.ndarray, lateral: np.ndarray, a: float, b: float
-) -> list[Shape]:
+def _leaflets(beat: Beat, septal: Point, lateral: Point, a: float, b: float) -> list[Shape]:
     """Two leaflets of an inlet valve: tented into the ventricle when closed, upright when open."""
     meet = septal + 0.5 * (lateral - septal) + np.array([0.0, -1.6])
     width = np.abs(lateral - septal)[:, :1]
@@ -118,8 +116,8 @@ def _leaflets(
 
 
 def _atrium(
-    side: int, radius: np.ndarray, top: np.ndarray, floor: np.ndarray, septal: float, frames: int
-) -> np.ndarray:
+    side: int, radius: PerFrame, top: PerFrame, floor: PerFrame, septal: float, frames: int
+) -> Curve:
     """One atrium: from its valve ring at `top` to its roof at `floor`, beside the atrial septum."""
     near, wide = 0.55 * side + septal, side * 2 * radius
     return smooth(
@@ -130,7 +128,7 @@ def _atrium(
     )  # fmt: skip
 
 
-def _opening(septal: np.ndarray, lateral: np.ndarray) -> np.ndarray:
+def _opening(septal: Curve, lateral: Curve) -> Curve:
     """The hole in a valve's ring, from the ventricle's base to the atrium below it."""
     near, far = septal[:, :1], lateral[:, :1]
     inset = 0.06 * (far - near)
@@ -146,7 +144,7 @@ def _opening(septal: np.ndarray, lateral: np.ndarray) -> np.ndarray:
     )
 
 
-def _swollen(outline: np.ndarray, by: float) -> np.ndarray:
+def _swollen(outline: Curve, by: float) -> Curve:
     """Outline moved away from its centre by about `by` mm."""
     centre = outline.mean(axis=1, keepdims=True)
     from_centre = outline - centre

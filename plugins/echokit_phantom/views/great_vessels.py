@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from echokit_phantom.curves import Curve, Shape, ellipse, normals, ribbon, smooth, track
+from echokit_phantom.curves import (
+    Coordinate,
+    Curve,
+    Point,
+    Shape,
+    ellipse,
+    normals,
+    ribbon,
+    smooth,
+    track,
+)
 from echokit_phantom.physiology import Beat, Heart, PerFrame
-
-Radius = PerFrame | float
 
 STRUCTURES = ("aorta", "pulmonary artery", "RV", "RA", "LA", "RV wall")
 
@@ -29,13 +37,13 @@ def semilunar(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]
     la = 0.5 * heart.aorta * heart.la_ao * (1 + 0.12 * (beat.atria - 0.5))
     lean = rng.normal(0, 0.06)
 
-    def arc(start: float, stop: float, radius: Radius) -> Curve:
+    def arc(start: float, stop: float, radius: Coordinate) -> Curve:
         angle = np.deg2rad(np.linspace(start, stop, 40)) + lean
         unit = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
         points: Curve = np.broadcast_to(radius, frames)[:, None, None] * unit
         return points
 
-    def band(start: float, stop: float, low: Radius, high: Radius) -> Curve:
+    def band(start: float, stop: float, low: Coordinate, high: Coordinate) -> Curve:
         return np.concatenate([arc(start, stop, low), arc(stop, start, high)], axis=1)
 
     valve = arc(-38, -36, inner + 0.45 * outflow)[:, 0]
@@ -87,7 +95,7 @@ def semilunar(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]
     return shapes
 
 
-def _cusps(beat: Beat, root: np.ndarray, lean: float, frames: int) -> list[Shape]:
+def _cusps(beat: Beat, root: PerFrame, lean: float, frames: int) -> list[Shape]:
     """Three aortic cusps: a three-pointed star when closed, along the wall when open."""
     shapes = []
     for angle in np.deg2rad([100, 215, 330]) + 2 * lean:
@@ -99,12 +107,10 @@ def _cusps(beat: Beat, root: np.ndarray, lean: float, frames: int) -> list[Shape
     return shapes
 
 
-def _line(start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+def _line(start: Point, stop: Point) -> Curve:
     """A straight moving line, bulged a little."""
     share = np.linspace(0, 1, 9)[None, :, None]
-    across = (stop - start)[:, ::-1] * np.array([-1.0, 1.0])
-    return (
-        start[:, None]
-        + share * (stop - start)[:, None]
-        + (0.12 * np.sin(np.pi * share) * across[:, None])
-    )
+    reach = (stop - start)[:, None]
+    across = reach[..., ::-1] * np.array([-1.0, 1.0])
+    line: Curve = start[:, None] + share * reach + 0.12 * np.sin(np.pi * share) * across
+    return line

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from echokit_phantom.curves import Shape, ellipse, ribbon, smooth, track
+from echokit_phantom.curves import Curve, Point, Shape, ellipse, ribbon, smooth, track
 from echokit_phantom.physiology import Beat, Heart
 
 STRUCTURES = ("LV", "RV", "septum", "LA", "aorta", "myocardium", "RV wall")
@@ -29,18 +29,22 @@ def long_axis(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]
     base = -1.6 * beat.squeeze  # the ring descends towards the apex
 
     # septum: its left ventricular side, from the root to the apex
-    low = [(base, 0.0), (-0.25 * length, -0.8 * bow - 0.2), (-0.55 * length, 0.4 - 1.2 * bow),
-           (-0.82 * length, 2.6 - 0.55 * bow), (-length, 6.2)]  # fmt: skip
-    septum_lv = smooth(track(*low, frames=frames), closed=False)
+    septum_lv = smooth(
+        track((base, 0.0), (-0.25 * length, -0.8 * bow - 0.2), (-0.55 * length, 0.4 - 1.2 * bow),
+              (-0.82 * length, 2.6 - 0.55 * bow), (-length, 6.2), frames=frames),
+        closed=False,
+    )  # fmt: skip
     thick = wall[:, None] * np.linspace(0.8, 1.05, septum_lv.shape[1])
     septum_rv = septum_lv - np.stack([0.15 * thick, thick], axis=-1)
 
     back = lv + 0.4  # posterior wall, from the mitral ring to the apex
-    high = [(base + 1.2, back * 0.80), (-0.18 * length, back * 0.97), (-0.48 * length, back + 0.6),
-            (-0.80 * length, 0.82 * back + 1.4), (-length, 0.55 * back + 2.2)]  # fmt: skip
-    posterior = smooth(track(*high, frames=frames), closed=False)
+    posterior = smooth(
+        track((base + 1.2, back * 0.80), (-0.18 * length, back * 0.97),
+              (-0.48 * length, back + 0.6), (-0.80 * length, 0.82 * back + 1.4),
+              (-length, 0.55 * back + 2.2), frames=frames),
+        closed=False,
+    )  # fmt: skip
     tip = track((-length - 1.6, 0.30 * back + 4.0), frames=frames)
-    cavity = np.concatenate([septum_lv, tip, posterior[:, ::-1]], axis=1)
     outside = posterior + np.stack([0 * wall, wall], axis=-1)[:, None]
     far = track((-length - 1.6 - 1.2 * wall, 0.30 * back + 3.6), frames=frames)
     muscle = np.concatenate([septum_rv, far, outside[:, ::-1]], axis=1)
@@ -75,6 +79,9 @@ def long_axis(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]
     )
     hinge = aorta_low[:, 0]
     ring = posterior[:, 0]
+    # the outflow is open: the cavity reaches into the root
+    outflow = np.stack([hinge, aorta_top[:, 0]], axis=1) + np.array([0.7, 0.0])
+    cavity = np.concatenate([septum_lv, tip, posterior[:, ::-1], outflow], axis=1)
 
     shapes = [
         Shape("myocardium", right_wall, "RV wall"),
@@ -98,9 +105,7 @@ def long_axis(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]
     return shapes + _valves(beat, hinge, ring, aorta_top, aorta_low)
 
 
-def _valves(
-    beat: Beat, hinge: np.ndarray, ring: np.ndarray, top: np.ndarray, low: np.ndarray
-) -> list[Shape]:
+def _valves(beat: Beat, hinge: Point, ring: Point, top: Curve, low: Curve) -> list[Shape]:
     """Mitral leaflets, which meet in systole, and two aortic cusps, which meet in diastole."""
     shapes = []
     meet = 0.45 * hinge + 0.55 * ring + np.array([-2.4, 0.3])

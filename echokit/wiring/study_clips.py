@@ -1,0 +1,165 @@
+"""The clips of one study: prepared, judged by the network of their view, explained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from echokit.interfaces import Loader
+from echokit.progress import Progress
+from echokit.recipe import Recipe
+from echokit.stages import cohort as cohorts
+from echokit.stages.store import Store, prepare, too_short
+from echokit.types import USUAL_FPS, Box, ClipRef, Prediction, Rejection
+from echokit.wiring.components import (
+    make_aggregator,
+    make_explainer,
+    make_model,
+    make_preparation,
+    make_sequence_spec,
+)
+
+if TYPE_CHECKING:
+    from echokit.stages.predict import ClipVotes
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """The networks of one task and approach of a run, one for each view, and their recipe."""
+
+    run: str
+    """Name of the run."""
+    recipe: Recipe
+    task: str
+    classes: tuple[str, ...]
+    """Label names, least severe first."""
+    weights: Mapping[str, Path]
+    """View -> the weights that judge it: the run's first split."""
+    synthetic: bool
+    """True if the networks learned from a synthetic cohort."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where one study is worked on."""
+
+    predictor: Predictor
+    loader: Loader
+    store: Store
+    """Prepared clips, for as long as the study is worked on."""
+
+
+def prepare_clips(
+    bench: Bench, progress: Progress
+) -> tuple[list[tuple[ClipRef, str]], list[Rejection]]:
+    """Prepare every clip that a network can judge; name every other one with its reason.
+
+    Returns:
+        `(ref, key in the store)` of each clip that is ready, and the rejections.
+    """
+    recipe, weights = bench.predictor.recipe, bench.predictor.weights
+    clips, refused = cohorts.sort_out(bench.loader.index(), weights, recipe.views.alias)
+    ready, rejected = [], list(refused)
+    with progress.bar("Preparing clips", len(clips), "clips") as tick:
+        for ref, key in prepare(bench.loader, clips, make_preparation(recipe), bench.store):
+            tick(1)
+            if isinstance(key, Exception):
+                reason = str(key)
+            else:
+                reason = too_short(bench.store, key, recipe.sequences.k)
+            if reason:
+                rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
+            else:
+                ready.append((ref, key))
+    return ready, rejected
+
+
+def judge_clips(
+    bench: Bench, ready: list[tuple[ClipRef, str]], out: Path, progress: Progress
+) -> Iterator[dict[str, Any]]:
+    """Judge and explain every clip, view by view, so that one network is held at a time.
+
+    Yields:
+        One clip's part of `prediction.json`, with its patient.
+    """
+    from echokit.stages import predict
+    from echokit.stages.sequences import Item
+
+    recipe, classes = bench.predictor.recipe, bench.predictor.classes
+    aggregate, spec = make_aggregator(recipe.aggregate.view), make_sequence_spec(recipe, False)
+    with progress.bar("Predicting and explaining", len(ready), "clips") as tick:
+        for view, weights in bench.predictor.weights.items():
+            here = {ref.clip: (ref, key) for ref, key in ready if ref.view == view}
+            if not here:
+                continue
+            network = predict.load_weights(make_model(recipe, len(classes)), weights)
+            items = [Item(ref.clip, key, bench.store.length(key), -1) for ref, key in here.values()]
+            for voted in predict.vote_clips(network, items, classes, bench.store, spec, aggregate):
+                ref, _ = here[voted.item.clip]
+                singles = predict.sequence_predictions(voted.votes)
+                yield {
+                    "patient": ref.patient,
+                    "clip": ref.clip,
+                    "view": view,
+                    **as_json(voted.prediction, classes),
+                    "frames": voted.item.frames,
+                    "fps": bench.store.clip(voted.item.key, 0, 1).fps,
+                    "sequences": [
+                        {"start": start, **as_json(single, classes)}
+                        for start, single in zip(voted.starts, singles, strict=True)
+                    ],
+                    "saliency": _explain(network, voted, ref, bench, out),
+                }
+                tick(1)
+
+
+def _explain(
+    network: Any, voted: ClipVotes, ref: ClipRef, bench: Bench, out: Path
+) -> dict[str, Any] | None:
+    """Explain the sequence that speaks most clearly for the clip's label, over its own pixels."""
+    from echokit.report import saliency_movie, saliency_strip
+    from echokit.stages import explain
+
+    recipe, classes = bench.predictor.recipe, bench.predictor.classes
+    if recipe.explain is None:
+        return None
+    target = classes.index(voted.prediction.label)
+    start = voted.starts[int(voted.votes.probabilities[:, target].argmax())]
+    spec = make_sequence_spec(recipe, False)
+    explainer = make_explainer(recipe.explain)
+    clip, saliency = explain.explain(
+        network, explainer, bench.store, voted.item.key, start, target, spec
+    )
+    stem = f"{ref.clip.replace('/', '_')}-{start:03d}"
+    files = {
+        kind: f"saliency/{stem}{suffix}"
+        for kind, suffix in (("array", ".npz"), ("movie", ".webp"), ("strip", ".png"))
+    }
+    explain.save_arrays(out / files["array"], clip, saliency)
+    # the source's own resolution, but nothing outside the sector: names may be burned in there
+    source = bench.loader.read(ref)
+    shown = make_preparation(recipe).masked(source)
+    frames = shown.frames[start : start + spec.k]
+    saliency_movie(frames, saliency.values, out / files["movie"], source.fps or USUAL_FPS)
+    saliency_strip(frames, saliency.values, out / files["strip"])
+    box = shown.box or Box(0, 0, *source.frames.shape[1:])
+    return {
+        **files,
+        "start": start,
+        "method": saliency.method,
+        "box": [box.top, box.left, box.height, box.width],
+        "scores": explain.judge(saliency.values, clip),
+    }
+
+
+def as_json(prediction: Prediction, classes: tuple[str, ...]) -> dict[str, Any]:
+    """A prediction in plain values."""
+    return {
+        "label": prediction.label,
+        "confidence": float(prediction.confidence),
+        "probabilities": {
+            name: float(p) for name, p in zip(classes, prediction.probabilities, strict=True)
+        },
+    }

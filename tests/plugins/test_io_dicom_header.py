@@ -1,0 +1,202 @@
+"""DICOM headers: rate, region, pixel size, view, patient, and what is refused."""
+
+import hashlib
+import logging
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from echokit import Box, ClipRef, Rejection, SupportsFingerprint, resolve
+
+US = "1.2.840.10008.5.1.4.1.1.3.1"
+T, H, W = 4, 40, 56
+GREY = np.arange(T * H * W, dtype=np.uint32).reshape(T, H, W).astype(np.uint8)
+
+
+def save(path, **tags):
+    """Write a grey ultrasound clip with the given tags."""
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = US
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    ds.Modality, ds.PatientName, ds.PatientID = "US", "Muster^Quentin", "MRN-4711"
+    ds.Rows, ds.Columns, ds.NumberOfFrames = H, W, T
+    ds.PhotometricInterpretation, ds.SamplesPerPixel = "MONOCHROME2", 1
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8, 8, 7, 0
+    ds.PixelData = GREY.tobytes()
+    ds["PixelData"].VR = "OB"
+    for name, value in tags.items():
+        setattr(ds, name, value)
+    ds.save_as(path, enforce_file_format=True)
+    return path
+
+
+def index(path):
+    (found,) = resolve("loader", "files", source=str(path)).index()
+    return found
+
+
+def read(path):
+    loader = resolve("loader", "files", source=str(path))
+    (ref,) = loader.index()
+    assert isinstance(ref, ClipRef), ref
+    return loader.read(ref)
+
+
+def vector(*times):
+    return {"FrameTimeVector": list(times)}
+
+
+RATES = [
+    ({"FrameTime": 20, "CineRate": 30, "RecommendedDisplayFrameRate": 10}, 50),
+    (vector(0, 40, 50, 30) | {"CineRate": 30}, 25),
+    ({"FrameTime": 0, "CineRate": 30, "RecommendedDisplayFrameRate": 10}, 30),
+    ({"FrameTime": -5, "CineRate": 0, "RecommendedDisplayFrameRate": 10}, 10),
+    ({"FrameTime": 1e-9}, None),
+    (vector(0), None),
+    (vector(0, -4), None),
+    ({"CineRate": 0}, None),
+    ({}, None),
+]
+
+
+@pytest.mark.parametrize(("tags", "fps"), RATES)
+def test_frame_rate(tags, fps, tmp_path):
+    assert read(save(tmp_path / "a.dcm", **tags)).fps == fps
+
+
+def region(left, top, right, bottom, kind=1, form=1, dx=0.05, dy=0.05, units=3):
+    item = Dataset()
+    item.RegionDataType, item.RegionSpatialFormat, item.RegionFlags = kind, form, 0
+    item.RegionLocationMinX0, item.RegionLocationMinY0 = left, top
+    item.RegionLocationMaxX1, item.RegionLocationMaxY1 = right, bottom
+    item.PhysicalUnitsXDirection = item.PhysicalUnitsYDirection = units
+    item.PhysicalDeltaX, item.PhysicalDeltaY = dx, dy
+    return item
+
+
+SOUND = region(3, 2, 42, 31, dx=0.06, dy=-0.05)
+BOX = Box(2, 3, 30, 40)
+REGIONS = {
+    "tissue, not the first": ([region(0, 0, 50, 9, kind=3, form=3), SOUND], BOX, (0.5, 0.6)),
+    "largest of two": ([region(44, 0, 53, 30), SOUND], BOX, (0.5, 0.6)),
+    "to the last pixel": ([region(0, 0, 55, 39)], Box(0, 0, 40, 56), (0.5, 0.5)),
+    "counted from one": ([region(1, 1, 56, 40)], Box(1, 1, 39, 55), (0.5, 0.5)),
+    "exceeds the frame": ([region(10, 5, 100, 39)], None, None),
+    "of negative place": ([region(2**32 - 4, 0, 50, 39)], None, None),
+    "upside down": ([region(50, 30, 3, 2)], None, None),
+    "a colour box alone": ([region(3, 2, 42, 31, kind=2)], None, None),
+    "not in centimetres": ([region(3, 2, 42, 31, units=0)], BOX, None),
+    "without size": ([region(3, 2, 42, 31, dx=0.0)], BOX, None),
+}
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_region_and_spacing(name, tmp_path):
+    regions, box, spacing = REGIONS[name]
+    clip = read(save(tmp_path / "a.dcm", SequenceOfUltrasoundRegions=regions))
+    assert clip.region == box
+    assert clip.spacing == (pytest.approx(spacing) if spacing else None)
+
+
+def test_pixel_spacing_serves_where_there_is_no_region(tmp_path):
+    assert read(save(tmp_path / "a.dcm", PixelSpacing=[0.4, 0.3])).spacing == (0.4, 0.3)
+
+
+REFUSED = [
+    ({"NumberOfFrames": 1}, "one frame"),
+    ({"Modality": "MR"}, "modality is 'MR'"),
+    ({"Modality": "SR"}, "modality is 'SR'"),
+    ({"Rows": 0}, "no image"),
+    ({"PhotometricInterpretation": "HSV"}, "'HSV'"),
+    ({"BitsAllocated": 32, "BitsStored": 32}, "32 bits"),
+    ({"NumberOfFrames": 9}, "truncated: 4 of its 9 frames"),
+    ({"Rows": 60000, "Columns": 60000, "NumberOfFrames": 90000}, "GiB"),
+]
+
+
+@pytest.mark.parametrize(("tags", "reason"), REFUSED)
+def test_what_cannot_be_a_clip_is_refused_with_the_reason(tags, reason, tmp_path):
+    found = index(save(tmp_path / "a.dcm", **tags))
+    assert isinstance(found, Rejection)
+    assert reason in found.reason
+
+
+def coded(value, meaning):
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "SCT", meaning
+    return [item]
+
+
+VIEWS = [
+    ({"ViewName": "a4c"}, "A4C"),
+    ({"ViewName": "PSAX_P", "SeriesDescription": "PLAX"}, "PSAX-P"),
+    ({"ViewName": "kl", "SeriesDescription": "PLAX"}, "PLAX"),
+    ({"ViewCodeSequence": coded("399214001", "whatever")}, "A4C"),
+    ({"ViewCodeSequence": coded("G-0", "Parasternal long axis")}, "PLAX"),
+    ({"SeriesDescription": "KAPAP"}, "KAPAP"),
+    ({"SeriesDescription": "ECHO COMPLETE"}, None),
+    ({"ViewName": "of Quentin"}, None),
+    ({}, None),
+]
+
+
+@pytest.mark.parametrize(("tags", "view"), VIEWS)
+def test_view(tags, view, tmp_path):
+    assert index(save(tmp_path / "a.dcm", **tags)).view == view
+
+
+@pytest.mark.parametrize("tags", [{"SyntheticData": "YES"}, {"Manufacturer": "Synthetic Co"}, {}])
+def test_synthetic(tags, tmp_path):
+    found = index(save(tmp_path / "a.dcm", **tags))
+    assert found.synthetic is bool(tags)
+
+
+def test_patient_is_a_pseudonym_unless_asked_otherwise(tmp_path):
+    path = save(tmp_path / "a.dcm")
+    hashed = index(path).patient
+    (plain,) = resolve("loader", "files", source=str(path), patients="as-is").index()
+    assert (hashed[:2], len(hashed), plain.patient) == ("P-", 12, "MRN-4711")
+
+
+def test_name_of_a_patient_appears_nowhere(tmp_path, caplog, recwarn, capfd):
+    caplog.set_level(logging.DEBUG)
+    folder = tmp_path / "Muster_Quentin"
+    folder.mkdir()
+    save(folder / "quentin-A4C.dcm")
+    tags = {
+        "PatientID": "MUSTER QUENTIN",
+        "SeriesDescription": "QUENTIN",
+        "FrameTime": 12345678.123,
+    }
+    odd = save(tmp_path / "odd.dcm", **tags)
+    data = odd.read_bytes()
+    assert b"12345678.123" in data
+    odd.write_bytes(data.replace(b"12345678.123", b"Muster^Quen "))  # pydicom would quote it
+    short = save(tmp_path / "short.dcm")
+    for cut in (200, 400, 700, 1000, 2000):
+        (tmp_path / f"cut{cut}.dcm").write_bytes(short.read_bytes()[:cut])
+    loader = resolve("loader", "files", source=str(tmp_path))
+    said = []
+    for found in loader.index():
+        if isinstance(found, ClipRef):
+            said.append(f"{found.clip} {found.patient} {found.view} {found.labels}")
+            said.append(str(loader.read(found)))
+        else:
+            said.append(f"{found.reason} {found.patient} {found.view}")
+    streams = capfd.readouterr()
+    everything = " ".join([*said, caplog.text, *(str(w.message) for w in recwarn), *streams])
+    assert len(said) >= 9
+    assert "quentin" not in everything.lower()
+    assert "muster" not in everything.lower()
+
+
+def test_fingerprint_follows_the_bytes(tmp_path):
+    path = save(tmp_path / "a.dcm")
+    loader = resolve("loader", "files", source=str(path))
+    assert isinstance(loader, SupportsFingerprint)
+    (ref,) = loader.index()
+    assert loader.fingerprint(ref) == hashlib.sha256(path.read_bytes()).hexdigest()
