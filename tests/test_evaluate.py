@@ -110,7 +110,7 @@ def test_a_row_is_the_mean_and_sample_sd_of_its_splits():
         assert row[name]["mean"] == pytest.approx(np.mean(values))
         assert row[name]["sd"] == pytest.approx(np.std(values, ddof=1))
         assert row[name]["ci95"] is None
-    assert (row["n_splits"], row["n_subjects"], row["n_clips"]) == (3, 12, 36)
+    assert (row["n_splits"], row["n_subjects"], row["n_predictions"]) == (3, 12, 36)
 
 
 def test_one_split_has_no_sd():
@@ -136,7 +136,7 @@ def test_there_is_a_row_for_each_task_approach_and_view_but_sequences_are_not_ju
 
 def test_subjects_are_counted_once_however_many_clips_and_splits_they_have():
     [row] = evaluate(pd.DataFrame(rows(patients=9, splits=4, clips=3)), CLASSES, 0, 0)
-    assert (row["n_subjects"], row["n_clips"]) == (9, 108)
+    assert (row["n_subjects"], row["n_predictions"]) == (9, 108)
 
 
 def test_the_bootstrap_draws_patients_with_all_their_rows():

@@ -237,13 +237,15 @@ def test_a_last_batch_of_one_sample_is_left_out(learn):
     assert set(sizes) == {5}
 
 
-def test_is_trained_asks_for_this_recipes_two_files(learn):
-    folder = learn()
-    assert is_trained(JOB, folder, "abc")
-    assert not is_trained(JOB, folder, "another")
-    assert not is_trained(replace(JOB, split=1), folder, "abc")
+def test_is_trained_asks_for_the_two_files_of_this_recipe_and_these_clips(learn):
+    folder, items = learn(), learn.data.items
+    assert is_trained(JOB, folder, "abc", items)
+    assert not is_trained(JOB, folder, "another", items)
+    assert not is_trained(JOB, folder, "abc", items[1:])
+    assert not is_trained(JOB, folder, "abc", [replace(items[0], label=1), *items[1:]])
+    assert not is_trained(replace(JOB, split=1), folder, "abc", items)
     (folder / JOB.stem).with_suffix(".safetensors").unlink()
-    assert not is_trained(JOB, folder, "abc")
+    assert not is_trained(JOB, folder, "abc", items)
 
 
 def test_a_jobs_seed_depends_on_the_run_and_the_job_alone():

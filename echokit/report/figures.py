@@ -208,7 +208,7 @@ def _line(results: Results, row: Mapping[str, Any], rows: Sequence[Mapping[str, 
             for metric in METRICS
         ),
         subjects=row.get("n_subjects"),
-        predictions=row.get("n_clips"),
+        predictions=row.get("n_predictions"),
     )
 
 

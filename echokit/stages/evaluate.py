@@ -87,7 +87,7 @@ def evaluate(
                 "views": views,
                 "n_splits": int(group["split"].nunique()),
                 "n_subjects": int(group["patient"].nunique()),
-                "n_clips": len(group),
+                "n_predictions": len(group),
                 "classes": list(classes[str(task)]),
                 **_summary(group, classes[str(task)], bootstrap, seed),
             }

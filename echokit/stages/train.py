@@ -73,7 +73,7 @@ class Settings:
     device: str
     workers: int
     digest: str
-    """Of the recipe; a checkpoint of another recipe is not resumed."""
+    """Of the recipe; a checkpoint of another recipe or of other clips is not resumed."""
 
 
 def train(
@@ -129,7 +129,10 @@ def train(
         else torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
     )
     result = folder / job.stem
-    checkpoint = _Checkpoint(result.with_suffix(".partial.safetensors"), settings.digest)
+    learned_from = data_digest(data.items)
+    checkpoint = _Checkpoint(
+        result.with_suffix(".partial.safetensors"), f"{settings.digest} {learned_from}"
+    )
     history = checkpoint.load(network, optimizer, schedule)
     tick(len(history) * len(sampler))
     model, adam = fabric.setup(network, optimizer)
@@ -183,6 +186,7 @@ def train(
             "classes": list(data.classes),
             "input_shape": shape,
             "recipe_digest": settings.digest,
+            "data_digest": learned_from,
             "seed": settings.seed,
             "clips": len(data.items),
             "parameters": sum(p.numel() for p in network.parameters()),
@@ -197,13 +201,22 @@ def job_seed(seed: int, job: Job) -> int:
     return digest(seed, *asdict(job).values()) % 2**32
 
 
-def is_trained(job: Job, folder: Path, recipe_digest: str) -> bool:
-    """Whether the network of this job and recipe is there."""
+def data_digest(items: Sequence[Item]) -> str:
+    """A text that tells apart what networks learn from: clips, their content and their labels."""
+    return f"{digest(*items):016x}"
+
+
+def is_trained(job: Job, folder: Path, recipe_digest: str, items: Sequence[Item]) -> bool:
+    """Whether the network of this job and recipe is there, and learned from these very clips.
+
+    Patients change sides when the cohort changes: one who learned from them must not judge them.
+    """
     described = (folder / job.stem).with_suffix(".json")
     if not described.is_file() or not described.with_suffix(".safetensors").is_file():
         return False
-    digest_there: str = json.loads(described.read_text("utf-8"))["recipe_digest"]
-    return digest_there == recipe_digest
+    there = json.loads(described.read_text("utf-8"))
+    wanted = {"recipe_digest": recipe_digest, "data_digest": data_digest(items)}
+    return all(there.get(name) == value for name, value in wanted.items())
 
 
 def save_tensors(

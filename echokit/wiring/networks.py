@@ -83,7 +83,7 @@ def train_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progres
                 f"Training {job}: no training clip is labelled {names}. Add patients, or leave "
                 f"the view {job.view} out of views.use."
             )
-        if not is_trained(job, folder.models, recipe.digest()):
+        if not is_trained(job, folder.models, recipe.digest(), items):
             todo.append(_Work(job, recipe, items, classes, folder.store, folder.models))
     sizes = [recipe.train.epochs * recipe.train.n * len(work.items) for work in todo]
     if todo:

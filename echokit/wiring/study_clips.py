@@ -141,9 +141,10 @@ def _explain(
     # the source's own resolution, but nothing outside the sector: names may be burned in there
     source = bench.loader.read(ref)
     shown = make_preparation(recipe).masked(source)
-    frames = shown.frames[start : start + spec.k]
-    saliency_movie(frames, saliency.values, out / files["movie"], source.fps or USUAL_FPS)
-    saliency_strip(frames, saliency.values, out / files["strip"])
+    frames, fps = shown.frames[start : start + spec.k], source.fps or USUAL_FPS
+    movie, strip = out / files["movie"], out / files["strip"]
+    saliency_movie(frames, saliency.values, movie, fps, sector=clip.sector)
+    saliency_strip(frames, saliency.values, strip, fps=fps, sector=clip.sector)
     box = shown.box or Box(0, 0, *source.frames.shape[1:])
     return {
         **files,

@@ -56,7 +56,7 @@ def figures(rows, classes, splits, rng):
     return {
         "n_splits": splits,
         "n_subjects": int(mine["patient"].nunique()),
-        "n_clips": len(mine),
+        "n_predictions": len(mine),
         "classes": classes,
         **{
             name: {
