@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Tick = Callable[[int], None]
 """Called with how many units were done since the last call."""
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Somebody who watches a run."""
 

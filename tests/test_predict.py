@@ -118,7 +118,7 @@ def test_weights_are_loaded_for_evaluation_or_missed_with_what_to_do(tmp_path, p
 
 
 def test_a_row_is_plain_values():
-    prediction = Prediction("mild", np.float32(0.5), np.array([0.25, 0.5, 0.25], np.float32))
+    prediction = Prediction("mild", np.float64(0.5), np.array([0.25, 0.5, 0.25], np.float32))
     got = row("view", "none", prediction, view="A4C", clip="c")
     assert got == {
         "level": "view",

@@ -50,7 +50,7 @@ def doctor(
     out.print(", ".join(f"{len(list(found.of_kind(kind)))} {kind}s" for kind in KINDS))
     for problem in found.problems:
         distribution = problem.removeprefix("Plugin ").partition(":")[0]
-        out.print(f"[yellow]{problem}[/yellow]", soft_wrap=True)
+        out.print(problem, style="yellow", markup=False, soft_wrap=True)
         out.print(f"  Update it or remove it: pip uninstall {distribution}", soft_wrap=True)
     if not found.problems:
         out.print("[green]No problem found.[/green]")

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 
 Metric = Literal["auroc", "f1", "precision", "recall", "balanced_accuracy"]
 
@@ -116,7 +116,7 @@ def pairwise_auroc(
 
 
 def _ratio(
-    above: Float[np.ndarray, "..."], below: Float[np.ndarray, "..."], otherwise: float
+    above: Num[np.ndarray, "..."], below: Num[np.ndarray, "..."], otherwise: float
 ) -> Float[np.ndarray, "..."]:
     """`above / below`, and `otherwise` where `below` is 0."""
     safe = np.where(below == 0, 1, below)

@@ -41,7 +41,7 @@ class Effect(NamedTuple):
 
 
 EFFECTS = {
-    "ei_systole": Effect(1.06, 1.27, 1.80, 0.025, "EI"),
+    "ei_systole": Effect(1.06, 1.30, 1.85, 0.02, "EI"),
     "ei_diastole": Effect(1.03, 1.04, 1.38, 0.025, "ED"),
     "rv_lv": Effect(0.42, 0.47, 0.60, 0.10, "RVLV"),  # RV width over LV diameter at end diastole
     "rv_wall": Effect(1.9, 2.3, 3.2, 0.13, "NPE"),  # mm
@@ -64,7 +64,7 @@ NORMAL = {
 }
 """What varies between healthy hearts only: mean, relative standard deviation, source."""
 
-EXPRESSION_SD = {"PSAX-P": 0.05, "PLAX": 0.08, "A4C": 0.12, "PSAX-A": 0.15, "PSAX-S": 0.20}
+EXPRESSION_SD = {"PSAX-P": 0.04, "PLAX": 0.08, "A4C": 0.12, "PSAX-A": 0.15, "PSAX-S": 0.20}
 """How far each view's picture strays from the patient's severity (foreshortened or oblique planes);
 the order is that of the paper's Tables 1 and 3."""
 
