@@ -13,6 +13,7 @@ CLIPS = {
     "a": Clip(np.zeros((30, 40, 50), np.uint8), 25.0, (0.3, 0.3), Box(0, 0, 9, 9)),
     "b": Clip(np.zeros((12, 40, 50), np.uint8), 29.97),
     "c": Clip(np.zeros((12, 8, 6), np.uint8)),
+    "d": Clip(np.zeros((12, 8, 6), np.uint8)),
 }
 
 
@@ -31,10 +32,14 @@ class Loader:
 
 
 class WithFingerprints(Loader):
+    def index(self):
+        yield from super().index()
+        yield ClipRef("d", "7", "A4C")
+
     def fingerprint(self, ref):
         if ref.clip == "c":
             raise ClipError("it vanished")
-        return "same"
+        return "other" if ref.clip == "d" else "same"
 
 
 def test_every_file_is_named_once_with_its_state_and_reason():

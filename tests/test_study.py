@@ -52,11 +52,6 @@ def test_each_patient_votes_with_the_views_there_are_and_the_rest_is_named(
     assert (tmp_path / "out" / "index.html").is_file()
 
 
-def test_predicting_twice_gives_the_same(trained, study, tmp_path):
-    a, b = (predict_study(open_predictor(trained), study, tmp_path / name) for name in "ab")
-    assert a == b
-
-
 def test_nothing_is_left_of_a_prediction_that_failed(trained, study, tmp_path, monkeypatch):
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
