@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from echokit.errors import TrainingError
 from echokit.progress import Tick
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ def run_all(
             work(item, tick)
         return
     from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     threads = max(1, (os.cpu_count() or 1) // jobs)
@@ -47,6 +49,11 @@ def run_all(
             for future in as_completed(size_of):
                 future.result()
                 tick(size_of[future])
+        except BrokenProcessPool as error:
+            raise TrainingError(
+                f"One of {jobs} processes was killed, most likely for want of memory. Finished "
+                "networks are kept: set compute.jobs lower in the run's recipe.toml and resume it."
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

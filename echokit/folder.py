@@ -99,6 +99,10 @@ class RunFolder:
         """Whether a stage was finished."""
         return any(row["name"] == stage and row["done"] for row in self.state["stages"])
 
+    def forget(self, *stages: str) -> None:
+        """Have these stages done again: what they rest on has changed."""
+        self.state["stages"] = [row for row in self.state["stages"] if row["name"] not in stages]
+
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:
         """Time a stage and keep its seconds, its peak memory and whether it was finished.
@@ -118,6 +122,13 @@ class RunFolder:
             row["seconds"] = round(earlier + time.monotonic() - started, 3)
             row["peak_memory_mb"] = _peak_memory_mb()
             self.save()
+
+    def remove_begun(self) -> None:
+        """Remove a run that ended before its first result; anything else in the folder stays."""
+        for name in ("recipe.toml", "environment.json", "run.json"):
+            (self.path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
 
     def finish(self) -> None:
         """Note that every stage is done."""

@@ -45,26 +45,26 @@ def check(
     if as_json:
         print_json({"schema": 1, "source": str(path), "summary": summary, "files": rows})
         return
-    out.print(_files_table(rows))
+    out.print(_clips_table([row for row in rows if row["status"] == "used"]))
+    for row in rows:
+        if row["status"] == "rejected":
+            out.print(f"rejected: {row['file']}: {row['reason']}", style="red", markup=False)
     out.print(_words(summary), markup=False)
 
 
-def _files_table(rows: list[dict[str, Any]]) -> Any:
+def _clips_table(rows: list[dict[str, Any]]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("file", "", "patient", "view", "frames", "size", "fps", "why not", box=None)
+    table = Table("clip", "patient", "view", "frames", "size", "fps", box=None, pad_edge=False)
     for row in rows:
-        used = row["status"] == "used"
         table.add_row(
             Text(row["file"], overflow="fold"),
-            Text("used", "green") if used else Text("rejected", "red"),
-            Text(row["patient"] if used else ""),
-            Text((row["view"] or "unknown") if used else ""),
-            str(row["frames"]) if used else "",
-            f"{row['height']}×{row['width']}" if used else "",
-            f"{row['fps']:g}" if used and row["fps"] else "",
-            Text(row["reason"]),
+            Text(row["patient"]),
+            Text(row["view"] or "unknown"),
+            str(row["frames"]),
+            f"{row['height']}×{row['width']}",
+            f"{row['fps']:.4g}" if row["fps"] else "",
         )
     return table
 

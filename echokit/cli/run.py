@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from echokit.errors import UsageError
+from echokit.errors import EchokitError, UsageError
 
 
 def run(
@@ -83,6 +83,10 @@ def run(
         )
     try:
         carry_out(resolved, folder, Silent() if silent else Bars())
+    except EchokitError:
+        if not folder.is_done("cohort"):  # there is nothing yet to go on with
+            folder.remove_begun()
+        raise
     except KeyboardInterrupt:
         err.print(f"\nStopped. Go on with: echokit run --resume {folder.path}")
         raise typer.Exit(130) from None

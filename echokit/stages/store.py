@@ -128,9 +128,16 @@ class Store:
 
     def sector(self, key: str) -> Any:
         """The scanning sector `(H, W)` bool, or None if no step found one."""
-        if "sector" not in self._group(key):
+        if (key, "sector") not in self._open:  # every window asks for it: kept, as bits
+            group = self._group(key)
+            mask = np.asarray(group["sector"]) if "sector" in group else None
+            packed = None if mask is None else (np.packbits(mask), mask.shape)
+            self._open[key, "sector"] = packed
+        packed = self._open[key, "sector"]
+        if packed is None:
             return None
-        return np.asarray(self._array(key, "sector")[...]).astype(bool)
+        bits, (height, width) = packed
+        return np.unpackbits(bits, count=height * width).reshape(height, width).astype(bool)
 
     def _group(self, key: str) -> zarr.Group:
         import zarr

@@ -87,8 +87,7 @@ def train_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progres
             todo.append(_Work(job, recipe, items, classes, folder.store, folder.models))
     sizes = [recipe.train.epochs * recipe.train.n * len(work.items) for work in todo]
     if todo:
-        for stage in ("predict", "evaluate", "explain"):  # they rest on the networks
-            folder.state["stages"] = [r for r in folder.state["stages"] if r["name"] != stage]
+        folder.forget("predict", "evaluate", "explain")  # they rest on the networks
         with progress.bar(f"Training {len(todo)} networks", sum(sizes), "samples") as tick:
             run_all(_work, todo, sizes, recipe.compute.jobs, tick)
     return len(jobs)

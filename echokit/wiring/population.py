@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from echokit.errors import CohortError
-from echokit.files import whole
+from echokit.files import write_text
 from echokit.folder import RunFolder
 from echokit.progress import Progress
 from echokit.recipe import DROP, Recipe
@@ -93,10 +93,17 @@ def prepare_cohort(cohort: Cohort, recipe: Recipe, store: Store, progress: Progr
 
 
 def write_cohort(study: Study, recipe: Recipe, folder: RunFolder) -> None:
-    """Write `cohort.csv` and the cohort's figures in `run.json`."""
-    clips = study.cohort.clips
-    with whole(folder.path / "cohort.csv") as partial:
-        cohorts.table(study.cohort, study.labelled, study.splits).to_csv(partial, index=False)
+    """Write `cohort.csv` and the cohort's figures in `run.json`.
+
+    Where a resumed run finds another cohort than before, its results are made again.
+    """
+    clips, path = study.cohort.clips, folder.path / "cohort.csv"
+    table = cohorts.table(study.cohort, study.labelled, study.splits)
+    table["content"] = table["clip"].map({clip: key for clip, (key, _) in study.keys.items()})
+    text = table.fillna("").to_csv(index=False)
+    if path.is_file() and path.read_text("utf-8") != text:
+        folder.forget("predict", "evaluate", "explain")
+    write_text(path, text)
     folder.state["cohort"] = {
         "patients": len(study.cohort.patients),
         "clips": len(clips),
