@@ -76,10 +76,10 @@ def _explain_job(
             for kind, suffix in (("array", ".npz"), ("movie", ".webp"), ("strip", ".png"))
         }
         explain.save_arrays(folder.path / files["array"], clip, saliency)
-        saliency_movie(
-            clip.frames, saliency.values, folder.path / files["movie"], clip.fps or USUAL_FPS
-        )
-        saliency_strip(clip.frames, saliency.values, folder.path / files["strip"])
+        fps, inside = clip.fps or USUAL_FPS, clip.sector
+        movie, strip = folder.path / files["movie"], folder.path / files["strip"]
+        saliency_movie(clip.frames, saliency.values, movie, fps, sector=inside)
+        saliency_strip(clip.frames, saliency.values, strip, fps=fps, sector=inside)
         yield asdict(job) | {
             **{
                 name: view[name] for name in ("patient", "clip", "label", "predicted", "confidence")

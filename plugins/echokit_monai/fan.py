@@ -116,7 +116,7 @@ def _fit_rectangle(cells: _Cells, shape: tuple[int, ...]) -> Outline:
 
 
 def _fit_fan(worth: Float[np.ndarray, "H W"], cells: _Cells) -> Outline:
-    coarse = _Cells.of(worth, step=max(1, round((worth.size / 6000) ** 0.5)))
+    coarse = _Cells.of(worth, step=max(2, round((worth.size / 6000) ** 0.5)))
     living = coarse.value > 0
     centre = np.array([coarse.row[living].mean(), coarse.column[living].mean()])
     size = float((worth > 0).sum()) ** 0.5

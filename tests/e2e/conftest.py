@@ -45,6 +45,12 @@ def echokit() -> Echokit:
 
 
 @pytest.fixture(scope="session")
+def small_settings() -> list[str]:
+    """What makes the quick preset small, as `--set` takes it."""
+    return SMALL
+
+
+@pytest.fixture(scope="session")
 def small_run(echokit: Echokit, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished small run."""
     folder = tmp_path_factory.mktemp("runs") / "small"

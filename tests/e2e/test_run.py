@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +129,37 @@ def test_the_saved_recipe_repeats_the_run_bit_for_bit(small_run: Path, echokit) 
     assert (again / "metrics.json").read_bytes() == (small_run / "metrics.json").read_bytes()
     for path in small_run.rglob("*.safetensors"):
         assert (again / path.relative_to(small_run)).read_bytes() == path.read_bytes()
+
+
+def test_ctrl_c_leaves_a_run_that_can_be_finished(
+    echokit, small_settings: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "stopped"
+    words = [
+        word
+        for setting in [
+            *small_settings,
+            "train.epochs=400",
+            "views.use=['A4C']",
+            "data.views=['A4C']",
+        ]
+        for word in ("--set", setting)
+    ]
+    started = subprocess.Popen(
+        [sys.executable, "-m", "echokit", "run", "ph-newborn", *words, "--out", str(folder)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not (folder / "cohort.csv").exists():
+        time.sleep(0.2)
+    time.sleep(8)  # well into training
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=60)
+    assert started.returncode == 130
+    assert f"echokit run --resume {folder}" in " ".join(said.split())
+    recipe = (folder / "recipe.toml").read_text().replace("epochs = 400", "epochs = 1")
+    (folder / "recipe.toml").write_text(recipe)
+    done = echokit("run", "--resume", folder, "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "report" / "index.html").is_file()
