@@ -88,7 +88,13 @@ class RunFolder:
                 f"{path} is not a run: it has no run.json and recipe.toml. "
                 "`echokit run ph-newborn` makes one below runs/."
             )
-        folder.state = read_json(path / "run.json")
+        try:
+            folder.state = read_json(path / "run.json")
+            folder.state["stages"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise UsageError(
+                f"{path / 'run.json'} is damaged: {error}. Make the run anew."
+            ) from error
         return folder
 
     def recipe(self) -> Recipe:
@@ -96,8 +102,10 @@ class RunFolder:
         return load_recipe(str(self.path / "recipe.toml"))
 
     def is_done(self, stage: str) -> bool:
-        """Whether a stage was finished."""
-        return any(row["name"] == stage and row["done"] for row in self.state["stages"])
+        """Whether a stage was finished and its result is still there."""
+        result = {"predict": "predictions.parquet", "evaluate": "metrics.json"}.get(stage, "")
+        done = any(row["name"] == stage and row["done"] for row in self.state["stages"])
+        return done and (self.path / result).exists()
 
     def forget(self, *stages: str) -> None:
         """Have these stages done again: what they rest on has changed."""
@@ -111,7 +119,10 @@ class RunFolder:
         """
         before = next((r for r in self.state["stages"] if r["name"] == name), None)
         row = {"name": name, "seconds": 0.0, "peak_memory_mb": 0, "done": False, "detail": ""}
-        self.state["stages"] = [r for r in self.state["stages"] if r["name"] != name] + [row]
+        if before is None:
+            self.state["stages"].append(row)
+        else:
+            self.state["stages"][self.state["stages"].index(before)] = row
         _reset_peak_memory()
         started = time.monotonic()
         try:
@@ -120,7 +131,9 @@ class RunFolder:
         finally:
             earlier = before["seconds"] if before else 0.0  # of an interrupted attempt
             row["seconds"] = round(earlier + time.monotonic() - started, 3)
-            row["peak_memory_mb"] = _peak_memory_mb()
+            row["peak_memory_mb"] = max(
+                _peak_memory_mb(), before["peak_memory_mb"] if before else 0
+            )
             self.save()
 
     def remove_begun(self) -> None:

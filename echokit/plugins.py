@@ -202,4 +202,8 @@ def resolve(kind: Kind, name: str, **options: Any) -> Any:
     if kind == "recipe":
         return component.factory
     check_options(component, options)
-    return component.factory(**options)
+    try:
+        return component.factory(**options)
+    except (TypeError, ValueError) as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        raise OptionError(f"The {kind} {name!r} cannot be made with {given}: {error}.") from error

@@ -18,10 +18,6 @@ class Progress(Protocol):
         """Open a bar of `total` units for one stage; the block's value is its tick."""
         ...
 
-    def note(self, text: str) -> None:
-        """Say one line."""
-        ...
-
 
 class Silent:
     """Nobody watches."""
@@ -30,6 +26,3 @@ class Silent:
     def bar(self, title: str, total: int, unit: str) -> Iterator[Tick]:
         """Open a bar that nobody sees."""
         yield lambda done: None
-
-    def note(self, text: str) -> None:
-        """Say nothing."""

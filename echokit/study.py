@@ -149,7 +149,7 @@ def _subjects(clips: list[dict[str, Any]], predictor: Predictor) -> list[dict[st
                 "patient": patient,
                 **as_json(vote_views(ballot, predictor.classes, aggregate), predictor.classes),
                 "views_used": [view for view in predictor.weights if view in views],
-                "views_missing": [view for view in predictor.weights if view not in views],
+                "views_missing": [v for v in predictor.recipe.views.use if v not in views],
                 "clips": [{k: v for k, v in clip.items() if k != "patient"} for clip in own],
             }
         )

@@ -155,7 +155,7 @@ def test_data_is_checked_as_json_with_every_file(echokit, tmp_path):
     assert code == 0
     assert [row["file"] for row in report["files"]][:2] == ["notes.txt", "p00-A4C"]
     assert (report["summary"]["used"], report["summary"]["rejected"]) == (10, 1)
-    assert echokit("data", "check", tmp_path, "--loader", "tiny")[1].count("used") >= 10
+    assert echokit("data", "check", tmp_path, "--loader", "tiny")[1].count("16×16") == 10
 
 
 def test_the_doctor_lists_versions_and_broken_plugins(echokit, tiny_plugin):
@@ -197,3 +197,21 @@ def test_a_saved_recipe_repeats_its_run(echokit, tmp_path):
 def test_ones_own_data_go_through_the_studys_loader(echokit, tmp_path):
     code, _, err = echokit("run", "tiny-study", "--data", "nowhere", "--out", "mine", "--quiet")
     assert (code, err) == (2, "error: there is nothing at nowhere\n")
+
+
+def test_a_resume_that_fails_leaves_the_run_as_it_was(echokit, tmp_path):
+    code, out, _ = echokit("run", "tiny-study", *QUICK, "--json")
+    folder = tmp_path / json.loads(out)["run"]
+    recipe = (folder / "recipe.toml").read_text().replace('use = "tiny"', 'use = "gone"', 1)
+    (folder / "recipe.toml").write_text(recipe)
+    assert echokit("run", "--resume", folder)[0] == 2
+    assert {"recipe.toml", "run.json", "environment.json", "models"} <= {
+        path.name for path in folder.iterdir()
+    }
+
+
+def test_a_value_that_a_component_chokes_on_is_one_line(echokit, tmp_path):
+    for words in (("--set", "presets=3"), ("--set", "# =5"), ("--set", "tasks.ph.enabled=false")):
+        code, _, err = echokit("run", "tiny-study", *words)
+        assert (code, err.count("\n")) == (2, 1), err
+    assert not (tmp_path / "runs").exists()

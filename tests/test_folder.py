@@ -102,8 +102,8 @@ def test_a_stage_done_again_keeps_one_row_and_adds_up_its_seconds(tmp_path, reci
         with folder.stage(name):
             pass
     assert [(row["name"], row["seconds"]) for row in state(folder)["stages"]] == [
-        ("train", 2.0),
         ("cohort", 6.0),
+        ("train", 2.0),
     ]
 
 

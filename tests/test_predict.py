@@ -141,7 +141,7 @@ def test_a_subject_votes_with_the_views_it_has_and_views_outside_the_set_do_not_
 
     sets = "view_sets={both=['A4C', 'PLAX'], one=['PLAX']}"
     recipe = load_recipe("tiny-study", settings=[sets])
-    truth = Labelled(("none", "severe"), {}, {"p": "severe", "q": "none"}, {})
+    truth = Labelled(("none", "severe"), "grade", {}, {"p": "severe", "q": "none"}, {})
     study = SimpleNamespace(
         cohort=Cohort((ClipRef("c", "p", "A4C"),)), labelled={"severity": truth}
     )

@@ -42,3 +42,6 @@ def main() -> None:
     except EchokitError as error:
         one_line("error", "bold red", str(error))
         sys.exit(2)
+    except OSError as error:  # no right to write, no space left
+        one_line("error", "bold red", f"{error.strerror}: {error.filename}")
+        sys.exit(2)

@@ -51,10 +51,6 @@ class Bars:
 
             yield tick
 
-    def note(self, text: str) -> None:
-        """Say one line."""
-        err.print(text)
-
 
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""

@@ -19,7 +19,7 @@ def run(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Your own clips: a folder of files, or a CSV manifest."),
+        typer.Option(help="Your own clips: a CSV manifest, or a folder with manifest.csv."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file laid over the recipe and its preset.")
@@ -66,10 +66,8 @@ def run(
                 "`echokit recipes` lists recipes."
             )
         changes = (settings or []) + ([] if seed is None else [f"seed={seed}"])
-        resolved = load_recipe(recipe, preset=preset, config=config, settings=changes)
-        if data is not None:
-            slot = resolved.study.model_copy(update={"source": data})
-            resolved = resolved.model_copy(update={"data": slot})
+        where = None if data is None else Path(data).expanduser().resolve()
+        resolved = load_recipe(recipe, preset=preset, config=config, settings=changes, data=where)
         resolved.check_components()
         folder = RunFolder.create(out or next_free(Path("runs"), resolved.name), resolved)
 
@@ -77,18 +75,16 @@ def run(
 
     silent = quiet or as_json
     if not silent:
-        err.print(
-            f"[bold]{resolved.title or resolved.name}[/bold]"
-            f"{f', preset {resolved.preset}' if resolved.preset else ''} → {folder.path}"
-        )
+        preset_said = f", preset {resolved.preset}" if resolved.preset else ""
+        err.print(f"{resolved.title or resolved.name}{preset_said} → {folder.path}", markup=False)
     try:
         carry_out(resolved, folder, Silent() if silent else Bars())
     except EchokitError:
-        if not folder.is_done("cohort"):  # there is nothing yet to go on with
+        if resume is None and not folder.is_done("cohort"):  # nothing yet to go on with
             folder.remove_begun()
         raise
     except KeyboardInterrupt:
-        err.print(f"\nStopped. Go on with: echokit run --resume {folder.path}")
+        err.print(f"\nStopped. Go on with: echokit run --resume {folder.path}", markup=False)
         raise typer.Exit(130) from None
     if as_json:
         print_json(
@@ -103,4 +99,6 @@ def run(
         from echokit.report import summary_table
 
         console.print(summary_table(folder.path))
-        console.print(f"Report: {folder.path / 'report' / 'index.html'}", soft_wrap=True)
+        console.print(
+            f"Report: {folder.path / 'report' / 'index.html'}", markup=False, soft_wrap=True
+        )

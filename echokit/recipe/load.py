@@ -21,6 +21,7 @@ def load_recipe(
     preset: str | None = None,
     config: Path | None = None,
     settings: Iterable[str] = (),
+    data: Path | None = None,
 ) -> Recipe:
     """Load and validate a recipe with everything that overrides it.
 
@@ -29,18 +30,24 @@ def load_recipe(
         preset: one of the recipe's `[presets.*]`; None takes its `default_preset`.
         config: a TOML file that is laid over the recipe and the preset.
         settings: `key=value` texts as `--set` takes them, laid over everything.
+        data: a user's own clips in place of the recipe's `[data]`: they are read as `[study]`
+            says, and `data.*` in `config` and `settings` then means that loader's options.
 
     Raises:
         RecipeError: something is unknown, missing or does not validate; says what and what to type.
     """
     document = _read_toml(_locate(source))
     presets = document.pop("presets", {})
+    if not isinstance(presets, dict) or not all(isinstance(p, dict) for p in presets.values()):
+        raise RecipeError(f"{source}: [presets] must hold a table for each preset.")
     chosen = preset if preset is not None else document.pop("default_preset", "")
     document.pop("default_preset", None)
     if chosen:
-        if chosen not in presets:
-            raise RecipeError(f"{source} has no preset {chosen!r}: {nearest(chosen, presets)}")
+        if not isinstance(chosen, str) or chosen not in presets:
+            raise RecipeError(f"{source} has no preset {chosen!r}: {nearest(str(chosen), presets)}")
         document = merge(document, presets[chosen]) | {"preset": chosen}
+    if data is not None:
+        document["data"] = document.get("study", {}) | {"source": str(data)}
     if config is not None:
         document = merge(document, _read_toml(config))
     for text in settings:

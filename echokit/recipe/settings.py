@@ -70,7 +70,7 @@ def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:
         node: Any = tomllib.loads(f"{key} = 0")
     except tomllib.TOMLDecodeError:
         node = 0
-    if not equals or node == 0:
+    if not equals or not node:
         raise RecipeError(f"--set {text!r} is not key=value, as in --set backbone.width=8.")
     path: list[str] = []
     while isinstance(node, dict):

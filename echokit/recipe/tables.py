@@ -185,6 +185,18 @@ class Recipe(Strict):
     report: Report = Report()
     compute: Compute = Compute()
 
+    @model_validator(mode="after")
+    def _something_is_asked(self) -> Recipe:
+        if not self.enabled_tasks:
+            raise ValueError(f"no task is enabled; enable one of {', '.join(self.tasks)}")
+        if not self.enabled_approaches:
+            raise ValueError(f"no approach is enabled; enable one of {', '.join(self.approaches)}")
+        if len(set(self.views.use)) < len(self.views.use):
+            raise ValueError("views.use names a view twice")
+        if taken := set(self.view_sets) & set(self.views.use):
+            raise ValueError(f"view_sets: {', '.join(taken)} is the name of a view already")
+        return self
+
     def of_approach(self, name: str) -> Recipe:
         """The recipe as one of its approaches changes it."""
         approach = self.approaches[name]

@@ -19,6 +19,8 @@ class Labelled:
 
     classes: tuple[str, ...]
     """Label names, least severe first."""
+    column: str
+    """The annotation column that the labels were made from."""
     clips: Mapping[str, str]
     """Clip -> its label; clips without one are absent."""
     patients: Mapping[str, str]
@@ -87,7 +89,7 @@ def _refusal(
     if not ref.patient:
         return "it has no patient, so it cannot be kept on one side of a split"
     if view is None:
-        return "its view is unknown; name it in the manifest or with --view"
+        return "its view is unknown; name it in the manifest, or with --view to `echokit predict`"
     if view not in wanted:
         return f"its view {view!r} is not in use (views in use: {', '.join(wanted)})"
     return ""
@@ -139,7 +141,7 @@ def label(
         if ref.clip in clips:
             both = (clips[ref.clip], patients.get(ref.patient, classes[0]))
             patients[ref.patient] = max(both, key=classes.index)
-    return Labelled(classes, clips, patients, dict(dropped))
+    return Labelled(classes, column, clips, patients, dict(dropped))
 
 
 def _grade(written: str) -> str:
@@ -229,9 +231,10 @@ def table(
             "status": "used",
             "reason": "",
             "synthetic": ref.synthetic,
-            **ref.labels,
         }
         for task, labels in labelled.items():
+            # of a manifest's columns only the tasks' own: others may name people
+            row[f"{task}_annotation"] = ref.labels.get(labels.column, "")
             row[f"{task}_label"] = labels.clips.get(ref.clip, "")
             for split in splits[task]:
                 side = split.side(ref.patient) if ref.clip in labels.clips else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,11 @@ def judge(values: Float[np.ndarray, "T H W"], clip: Clip) -> dict[str, Any]:
 def _energy(values: Float[np.ndarray, "T H W"], inside: Bool[np.ndarray, "T H W"]) -> float:
     total = float(values.sum())
     return float(values[inside].sum()) / total if total else 0.0
+
+
+def file_stem(clip: str, view: str | None, start: int) -> str:
+    """A file name for a clip's saliency: safe, unique, and without the words of the clip's name."""
+    return f"{view}-{hashlib.sha256(clip.encode()).hexdigest()[:10]}-{start:03d}"
 
 
 def save_arrays(path: Path, clip: Clip, saliency: Saliency) -> None:

@@ -31,18 +31,23 @@ class ClipVotes:
     prediction: Prediction
 
 
-def load_weights(model: nn.Module, path: Path) -> nn.Module:
-    """Load a trained network's weights and set it to evaluation.
+def load_weights(model: nn.Module, path: Path, device: str | torch.device = "cpu") -> nn.Module:
+    """Load a trained network's weights, set it to evaluation and put it on a device.
 
     Raises:
-        UsageError: the file is not there.
+        UsageError: the file is not there, or is of another network.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if not path.is_file():
         raise UsageError(f"There is no trained network at {path}. Finish the run first.")
-    model.load_state_dict(load_file(path))
-    return model.eval().to(memory_format=torch.channels_last_3d)
+    try:
+        model.load_state_dict(load_file(path))
+    except (RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{path} does not fit the recipe's backbone: {reason}") from error
+    return model.eval().to(memory_format=torch.channels_last_3d).to(device)
 
 
 def vote_clips(

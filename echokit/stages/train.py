@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from echokit.errors import TrainingError
+from echokit.errors import TrainingError, UsageError
 from echokit.files import whole, write_json
 from echokit.stages.sequences import BalancedSampler, Item, SequenceSpec, TrainingSequences, digest
 from echokit.stages.store import Store
@@ -96,7 +96,7 @@ def train(
     # lightning takes seconds to import, and only training needs it
     from lightning.fabric import Fabric
 
-    cuda = settings.device == "cuda" or (settings.device == "auto" and torch.cuda.is_available())
+    cuda = device_of(settings.device).type == "cuda"
     fabric = Fabric(
         accelerator="cuda" if cuda else "cpu",
         devices=1,
@@ -133,9 +133,9 @@ def train(
     checkpoint = _Checkpoint(
         result.with_suffix(".partial.safetensors"), f"{settings.digest} {learned_from}"
     )
-    history = checkpoint.load(network, optimizer, schedule)
-    tick(len(history) * len(sampler))
     model, adam = fabric.setup(network, optimizer)
+    history = checkpoint.load(network, optimizer, schedule)  # once the weights are on the device
+    tick(len(history) * len(sampler))
     loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
     saved = time.monotonic()
     shape: list[int] = history[-1]["input_shape"] if history else []
@@ -194,6 +194,19 @@ def train(
         },
     )
     checkpoint.path.unlink(missing_ok=True)
+
+
+def device_of(asked: str) -> torch.device:
+    """The device that `auto`, `cpu` or `cuda` means here.
+
+    Raises:
+        UsageError: CUDA is asked for and there is none.
+    """
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise UsageError(
+            "compute.device is cuda, and there is no CUDA device: --set compute.device=cpu."
+        )
+    return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def job_seed(seed: int, job: Job) -> int:

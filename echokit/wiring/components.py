@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echokit.interfaces import Aggregator, Explainer, Loader, Transform
@@ -55,12 +56,23 @@ def make_sequence_spec(recipe: Recipe, training: bool) -> SequenceSpec:
 
 
 def make_model(recipe: Recipe, classes: int) -> nn.Module:
-    """The network that the recipe names, with fresh weights."""
+    """The network that the recipe names, with the weights it starts training from."""
     slot = recipe.backbone
     model: nn.Module = resolve(
         "backbone", slot.use, num_classes=classes, in_channels=IN_CHANNELS, **slot.options
     )
     return model
+
+
+def load_model(recipe: Recipe, classes: int, weights: Path) -> nn.Module:
+    """The network that the recipe names, with trained weights, ready to predict."""
+    from echokit.stages.predict import load_weights
+    from echokit.stages.train import device_of
+
+    # weights to start training from are not needed again, and may not be here
+    options = {k: v for k, v in recipe.backbone.options.items() if k != "weights"}
+    bare = recipe.model_copy(update={"backbone": Slot(use=recipe.backbone.use, **options)})
+    return load_weights(make_model(bare, classes), weights, device_of(recipe.compute.device))
 
 
 def make_aggregator(slot: Slot) -> Aggregator:

@@ -70,7 +70,8 @@ def _explain_job(
         target = classes.index(view["predicted"])
         key, _ = study.keys[view["clip"]]
         clip, saliency = explain.explain(network, explainer, store, key, start, target, spec)
-        stem = Path("saliency", job.task, job.approach, job.view, f"{view['clip']}-{start:03d}")
+        name = explain.file_stem(view["clip"], job.view, start)
+        stem = Path("saliency", job.task, job.approach, job.view, name)
         files = {
             kind: stem.with_name(stem.name + suffix)
             for kind, suffix in (("array", ".npz"), ("movie", ".webp"), ("strip", ".png"))
@@ -81,9 +82,7 @@ def _explain_job(
         saliency_movie(clip.frames, saliency.values, movie, fps, sector=inside)
         saliency_strip(clip.frames, saliency.values, strip, fps=fps, sector=inside)
         yield asdict(job) | {
-            **{
-                name: view[name] for name in ("patient", "clip", "label", "predicted", "confidence")
-            },
+            **{column: view[column] for column in VIEW_COLUMNS},
             "start": start,
             "method": saliency.method,
             **{kind: file.as_posix() for kind, file in files.items()},

@@ -12,7 +12,7 @@ from echokit.folder import RunFolder
 from echokit.progress import Progress, Tick
 from echokit.recipe import Recipe
 from echokit.stages.store import Store
-from echokit.wiring.components import make_model, make_sequence_spec
+from echokit.wiring.components import load_model, make_model, make_sequence_spec
 from echokit.wiring.population import Study
 
 if TYPE_CHECKING:
@@ -95,7 +95,4 @@ def train_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progres
 
 def load_network(job: Job, recipe: Recipe, classes: int, folder: RunFolder) -> Any:
     """The trained network of a job, ready to predict."""
-    from echokit.stages.predict import load_weights
-
-    path = (folder.models / job.stem).with_suffix(".safetensors")
-    return load_weights(make_model(recipe, classes), path)
+    return load_model(recipe, classes, (folder.models / job.stem).with_suffix(".safetensors"))

@@ -67,12 +67,13 @@ def prepare_cohort(cohort: Cohort, recipe: Recipe, store: Store, progress: Progr
     ready: list[ClipRef] = []
     rejected: list[Rejection] = list(cohort.rejected)
     keys: dict[str, tuple[str, int]] = {}
+    owner: dict[str, ClipRef] = {}
     with progress.bar("Preparing clips", len(cohort.clips), "clips") as tick:
         for ref, key in prepare(loader, cohort.clips, preparation, store):
             tick(1)
             if isinstance(key, Exception):
                 rejected.append(Rejection(ref.clip, str(key), ref.patient, ref.view))
-            elif reason := too_short(store, key, longest):
+            elif reason := too_short(store, key, longest) or _another_patients(ref, key, owner):
                 rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
             else:
                 ready.append(ref)
@@ -90,6 +91,14 @@ def prepare_cohort(cohort: Cohort, recipe: Recipe, store: Store, progress: Progr
         for task, labels in labelled.items()
     }
     return Study(kept, labelled, splits, keys)
+
+
+def _another_patients(ref: ClipRef, key: str, owner: dict[str, ClipRef]) -> str:
+    """Why a clip cannot be this patient's: the same content is another's already."""
+    first = owner.setdefault(key, ref)
+    if first.patient == ref.patient:
+        return ""
+    return f"it has the same content as {first.clip} of patient {first.patient}"
 
 
 def write_cohort(study: Study, recipe: Recipe, folder: RunFolder) -> None:

@@ -14,9 +14,9 @@ from echokit.stages import cohort as cohorts
 from echokit.stages.store import Store, prepare, too_short
 from echokit.types import USUAL_FPS, Box, ClipRef, Prediction, Rejection
 from echokit.wiring.components import (
+    load_model,
     make_aggregator,
     make_explainer,
-    make_model,
     make_preparation,
     make_sequence_spec,
 )
@@ -94,7 +94,7 @@ def judge_clips(
             here = {ref.clip: (ref, key) for ref, key in ready if ref.view == view}
             if not here:
                 continue
-            network = predict.load_weights(make_model(recipe, len(classes)), weights)
+            network = load_model(recipe, len(classes), weights)
             items = [Item(ref.clip, key, bench.store.length(key), -1) for ref, key in here.values()]
             for voted in predict.vote_clips(network, items, classes, bench.store, spec, aggregate):
                 ref, _ = here[voted.item.clip]
@@ -123,8 +123,8 @@ def _explain(
     from echokit.stages import explain
 
     recipe, classes = bench.predictor.recipe, bench.predictor.classes
-    if recipe.explain is None:
-        return None
+    if recipe.explain is None or bench.store.sector(voted.item.key) is None:
+        return None  # outside a sector names may be burned in: without one nothing is shown
     target = classes.index(voted.prediction.label)
     start = voted.starts[int(voted.votes.probabilities[:, target].argmax())]
     spec = make_sequence_spec(recipe, False)
@@ -132,13 +132,13 @@ def _explain(
     clip, saliency = explain.explain(
         network, explainer, bench.store, voted.item.key, start, target, spec
     )
-    stem = f"{ref.clip.replace('/', '_')}-{start:03d}"
+    stem = explain.file_stem(ref.clip, ref.view, start)
     files = {
         kind: f"saliency/{stem}{suffix}"
         for kind, suffix in (("array", ".npz"), ("movie", ".webp"), ("strip", ".png"))
     }
     explain.save_arrays(out / files["array"], clip, saliency)
-    # the source's own resolution, but nothing outside the sector: names may be burned in there
+    # the source's own resolution, but nothing outside the sector
     source = bench.loader.read(ref)
     shown = make_preparation(recipe).masked(source)
     frames, fps = shown.frames[start : start + spec.k], source.fps or USUAL_FPS

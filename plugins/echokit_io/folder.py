@@ -41,8 +41,8 @@ def _walk(root: Path, relative: PurePosixPath) -> Iterator[Meeting]:
     for entry in found:
         here = relative / entry.name
         if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
+            yield Meeting(here, "it is hidden: its name begins with a dot")
+        elif entry.is_dir(follow_symlinks=False):
             yield from _walk(root, here)
         elif _is_link_to_folder(entry):
             yield Meeting(here, "it is a link to a folder; links to folders are not followed")

@@ -189,7 +189,7 @@ def monai_background(
     """Augment: speckle outside the sector only (paper, section 2.2).
 
     Every voxel outside becomes amount * level * (1 + spread * N(0, 1)), clamped to [0, 1]. A
-    clip without a sector stays as it is. List it after `monai-affine`, so that it also fills what
+    clip without a sector stays as it is. Listed after `monai-affine` it also fills what
     the motion uncovers.
 
     Args:

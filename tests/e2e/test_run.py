@@ -96,6 +96,8 @@ def test_saliency_is_kept_as_arrays_and_plays(small_run: Path) -> None:
             assert 0 <= arrays["saliency"].min() <= arrays["saliency"].max() <= 1
         with Image.open(small_run / entry["movie"]) as movie:
             assert movie.n_frames == 12
+            corner = movie.convert("RGB").getpixel((movie.width - 3, 2))
+        assert max(corner) < 24, "colour outside the sector"
         assert entry["scores"]["structures"]
 
 

@@ -54,6 +54,8 @@ def test_no_file_is_passed_over_in_silence(tmp_path):
     assert "not a video" in reasons.pop("no-video.avi")
     assert "pickle" in reasons.pop("old.pkl")
     assert "NIfTI" in reasons.pop("brain.nii")
+    assert "hidden" in reasons.pop(".hidden.npy")
+    assert "hidden" in reasons.pop(".git")
     assert not reasons
 
 

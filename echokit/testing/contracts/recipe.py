@@ -46,7 +46,7 @@ def check_recipe(path: Path) -> None:
 
 
 def _slots(table: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    if "use" in table:
+    if isinstance(table.get("use"), str):  # views.use is a list of views, not a slot
         yield where, table
         return
     for key, value in table.items():
