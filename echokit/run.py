@@ -11,6 +11,7 @@ from echokit.folder import RunFolder
 from echokit.progress import Progress, Silent
 from echokit.recipe import Recipe
 from echokit.stages.store import Store
+from echokit.wiring.components import try_components
 from echokit.wiring.maps import explain_all
 from echokit.wiring.networks import train_all
 from echokit.wiring.population import Study, find_clips, label_all, prepare_cohort, write_cohort
@@ -30,6 +31,7 @@ def run(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> 
     """
     progress = progress or Silent()
     recipe.check_components()
+    try_components(recipe)
     with folder.stage("cohort") as row:
         cohort = find_clips(recipe)
         label_all(cohort, recipe)  # a useless label table must show before minutes of work

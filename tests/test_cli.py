@@ -200,7 +200,7 @@ def test_ones_own_data_go_through_the_studys_loader(echokit, tmp_path):
 
 
 def test_a_resume_that_fails_leaves_the_run_as_it_was(echokit, tmp_path):
-    code, out, _ = echokit("run", "tiny-study", *QUICK, "--json")
+    _, out, _ = echokit("run", "tiny-study", *QUICK, "--json")
     folder = tmp_path / json.loads(out)["run"]
     recipe = (folder / "recipe.toml").read_text().replace('use = "tiny"', 'use = "gone"', 1)
     (folder / "recipe.toml").write_text(recipe)

@@ -69,10 +69,33 @@ def load_model(recipe: Recipe, classes: int, weights: Path) -> nn.Module:
     from echokit.stages.predict import load_weights
     from echokit.stages.train import device_of
 
-    # weights to start training from are not needed again, and may not be here
+    return load_weights(_bare_model(recipe, classes), weights, device_of(recipe.compute.device))
+
+
+def _bare_model(recipe: Recipe, classes: int) -> nn.Module:
+    """The network without the weights that training starts from, which may not be here."""
     options = {k: v for k, v in recipe.backbone.options.items() if k != "weights"}
     bare = recipe.model_copy(update={"backbone": Slot(use=recipe.backbone.use, **options)})
-    return load_weights(make_model(bare, classes), weights, device_of(recipe.compute.device))
+    return make_model(bare, classes)
+
+
+def try_components(recipe: Recipe) -> None:
+    """Make every component once, so that a wrong option shows before minutes of work.
+
+    Raises:
+        OptionError: a component cannot be made with its options.
+    """
+    import torch
+
+    make_preparation(recipe)
+    make_sequence_spec(recipe, training=True)
+    make_aggregator(recipe.aggregate.view)
+    make_aggregator(recipe.aggregate.subject)
+    if recipe.explain is not None:
+        make_explainer(recipe.explain)
+    with torch.random.fork_rng():
+        for name in recipe.enabled_approaches:
+            _bare_model(recipe.of_approach(name), 2)
 
 
 def make_aggregator(slot: Slot) -> Aggregator:
