@@ -90,6 +90,8 @@ def predict_study(
     if out.exists():
         raise UsageError(f"{out} already exists; choose another folder with --out.")
     if view is not None:
+        spelled = {name.lower(): name for name in (*recipe.views.alias, *predictor.weights)}
+        view = spelled.get(view.lower(), view)
         view = recipe.views.alias.get(view, view)
         if view not in predictor.weights:
             known = ", ".join(predictor.weights)

@@ -27,7 +27,7 @@ def full_size() -> Path:
 @pytest.mark.parametrize("clip", [bundled, full_size])
 def test_a_real_dicom_is_predicted(clip, small_run: Path, echokit, tmp_path: Path) -> None:
     out = tmp_path / "result"
-    done = echokit("predict", small_run, clip(), "--view", "A4C", "--out", out, "--json")
+    done = echokit("predict", small_run, clip(), "--view", "a4c", "--out", out, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads((out / "prediction.json").read_text())
     assert json.loads(done.stdout) == result
