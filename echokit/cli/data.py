@@ -85,7 +85,7 @@ def _words(summary: dict[str, Any]) -> str:
 @app.command("phantom")
 def phantom(
     out: Annotated[Path, typer.Option(help="Folder to write into; must be new or empty.")],
-    patients: Annotated[int, typer.Option(min=3, help="How many patients.")] = 12,
+    patients: Annotated[int, typer.Option(min=1, help="How many patients.")] = 12,
     format: Annotated[Format, typer.Option(help="dicom or mp4.")] = Format.dicom,
     seed: Annotated[int, typer.Option(help="Seed of the cohort.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Side of the sector image in pixels.")] = 224,

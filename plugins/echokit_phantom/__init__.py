@@ -37,7 +37,7 @@ def phantom(
 
     Args:
         source: unused; the cohort comes from nowhere.
-        patients: number of patients, at least 3.
+        patients: number of patients; 3 or more have one of each class.
         clips: number of clips, from `patients` to `patients * len(views)`; None for the study's
             536 of 194 where all five views are asked for, else every view of every patient.
         views: canonical views to make.
@@ -46,7 +46,7 @@ def phantom(
         frames_sd: standard deviation of that length between clips.
         fps: frames per second.
         prevalence: share of patients with no, mild, and moderate to severe pulmonary hypertension;
-            met exactly, by largest remainder, with at least one patient in each class.
+            met exactly, by largest remainder; 3 or more patients have one of each class.
         seed: another seed is another cohort.
         files: the clips of this many patients, the first ones, are read back from a real DICOM
             file with the machine's clutter around the sector.

@@ -43,7 +43,7 @@ class Settings:
         low, high = self.patients, self.patients * len(self.views)
         shares = self.prevalence
         demands = (
-            (self.patients >= 3, "patients", "must be at least 3, one of each class"),
+            (self.patients >= 1, "patients", "must be at least 1"),
             (low <= self.clips <= high, "clips", f"must be {low} to {high}: patients times views"),
             (32 <= self.size <= 1024, "size", "must be 32 to 1024 pixels"),
             (self.frames >= 2, "frames", "must be at least 2"),
@@ -117,10 +117,10 @@ def clip_count(patients: int, views: Sequence[str]) -> int:
 
 
 def class_counts(patients: int, prevalence: Sequence[float]) -> tuple[int, ...]:
-    """Split patients over classes by largest remainder, no class left empty.
+    """Split patients over classes by largest remainder, no class left empty if there are enough.
 
     Args:
-        patients: how many there are, at least one per class.
+        patients: how many there are.
         prevalence: share of each class; they are scaled to sum to 1.
 
     Returns:
@@ -130,7 +130,7 @@ def class_counts(patients: int, prevalence: Sequence[float]) -> tuple[int, ...]:
     counts = np.floor(shares).astype(int)
     for index in np.argsort(counts - shares, kind="stable")[: patients - counts.sum()]:
         counts[index] += 1
-    for index in np.flatnonzero(counts == 0):
+    for index in np.flatnonzero(counts == 0) if patients >= len(counts) else ():
         counts[np.argmax(counts)] -= 1
         counts[index] += 1
     return tuple(int(n) for n in counts)

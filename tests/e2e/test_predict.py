@@ -40,7 +40,7 @@ def test_a_real_dicom_is_predicted(clip, small_run: Path, echokit, tmp_path: Pat
     with np.load(out / judged["saliency"]["array"]) as arrays:
         assert arrays["saliency"].shape == (12, 32, 32)
     with Image.open(out / judged["saliency"]["movie"]) as movie:
-        assert movie.n_frames == 12
+        assert 8 < movie.n_frames <= 12  # WebP merges frames that do not differ
         assert movie.width > 2 * 100  # the source's own resolution, twice side by side
     page = (out / "index.html").read_text()
     assert "not a medical device" in page

@@ -133,7 +133,7 @@ def test_an_unknown_clip_is_refused():
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        ({"patients": 2}, "patients=2, which must be at least 3"),
+        ({"patients": 0}, "patients=0, which must be at least 1"),
         ({"clips": 3, "patients": 4}, "clips=3, which must be 4 to 20"),
         ({"clips": 21, "patients": 4}, "clips=21"),
         ({"views": ["PSAX"]}, "no view 'PSAX'. Valid: PLAX, A4C"),
