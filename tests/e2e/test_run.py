@@ -151,13 +151,19 @@ def test_ctrl_c_leaves_a_run_that_can_be_finished(
         [sys.executable, "-m", "echokit", "run", "ph-newborn", *words, "--out", str(folder)],
         stderr=subprocess.PIPE,
         text=True,
+        # a background shell starts its children deaf to Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (folder / "cohort.csv").exists():
-        time.sleep(0.2)
-    time.sleep(8)  # well into training
-    started.send_signal(signal.SIGINT)
-    _, said = started.communicate(timeout=60)
+    with started:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not (folder / "cohort.csv").exists():
+            time.sleep(0.2)
+        time.sleep(8)  # well into training
+        started.send_signal(signal.SIGINT)
+        try:
+            _, said = started.communicate(timeout=60)
+        finally:
+            started.kill()
     assert started.returncode == 130
     assert f"echokit run --resume {folder}" in " ".join(said.split())
     recipe = (folder / "recipe.toml").read_text().replace("epochs = 400", "epochs = 1")
