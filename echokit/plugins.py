@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pluggy
@@ -77,7 +78,7 @@ class Registry:
         """Register a plugin module or object under its owner's name.
 
         Raises:
-            PluginError: it implements a hook that does not exist, or a hook of its raised.
+            PluginError: it implements a hook that does not exist, or registers what cannot be one.
         """
         try:
             self._manager.register(plugin, name=owner)
@@ -95,6 +96,8 @@ class Registry:
                             Component(kind, name, factory, owner, version)
                         )
                     )
+        for component in found:
+            _check(component)
         self.components += found
 
     def _warn(self, owner: str, reason: str) -> None:
@@ -133,6 +136,21 @@ class Registry:
                 f"Two plugins register the {kind} {bare!r}; say which one you mean: {choices}."
             )
         return named[0]
+
+
+def _check(component: Component) -> None:
+    """Refuse a factory that cannot be called, and a recipe that is not the path of a file."""
+    if component.kind == "recipe":
+        if not isinstance(component.factory, Path) or not component.factory.is_file():
+            raise PluginError(
+                f"The recipe {component.name!r} is {component.factory!r}; register the "
+                "pathlib.Path of a TOML file."
+            )
+    elif not callable(component.factory):
+        raise PluginError(
+            f"The {component.kind} {component.name!r} is {component.factory!r}; register a "
+            "function that makes one."
+        )
 
 
 def _nearest_hook(plugin: object) -> str:

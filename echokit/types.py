@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Shaped, UInt8
@@ -153,6 +152,3 @@ class Saliency:
 
 Array = Shaped[np.ndarray, "..."]
 """Any array, for signatures where the shape is the caller's."""
-
-Options = Mapping[str, Any]
-"""Keyword options of a component, as a recipe gives them."""

@@ -233,3 +233,17 @@ def test_options_are_checked_without_making_the_component(empty_registry):
 
     empty_registry.add(Explosive(), "x:x")
     check_options(empty_registry.find("loader", "explosive"), {"source": ""})
+
+
+@pytest.mark.parametrize(
+    ("hook", "thing", "says"),
+    [
+        ("register_backbones", 3, "register a function that makes one"),
+        ("register_recipes", "recipe.toml", "register the pathlib.Path of a TOML file"),
+    ],
+)
+def test_what_cannot_be_a_component_is_refused_by_name(hook, thing, says):
+    plugin = type("Plugin", (), {})()
+    setattr(plugin, hook, hookimpl(lambda register: register("odd", thing)))
+    with pytest.raises(PluginError, match=says):
+        Registry().add(plugin, "echokit-odd:odd")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import tomllib
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -78,13 +79,11 @@ def show(
         for option in described["options"]:
             default = f" = {option['default']}" if option["default"] is not None else ""
             out.print(f"  {option['name']}: {option['type']}{default}", markup=False)
-        out.print("\n" + described["doc"], markup=False)
+        out.print("\n" + described["doc"], markup=False, soft_wrap=True)
 
 
 def recipes() -> None:
     """List the recipes that `echokit run` knows, with their presets."""
-    import tomllib
-
     from echokit.cli.console import out
     from echokit.plugins import registry
 
@@ -126,7 +125,8 @@ def _type(parameter: inspect.Parameter) -> str:
 
 def _doc(component: Component) -> str:
     if component.kind == "recipe":
-        return f"Recipe file {component.factory.name}."
+        document = tomllib.loads(component.factory.read_text("utf-8"))
+        return str(document.get("description") or f"Recipe file {component.factory.name}.")
     return inspect.getdoc(component.factory) or "It is not documented."
 
 

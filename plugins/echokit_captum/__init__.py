@@ -11,10 +11,10 @@ from echokit import Explainer, hookimpl
 @hookimpl
 def register_explainers(register: Callable[[str, Callable[..., Any]], None]) -> None:
     """Add Grad-CAM."""
-    register("captum-gradcam", gradcam)
+    register("captum-gradcam", captum_gradcam)
 
 
-def gradcam(*, layer: str | None = None) -> Explainer:
+def captum_gradcam(*, layer: str | None = None) -> Explainer:
     """Grad-CAM over space and time, the paper's section 2.4.
 
     Selvaraju et al., ICCV 2017, doi:10.1109/ICCV.2017.74, taken to 3D: channels of the layer are

@@ -70,7 +70,6 @@ class Scanner:
     def __init__(
         self, sector: Sector, controls: Controls, frames: int, rng: np.random.Generator
     ) -> None:
-        self._sector = sector
         self._points = sector.points()
         self._texel = 0.5 * sector.step
         # a power of two, so that the tile repeats by masking bits; 40 mm hide the repetition
