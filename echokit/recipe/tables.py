@@ -129,6 +129,47 @@ class Evaluate(Strict):
     """Resamples of the held-out subjects for the 95 % interval; 0 for none."""
 
 
+class Crossfit(Strict):
+    """Honest predictions of training patients, to fit what is fitted after training.
+
+    Temperatures, label sets and learned voting rules must see how sure a network is of patients it
+    did *not* learn from. So the training patients are divided into folds, and each fold is
+    predicted by a network that learned from the others; held-out patients play no part.
+    """
+
+    folds: int = Field(0, ge=0)
+    """Folds of the training patients, 2 or more; 0 for none, and nothing is fitted."""
+
+    @model_validator(mode="after")
+    def _one_fold_is_none(self) -> Crossfit:
+        if self.folds == 1:
+            raise ValueError("folds is 1, and one fold has no others to learn from: 0, or 2 or more")
+        return self
+
+
+class Published(Strict):
+    """A publication's own figures, to stand beside those of a run."""
+
+    source: str
+    """Where the figures are printed."""
+    columns: tuple[str, ...]
+    """What each figure of a row is: names of metrics as in `metrics.json`."""
+    rows: dict[str, dict[str, dict[str, tuple[tuple[float, float], ...]]]]
+    """Task -> approach -> view or view set -> (mean, sd) for each of `columns`."""
+
+    @model_validator(mode="after")
+    def _rows_are_complete(self) -> Published:
+        for task, approaches in self.rows.items():
+            for approach, views in approaches.items():
+                for view, figures in views.items():
+                    if len(figures) != len(self.columns):
+                        raise ValueError(
+                            f"rows.{task}.{approach}.{view} has {len(figures)} figures for "
+                            f"{len(self.columns)} columns"
+                        )
+        return self
+
+
 class Report(Strict):
     """What the report shows."""
 
@@ -179,10 +220,14 @@ class Recipe(Strict):
     backbone: Slot
     approaches: dict[str, Approach] = {"spatio-temporal": Approach()}
     train: Train = Train()
+    crossfit: Crossfit = Crossfit()
     aggregate: Aggregate
+    fusion: dict[str, Slot] = {}
+    """Voting rules of views that are compared with each other, by name."""
     explain: Slot | None = None
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
+    published: Published | None = None
     compute: Compute = Compute()
 
     @model_validator(mode="after")
@@ -228,8 +273,9 @@ class Recipe(Strict):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def digest(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of everything that determines a result."""
-        document = self.model_dump(exclude={"compute", "report", "preset"})
+        """The first 16 hexadecimal digits of the SHA-256 of everything that determines a vote."""
+        beside = {"compute", "report", "preset", "crossfit", "fusion", "published"}
+        document = self.model_dump(exclude=beside)
         document["order"] = [*self.prepare, *self.augment]  # which the sorting of keys would lose
         text = json.dumps(document, sort_keys=True, default=str)  # TOML's dates are not JSON's
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -248,6 +294,8 @@ class Recipe(Strict):
             yield f"approaches.{name}.backbone", "backbone", self.of_approach(name).backbone
         yield "aggregate.view", "aggregator", self.aggregate.view
         yield "aggregate.subject", "aggregator", self.aggregate.subject
+        for name, slot in self.fusion.items():
+            yield f"fusion.{name}", "aggregator", slot
         if self.explain:
             yield "explain", "explainer", self.explain
 
