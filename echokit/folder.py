@@ -22,6 +22,16 @@ from echokit.recipe import Recipe, load_recipe
 
 PACKAGES = ("captum", "lightning", "monai", "numpy", "pydicom", "pytorchvideo", "scikit-learn")
 
+RESULTS = {
+    "crossfit": "crossfit.parquet",
+    "predict": "predictions.parquet",
+    "fuse": "fusion.json",
+    "evaluate": "metrics.json",
+    "calibrate": "calibration.json",
+    "explain": "",
+}
+"""Stages that rest on the networks, and the file each leaves; '' for several."""
+
 
 class RunFolder:
     """One run on disk."""
@@ -103,13 +113,13 @@ class RunFolder:
 
     def is_done(self, stage: str) -> bool:
         """Whether a stage was finished and its result is still there."""
-        result = {"predict": "predictions.parquet", "evaluate": "metrics.json"}.get(stage, "")
+        result = RESULTS.get(stage, "")
         done = any(row["name"] == stage and row["done"] for row in self.state["stages"])
         return done and (self.path / result).exists()
 
-    def forget(self, *stages: str) -> None:
-        """Have these stages done again: what they rest on has changed."""
-        self.state["stages"] = [row for row in self.state["stages"] if row["name"] not in stages]
+    def forget_results(self) -> None:
+        """Have everything that rests on the networks made again: they, or the cohort, changed."""
+        self.state["stages"] = [row for row in self.state["stages"] if row["name"] not in RESULTS]
 
     @contextmanager
     def stage(self, name: str) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from echokit.wiring.components import try_components
 from echokit.wiring.maps import explain_all
 from echokit.wiring.networks import train_all
 from echokit.wiring.population import Study, find_clips, label_all, prepare_cohort, write_cohort
-from echokit.wiring.votes import predict_all
+from echokit.wiring.votes import crossfit_all, predict_all
 
 
 def run(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> None:
@@ -44,6 +44,7 @@ def run(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> 
     with folder.stage("train") as row:
         row["detail"] = f"{train_all(study, recipe, folder, progress)} networks trained"
     for name, stage in (
+        ("crossfit", crossfit_all),
         ("predict", predict_all),
         ("evaluate", evaluate_all),
         ("explain", explain_all),

@@ -147,6 +147,16 @@ class Crossfit(Strict):
         return self
 
 
+class FeatureFusion(Strict):
+    """One network over all views at once, to compare with networks that vote."""
+
+    enabled: bool = False
+    embedding: int = Field(32, ge=1)
+    """Features of each view."""
+    drop: float = Field(0.3, ge=0, lt=1)
+    """Probability that a view is left out of a training sequence."""
+
+
 class Published(Strict):
     """A publication's own figures, to stand beside those of a run."""
 
@@ -225,6 +235,7 @@ class Recipe(Strict):
     fusion: dict[str, Slot] = {}
     """Voting rules of views that are compared with each other, by name."""
     explain: Slot | None = None
+    feature_fusion: FeatureFusion = FeatureFusion()
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
     published: Published | None = None
@@ -274,7 +285,10 @@ class Recipe(Strict):
 
     def digest(self) -> str:
         """The first 16 hexadecimal digits of the SHA-256 of everything that determines a vote."""
-        beside = {"compute", "report", "preset", "crossfit", "fusion", "published"}
+        beside = {
+            *("compute", "report", "preset", "published"),
+            *("crossfit", "fusion", "feature_fusion"),
+        }
         document = self.model_dump(exclude=beside)
         document["order"] = [*self.prepare, *self.augment]  # which the sorting of keys would lose
         text = json.dumps(document, sort_keys=True, default=str)  # TOML's dates are not JSON's

@@ -176,6 +176,8 @@ def _rows(rows: Any, keys: Iterable[str]) -> tuple[Json, ...]:
 def _histories(run: Path, gaps: list[Gap]) -> tuple[History, ...]:
     found = []
     for path in sorted((run / "models").glob("*/*/*/split-*.json")):
+        if "-fold-" in path.stem:  # an inner network, which judges nobody of the figures
+            continue
         task, approach, view, _ = path.relative_to(run / "models").parts
         try:
             epochs = tuple(_object(path)["history"])

@@ -8,16 +8,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from echokit.errors import TrainingError, UsageError
 from echokit.files import whole, write_json
-from echokit.stages.sequences import BalancedSampler, Item, SequenceSpec, TrainingSequences, digest
+from echokit.stages.sequences import BalancedSampler, SequenceSpec, TrainingSequences, digest
 from echokit.stages.store import Store
 
 Tick = Callable[[int], None]
@@ -28,32 +28,58 @@ SECONDS_BETWEEN_CHECKPOINTS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Which network: one for each task, approach, view and split."""
+    """Which network: one for each task, approach, view and split, and its inner ones."""
 
     task: str
     approach: str
     view: str
     split: int
+    fold: int | None = None
+    """The fold of the training patients that an inner network leaves out; None for the network
+    itself, which learns from all of them."""
 
     @property
     def stem(self) -> Path:
         """Where its files stand below `models/`, without a suffix."""
-        return Path(self.task, self.approach, self.view, f"split-{self.split:02d}")
+        inner = "" if self.fold is None else f"-fold-{self.fold}"
+        return Path(self.task, self.approach, self.view, f"split-{self.split:02d}{inner}")
+
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where its predictions belong: the columns of a table that name it."""
+        return {
+            "task": self.task,
+            "approach": self.approach,
+            "view": self.view,
+            "split": self.split,
+        }
 
     def __str__(self) -> str:
-        return f"{self.task}, {self.view}, {self.approach}, split {self.split}"
+        inner = "" if self.fold is None else f", without fold {self.fold} of its training patients"
+        return f"{self.task}, {self.view}, {self.approach}, split {self.split}{inner}"
+
+
+@runtime_checkable
+class Labelled(Protocol):
+    """One thing to learn from; its `repr` tells it apart from every other."""
+
+    @property
+    def label(self) -> int:
+        """Index of its label."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
     """What a network learns from."""
 
-    items: Sequence[Item]
-    """Clips of training patients, each with its label."""
+    items: Sequence[Labelled]
+    """Clips of training patients, or training patients, each with its label."""
     classes: tuple[str, ...]
     """Label names, least severe first."""
     store: Store
     spec: SequenceSpec
+    sequences: Callable[..., Dataset[tuple[Tensor, int]]] = TrainingSequences
+    """Makes the dataset of drawn sequences from `items`, `store` and `spec`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +138,7 @@ def train(
         settings.balanced,
     )
     loader: Any = DataLoader(
-        TrainingSequences(data.items, data.store, data.spec),
+        data.sequences(data.items, data.store, data.spec),
         batch_size=settings.batch,
         sampler=sampler,
         num_workers=settings.workers,
@@ -182,7 +208,8 @@ def train(
         result.with_suffix(".json"),
         {
             "schema": 1,
-            **asdict(job),
+            **job.place,
+            "fold": job.fold,
             "classes": list(data.classes),
             "input_shape": shape,
             "recipe_digest": settings.digest,
@@ -211,15 +238,15 @@ def device_of(asked: str) -> torch.device:
 
 def job_seed(seed: int, job: Job) -> int:
     """The seed of one job: it depends on the run's seed and the job alone, not on the order."""
-    return digest(seed, *asdict(job).values()) % 2**32
+    return digest(seed, *(v for v in asdict(job).values() if v is not None)) % 2**32
 
 
-def data_digest(items: Sequence[Item]) -> str:
+def data_digest(items: Sequence[Labelled]) -> str:
     """A text that tells apart what networks learn from: clips, their content and their labels."""
     return f"{digest(*items):016x}"
 
 
-def is_trained(job: Job, folder: Path, recipe_digest: str, items: Sequence[Item]) -> bool:
+def is_trained(job: Job, folder: Path, recipe_digest: str, items: Sequence[Labelled]) -> bool:
     """Whether the network of this job and recipe is there, and learned from these very clips.
 
     Patients change sides when the cohort changes: one who learned from them must not judge them.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from echokit.errors import CohortError
@@ -16,12 +16,14 @@ from echokit.wiring.components import load_model, make_model, make_sequence_spec
 from echokit.wiring.population import Study
 
 if TYPE_CHECKING:
-    from echokit.stages.sequences import Item
+    from torch import Tensor, nn
+    from torch.utils.data import Dataset
+
     from echokit.stages.train import Job
 
 
 def jobs_of(study: Study, recipe: Recipe) -> list[Job]:
-    """One network for each task, approach, view and split."""
+    """One network for each task, approach, view and split: those that held-out patients meet."""
     from echokit.stages.train import Job
 
     present = {ref.view for ref in study.cohort.clips}
@@ -35,62 +37,101 @@ def jobs_of(study: Study, recipe: Recipe) -> list[Job]:
     ]
 
 
+def inner_jobs(study: Study, recipe: Recipe) -> list[Job]:
+    """The inner networks: for each network one that leaves out each fold of its patients."""
+    return [
+        replace(job, fold=fold.index)
+        for job in jobs_of(study, recipe)
+        for fold in study.folds[job.task][job.split]
+    ]
+
+
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """Everything that training one network needs, in a form that another process can take."""
 
     job: Job
     recipe: Recipe
-    items: list[Item]
+    items: Sequence[Any]
+    """Clips, or patients, to learn from."""
     classes: tuple[str, ...]
-    store: Path
-    models: Path
+    make: Callable[[Recipe, int], nn.Module]
+    """Makes the network from the recipe and the number of classes."""
+    sequences: Callable[..., Dataset[tuple[Tensor, int]]]
+    """Makes the dataset of drawn sequences."""
+    digest: str
+    """Of all that determines the network, but for what it learns from."""
+    folder: RunFolder
 
     def __call__(self, tick: Tick) -> None:
+        """Train the network, in whatever process this is."""
         from echokit.stages import train
 
-        recipe = self.recipe.of_approach(self.job.approach)
+        recipe = self.recipe
         data = train.TrainingSet(
-            self.items, self.classes, Store(self.store), make_sequence_spec(recipe, training=True)
+            self.items,
+            self.classes,
+            Store(self.folder.store),
+            make_sequence_spec(recipe, training=True),
+            self.sequences,
         )
         settings = train.Settings(
             **recipe.train.model_dump(exclude={"augment"}),
             seed=train.job_seed(recipe.seed, self.job),
             device=recipe.compute.device,
             workers=recipe.compute.workers,
-            digest=self.recipe.digest(),
+            digest=self.digest,
         )
-        make = lambda: make_model(recipe, len(self.classes))  # noqa: E731
-        train.train(self.job, make, data, settings, self.models, tick)
+        make = lambda: self.make(recipe, len(self.classes))  # noqa: E731
+        train.train(self.job, make, data, settings, self.folder.models, tick)
 
 
-def _work(work: _Work, tick: Tick) -> None:
+def _work(work: Work, tick: Tick) -> None:
     work(tick)
 
 
 def train_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progress) -> int:
     """Train every network that is not there yet; return how many there are now."""
     from echokit.stages.train import is_trained
+    from echokit.wiring.joint import joint_works
 
-    jobs = jobs_of(study, recipe)
-    todo = []
+    works = [
+        *view_works(jobs_of(study, recipe), study, recipe, folder),
+        *view_works(inner_jobs(study, recipe), study, recipe, folder),
+        *joint_works(study, recipe, folder),
+    ]
+    todo = [w for w in works if not is_trained(w.job, folder.models, w.digest, w.items)]
+    sizes = [recipe.train.epochs * recipe.train.n * len(work.items) for work in todo]
+    if todo:
+        folder.forget_results()
+        with progress.bar(f"Training {len(todo)} networks", sum(sizes), "samples") as tick:
+            run_all(_work, todo, sizes, recipe.compute.jobs, tick)
+    return len(works)
+
+
+def view_works(
+    jobs: Iterable[Job], study: Study, recipe: Recipe, folder: RunFolder
+) -> Iterator[Work]:
+    """The training of networks of one view each.
+
+    Raises:
+        CohortError: a label has no clip to learn from.
+    """
+    from echokit.stages.sequences import TrainingSequences
+
     for job in jobs:
         items, classes = study.items(job, "train"), study.labelled[job.task].classes
         missing = set(range(len(classes))) - {item.label for item in items}
         if missing:
             names = ", ".join(classes[i] for i in sorted(missing))
+            fewer = "" if job.fold is None else ", or do without inner networks: crossfit.folds=0"
             raise CohortError(
                 f"Training {job}: no training clip is labelled {names}. Add patients, or leave "
-                f"the view {job.view} out of views.use."
+                f"the view {job.view} out of views.use{fewer}."
             )
-        if not is_trained(job, folder.models, recipe.digest(), items):
-            todo.append(_Work(job, recipe, items, classes, folder.store, folder.models))
-    sizes = [recipe.train.epochs * recipe.train.n * len(work.items) for work in todo]
-    if todo:
-        folder.forget("predict", "evaluate", "explain")  # they rest on the networks
-        with progress.bar(f"Training {len(todo)} networks", sum(sizes), "samples") as tick:
-            run_all(_work, todo, sizes, recipe.compute.jobs, tick)
-    return len(jobs)
+        its = recipe.of_approach(job.approach)
+        digest = recipe.digest()
+        yield Work(job, its, items, classes, make_model, TrainingSequences, digest, folder)
 
 
 def load_network(job: Job, recipe: Recipe, classes: int, folder: RunFolder) -> Any:

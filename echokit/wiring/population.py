@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from echokit.errors import CohortError
 from echokit.files import write_text
@@ -18,6 +19,7 @@ from echokit.types import ClipRef, Cohort, Rejection
 from echokit.wiring.components import make_loader, make_preparation
 
 if TYPE_CHECKING:
+    from echokit.stages.joint import Subject
     from echokit.stages.sequences import Item
     from echokit.stages.train import Job
 
@@ -31,6 +33,8 @@ class Study:
     """Task -> labels."""
     splits: Mapping[str, tuple[cohorts.Split, ...]]
     """Task -> who is held out."""
+    folds: Mapping[str, tuple[tuple[cohorts.Split, ...], ...]]
+    """Task -> for each split the folds of its training patients; empty without cross-fitting."""
     keys: Mapping[str, tuple[str, int]]
     """Clip -> (key in the store, number of frames)."""
 
@@ -39,10 +43,32 @@ class Study:
         from echokit.stages.sequences import Item
 
         labels, split = self.labelled[job.task], self.splits[job.task][job.split]
+        if job.fold is not None:
+            split = self.folds[job.task][job.split][job.fold]
         return [
             Item(ref.clip, *self.keys[ref.clip], labels.classes.index(labels.clips[ref.clip]))
             for ref in self.cohort.clips
             if ref.view == job.view and ref.clip in labels.clips and split.side(ref.patient) == side
+        ]
+
+    def subjects(self, job: Job, side: str, views: Sequence[str]) -> list[Subject]:
+        """The labelled patients on one side of a job's split, each with its clips by view."""
+        from echokit.stages.joint import Subject
+        from echokit.stages.sequences import Item
+
+        labels, split = self.labelled[job.task], self.splits[job.task][job.split]
+        clips: dict[str, dict[str, list[Item]]] = {}
+        for ref in self.cohort.clips:
+            if ref.clip in labels.clips and split.side(ref.patient) == side:
+                item = Item(ref.clip, *self.keys[ref.clip], -1)
+                clips.setdefault(ref.patient, {}).setdefault(ref.view or "", []).append(item)
+        return [
+            Subject(
+                patient,
+                tuple(tuple(own.get(view, ())) for view in views),
+                labels.classes.index(labels.patients[patient]),
+            )
+            for patient, own in clips.items()
         ]
 
 
@@ -90,7 +116,28 @@ def prepare_cohort(cohort: Cohort, recipe: Recipe, store: Store, progress: Progr
         )
         for task, labels in labelled.items()
     }
-    return Study(kept, labelled, splits, keys)
+    folds = {
+        task: tuple(_fold(split, labels.patients, recipe) for split in splits[task])
+        for task, labels in labelled.items()
+    }
+    return Study(kept, labelled, splits, folds, keys)
+
+
+def _fold(
+    split: cohorts.Split, labels: Mapping[str, str], recipe: Recipe
+) -> tuple[cohorts.Split, ...]:
+    """Divide one split's training patients; nobody who is held out by it plays a part."""
+    if not recipe.crossfit.folds:
+        return ()
+    training = {patient: labels[patient] for patient in split.train}
+    seed = crc32(f"{recipe.seed} crossfit {split.index}".encode())
+    try:
+        return cohorts.split_patients(training, "k-fold", recipe.crossfit.folds, 0.5, seed)
+    except CohortError as error:
+        raise CohortError(
+            f"Cross-fitting in split {split.index}: {error} Or leave it out: "
+            "--set crossfit.folds=0."
+        ) from error
 
 
 def _another_patients(ref: ClipRef, key: str, owner: dict[str, ClipRef]) -> str:
@@ -111,7 +158,7 @@ def write_cohort(study: Study, recipe: Recipe, folder: RunFolder) -> None:
     table["content"] = table["clip"].map({clip: key for clip, (key, _) in study.keys.items()})
     text = table.fillna("").to_csv(index=False)
     if path.is_file() and path.read_text("utf-8") != text:
-        folder.forget("predict", "evaluate", "explain")
+        folder.forget_results()
     write_text(path, text)
     folder.state["cohort"] = {
         "patients": len(study.cohort.patients),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from echokit.files import whole
@@ -12,30 +12,64 @@ from echokit.progress import Progress
 from echokit.recipe import Recipe
 from echokit.stages.store import Store
 from echokit.wiring.components import make_aggregator, make_sequence_spec
-from echokit.wiring.networks import jobs_of, load_network
+from echokit.wiring.joint import predict_joint
+from echokit.wiring.networks import inner_jobs, jobs_of, load_network
 from echokit.wiring.population import Study
 
 if TYPE_CHECKING:
     from echokit.stages.train import Job
 
 
+def crossfit_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progress) -> str:
+    """Let inner networks judge the training patients they did not learn from.
+
+    Writes `crossfit.parquet`, columns as in `predictions.parquet`, without subjects.
+    """
+    path = folder.path / "crossfit.parquet"
+    path.unlink(missing_ok=True)
+    jobs = inner_jobs(study, recipe)
+    if not jobs:
+        return "nothing asked"
+    rows = _clip_rows(jobs, study, recipe, folder, progress, "Predicting training clips")
+    _write(rows, path)
+    return f"{sum(row['level'] == 'view' for row in rows)} clips of training patients"
+
+
 def predict_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progress) -> str:
     """Let held-out sequences, views and subjects vote; write `predictions.parquet`."""
-    import pandas as pd
-
     jobs = jobs_of(study, recipe)
+    rows = _clip_rows(jobs, study, recipe, folder, progress, "Predicting held-out clips")
+    rows += _subject_rows(rows, study, recipe)
+    _write(rows, folder.predictions)
+    predict_joint(study, recipe, folder, progress)
+    return f"{sum(row['level'] == 'subject' for row in rows)} subject predictions"
+
+
+def _clip_rows(
+    jobs: list[Job],
+    study: Study,
+    recipe: Recipe,
+    folder: RunFolder,
+    progress: Progress,
+    title: str,
+) -> list[dict[str, Any]]:
+    """Sequence and view predictions of the clips that each job's network did not learn from."""
     patient_of = {ref.clip: ref.patient for ref in study.cohort.clips}
     total = sum(len(study.items(job, "test")) for job in jobs) * recipe.sequences.n
     rows: list[dict[str, Any]] = []
-    with progress.bar("Predicting held-out clips", total, "sequences") as tick:
+    with progress.bar(title, total, "sequences") as tick:
         for job in jobs:
             for row in _view_rows(job, study, recipe, folder):
                 rows.append(row | {"patient": patient_of[row["clip"]]})
                 tick(row["level"] == "sequence")
-    rows += _subject_rows(rows, study, recipe)
-    with whole(folder.predictions) as partial:
+    return rows
+
+
+def _write(rows: list[dict[str, Any]], path: Path) -> None:
+    import pandas as pd
+
+    with whole(path) as partial:
         pd.DataFrame(rows).to_parquet(partial, index=False)
-    return f"{sum(row['level'] == 'subject' for row in rows)} subject predictions"
 
 
 def _view_rows(
@@ -57,7 +91,7 @@ def _view_rows(
         make_aggregator(recipe.aggregate.view),
     )
     for clip in voted:
-        place = asdict(job) | {"clip": clip.item.clip}
+        place = job.place | {"clip": clip.item.clip}
         truth = classes[clip.item.label]
         single = predict.sequence_predictions(clip.votes)
         for start, prediction in zip(clip.starts, single, strict=True):

@@ -1,0 +1,143 @@
+"""Feature fusion within a run: its networks, and what they say from every subset of views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from echokit.errors import CohortError
+from echokit.files import whole
+from echokit.folder import RunFolder
+from echokit.progress import Progress
+from echokit.recipe import Recipe
+from echokit.stages.store import Store
+from echokit.types import Votes
+from echokit.wiring.components import make_aggregator, make_model, make_sequence_spec
+from echokit.wiring.population import Study
+
+if TYPE_CHECKING:
+    from echokit.stages.joint import FusedNetwork
+    from echokit.stages.train import Job
+    from echokit.wiring.networks import Work
+
+METHOD = "feature-fusion"
+
+
+def joint_jobs(study: Study, recipe: Recipe) -> list[Job]:
+    """One network over all views for each task, approach and split, if the recipe wants any."""
+    from echokit.stages.train import Job
+
+    if not recipe.feature_fusion.enabled:
+        return []
+    return [
+        Job(task, approach, METHOD, split.index)
+        for task in study.labelled
+        for approach in recipe.enabled_approaches
+        for split in study.splits[task]
+    ]
+
+
+def joint_works(study: Study, recipe: Recipe, folder: RunFolder) -> Iterator[Work]:
+    """The training of networks over all views.
+
+    Raises:
+        CohortError: a label has no patient to learn from.
+    """
+    from echokit.stages.joint import SubjectSequences
+    from echokit.wiring.networks import Work
+
+    how = recipe.feature_fusion
+    digest = f"{recipe.digest()}-{how.embedding}-{how.drop}"
+    for job in joint_jobs(study, recipe):
+        items, classes = study.subjects(job, "train", recipe.views.use), study.labelled[job.task]
+        if len({item.label for item in items}) < len(classes.classes):
+            raise CohortError(f"Training {job}: a label has no training patient. Add patients.")
+        its = recipe.of_approach(job.approach)
+        draw = partial(SubjectSequences, drop=how.drop)
+        yield Work(job, its, items, classes.classes, make_fused, draw, digest, folder)
+
+
+def make_fused(recipe: Recipe, classes: int) -> FusedNetwork:
+    """The recipe's backbone once for each view, its output taken as features, under one head."""
+    from echokit.stages.joint import FusedNetwork
+
+    width = recipe.feature_fusion.embedding
+    encoders = [make_model(recipe, width) for _ in recipe.views.use]
+    return FusedNetwork(encoders, width, classes)
+
+
+def predict_joint(study: Study, recipe: Recipe, folder: RunFolder, progress: Progress) -> int:
+    """Let networks over all views judge held-out patients; write `fusion.parquet`.
+
+    Returns:
+        How many predictions there are: one for each patient and subset of views.
+    """
+    import pandas as pd
+
+    jobs = joint_jobs(study, recipe)
+    path = folder.path / "fusion.parquet"
+    path.unlink(missing_ok=True)
+    if not jobs:
+        return 0
+    views = recipe.views.use
+    total = sum(len(study.subjects(job, "test", views)) for job in jobs)
+    rows: list[dict[str, Any]] = []
+    with progress.bar("Fusing features of views", total, "patients") as tick:
+        for job in jobs:
+            for found in _subject_rows(job, study, recipe, folder):
+                rows += found
+                tick(1)
+    with whole(path) as partial_file:
+        pd.DataFrame(rows).to_parquet(partial_file, index=False)
+    return len(rows)
+
+
+def _subject_rows(
+    job: Job, study: Study, recipe: Recipe, folder: RunFolder
+) -> Iterator[list[dict[str, Any]]]:
+    from echokit.stages.joint import encode_subject, votes_of_subsets
+    from echokit.stages.predict import load_weights
+    from echokit.stages.train import device_of
+
+    its, classes, views = (
+        recipe.of_approach(job.approach),
+        study.labelled[job.task].classes,
+        recipe.views.use,
+    )
+    weights = (folder.models / job.stem).with_suffix(".safetensors")
+    bare: Any = load_weights(make_fused(its, len(classes)), weights, device_of("cpu"))
+    spec, store = make_sequence_spec(its, training=False), Store(folder.store)
+    aggregate = make_aggregator(recipe.aggregate.view)
+    subsets = [
+        s for size in range(1, len(views) + 1) for s in combinations(range(len(views)), size)
+    ]
+    for subject in study.subjects(job, "test", views):
+        features = encode_subject(bare, subject, store, spec)
+        rows = []
+        for subset, probabilities in votes_of_subsets(bare, features, subsets):
+            votes = Votes(
+                classes=classes,
+                voters=tuple(map(str, range(len(probabilities)))),
+                labels=probabilities.argmax(1),
+                probabilities=probabilities,
+            )
+            prediction = aggregate(votes)
+            rows.append(
+                {
+                    "task": job.task,
+                    "approach": job.approach,
+                    "method": METHOD,
+                    "split": job.split,
+                    "patient": subject.patient,
+                    "views": "+".join(views[view] for view in subset),
+                    "label": classes[subject.label],
+                    "predicted": prediction.label,
+                    "confidence": float(prediction.confidence),
+                    "probabilities": [float(p) for p in np.asarray(prediction.probabilities)],
+                }
+            )
+        yield rows
