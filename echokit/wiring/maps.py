@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,7 @@ def _explain_job(
     assert recipe.explain is not None
     classes = study.labelled[job.task].classes
     here = predictions
-    for column, value in asdict(job).items():
+    for column, value in job.place.items():
         here = here[here[column] == value]
     explainer, spec = make_explainer(recipe.explain), make_sequence_spec(recipe, training=False)
     network, store = load_network(job, recipe, len(classes), folder), Store(folder.store)
@@ -81,7 +80,7 @@ def _explain_job(
         movie, strip = folder.path / files["movie"], folder.path / files["strip"]
         saliency_movie(clip.frames, saliency.values, movie, fps, sector=inside)
         saliency_strip(clip.frames, saliency.values, strip, fps=fps, sector=inside)
-        yield asdict(job) | {
+        yield job.place | {
             **{column: view[column] for column in VIEW_COLUMNS},
             "start": start,
             "method": saliency.method,
