@@ -154,7 +154,6 @@ def encode_subject(
     return torch.stack([blank if row is None else row for row in rows], dim=1)
 
 
-@torch.inference_mode()
 def votes_of_subsets(
     network: FusedNetwork, features: Float[Tensor, "n V E"], subsets: Iterable[Sequence[int]]
 ) -> Iterator[tuple[tuple[int, ...], Float[np.ndarray, "n K"]]]:
@@ -175,4 +174,6 @@ def votes_of_subsets(
         asked[list(subset)] = True
         present = (there & asked).expand(len(features), -1)
         if present[0].any():
-            yield tuple(subset), network.fuse(clean, present).softmax(1).numpy()
+            with torch.inference_mode():
+                probabilities = network.fuse(clean, present).softmax(1)
+            yield tuple(subset), probabilities.numpy()
