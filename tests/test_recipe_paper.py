@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
+from echokit import resolve
 from echokit.recipe import Recipe, load_recipe
+from echokit.testing import tiny_clip
 from echokit.types import VIEWS
+from echokit.wiring.components import make_model, make_sequence_spec
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +90,36 @@ def test_every_augmentation_of_section_2_2_is_there(paper):
     used = {slot.use for slot in paper.augment.values()}
     words = ("sharpness", "brightness", "gamma", "noise", "background", "affine")
     assert used == {f"monai-{word}" for word in words}
+
+
+def test_table_3_compares_sequences_with_single_frames_under_the_same_votes(paper):
+    assert paper.enabled_approaches == ("spatio-temporal", "spatial")
+    moving, still = (paper.of_approach(name) for name in paper.enabled_approaches)
+    assert moving.model_dump(exclude={"approaches"}) == paper.model_dump(exclude={"approaches"})
+    assert (still.sequences.n, still.sequences.k) == (moving.sequences.n, 1)
+    assert still.backbone.model_dump() == {"use": "torchvision-resnet-18"}
+    apart = {"approaches", "sequences", "backbone"}
+    assert still.model_dump(exclude=apart) == moving.model_dump(exclude=apart)
+    assert load_recipe("ph-newborn", preset="quick").enabled_approaches == ("spatio-temporal",)
+
+
+@pytest.mark.parametrize("approach", ["spatio-temporal", "spatial"])
+def test_a_sequence_of_each_approach_goes_from_augmentation_to_saliency(approach):
+    small = ("backbone.width=4", "approaches.spatial.backbone.width=4")
+    recipe = load_recipe("ph-newborn", preset="paper", settings=small).of_approach(approach)
+    clip = tiny_clip(frames=recipe.sequences.k)
+    spec = make_sequence_spec(recipe, training=True)
+    augmented = [spec(clip, torch.Generator().manual_seed(seed)) for seed in range(4)]
+    shape = (1, recipe.sequences.k, *clip.frames.shape[1:])
+    assert {tuple(sequence.shape) for sequence in augmented} == {shape}
+    assert len({float(sequence.sum()) for sequence in augmented}) == len(augmented)
+
+    model = make_model(recipe, 3)
+    logits = model.train()(torch.stack(augmented))
+    assert logits.shape == (4, 3)
+    assert recipe.explain is not None
+    saliency = resolve("explainer", recipe.explain.use)(model, augmented[0], 0)
+    assert saliency.values.shape == shape[1:]
 
 
 def test_the_quick_preset_changes_sizes_but_not_the_method(paper):

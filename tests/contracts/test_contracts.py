@@ -28,6 +28,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "monai-resize": {"size": 32},
     "phantom": {"patients": 3, "size": 48, "frames": 14, "files": 0},
     "pytorchvideo-r2plus1d-18": {"width": 8},
+    "torchvision-resnet-18": {"width": 8},
 }
 STAGES = {
     "monai-equalise": "prepare",
