@@ -117,6 +117,13 @@ class RunFolder:
         done = any(row["name"] == stage and row["done"] for row in self.state["stages"])
         return done and (self.path / result).exists()
 
+    def follow(self, recipe: Recipe) -> None:
+        """Note the recipe's digest; where it was another, the results are made again."""
+        digest = recipe.digest()
+        if self.state.get("recipe_digest", digest) != digest:
+            self.forget_results()
+        self.state["recipe_digest"] = digest
+
     def forget_results(self) -> None:
         """Have everything that rests on the networks made again: they, or the cohort, changed."""
         self.state["stages"] = [row for row in self.state["stages"] if row["name"] not in RESULTS]

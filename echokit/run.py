@@ -32,6 +32,7 @@ def run(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> 
     progress = progress or Silent()
     recipe.check_components()
     try_components(recipe)
+    folder.follow(recipe)
     with folder.stage("cohort") as row:
         cohort = find_clips(recipe)
         label_all(cohort, recipe)  # a useless label table must show before minutes of work

@@ -110,3 +110,32 @@ def test_the_digest_changes_with_the_order_of_the_steps():
     first, second = ("augment.a={use='tiny-flip'}", "augment.b={use='tiny-flip', axis=2}")
     assert load(first, second).digest() != load(second, first).digest()
     assert load(first, second).digest() == load(first, second).digest()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "aggregate.view.weight=2",
+        "explain.power=2",
+        "split.splits=3",
+        "views.use=['A4C']",
+        "sequences.n=4",
+        "crossfit.folds=3",
+    ],
+)
+def test_networks_are_kept_when_the_votes_or_the_explainer_change(setting):
+    assert load(setting).training_digest() == load().training_digest()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "seed=4",
+        "train.lr=0.1",
+        "backbone.width=5",
+        "sequences.k=5",
+        "augment.flip={use='tiny-flip'}",
+    ],
+)
+def test_networks_are_trained_again_when_their_training_changes(setting):
+    assert load(setting).training_digest() != load().training_digest()

@@ -83,6 +83,19 @@ def test_a_run_gone_on_with_trains_what_is_missing_and_gets_the_same_networks(do
     assert (done.path / "metrics.json").read_text() == metrics
 
 
+def test_another_voting_rule_in_a_run_gone_on_with_is_counted_with_the_same_networks(
+    done, monkeypatch
+):
+    before = pd.read_parquet(done.predictions)
+    saved = done.path / "recipe.toml"
+    saved.write_text(saved.read_text().replace("n = 3", "n = 2"))
+    monkeypatch.setattr("echokit.stages.train.train", lambda *a: pytest.fail("trained again"))
+    folder = RunFolder.open(done.path)
+    run(folder.recipe(), folder)
+    after = pd.read_parquet(done.predictions)
+    assert (after["level"] == "sequence").sum() * 3 == (before["level"] == "sequence").sum() * 2
+
+
 def test_two_runs_of_one_recipe_are_the_same_and_share_the_prepared_clips(done, parts):
     parts.TinyLoader.reads.clear()
     recipe, folder = begin(done.path.parent / "two")

@@ -143,7 +143,9 @@ class Crossfit(Strict):
     @model_validator(mode="after")
     def _one_fold_is_none(self) -> Crossfit:
         if self.folds == 1:
-            raise ValueError("folds is 1, and one fold has no others to learn from: 0, or 2 or more")
+            raise ValueError(
+                "folds is 1, and one fold has no others to learn from: 0, or 2 or more"
+            )
         return self
 
 
@@ -284,12 +286,21 @@ class Recipe(Strict):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def digest(self) -> str:
-        """The first 16 hexadecimal digits of the SHA-256 of everything that determines a vote."""
-        beside = {
-            *("compute", "report", "preset", "published"),
-            *("crossfit", "fusion", "feature_fusion"),
-        }
-        document = self.model_dump(exclude=beside)
+        """A short digest of everything that determines the run's results."""
+        return self._digest_of(
+            self.model_dump(exclude={"compute", "report", "preset", "published"})
+        )
+
+    def training_digest(self) -> str:
+        """A short digest of how a network is trained, of whatever clips and for whatever votes.
+
+        So a network serves every voting rule and explainer, and a view, task or split more leaves
+        the others as they are.
+        """
+        parts = {"seed", "augment", "normalise", "backbone", "train"}
+        return self._digest_of(self.model_dump(include=parts) | {"k": self.sequences.k})
+
+    def _digest_of(self, document: dict[str, Any]) -> str:
         document["order"] = [*self.prepare, *self.augment]  # which the sorting of keys would lose
         text = json.dumps(document, sort_keys=True, default=str)  # TOML's dates are not JSON's
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -51,12 +51,12 @@ def joint_works(study: Study, recipe: Recipe, folder: RunFolder) -> Iterator[Wor
     from echokit.wiring.networks import Work
 
     how = recipe.feature_fusion
-    digest = f"{recipe.digest()}-{how.embedding}-{how.drop}"
     for job in joint_jobs(study, recipe):
         items, classes = study.subjects(job, "train", recipe.views.use), study.labelled[job.task]
         if len({item.label for item in items}) < len(classes.classes):
             raise CohortError(f"Training {job}: a label has no training patient. Add patients.")
         its = recipe.of_approach(job.approach)
+        digest = f"{its.training_digest()}-{how.embedding}-{how.drop}-{'+'.join(recipe.views.use)}"
         draw = partial(SubjectSequences, drop=how.drop)
         yield Work(job, its, items, classes.classes, make_fused, draw, digest, folder)
 

@@ -130,7 +130,7 @@ def view_works(
                 f"the view {job.view} out of views.use{fewer}."
             )
         its = recipe.of_approach(job.approach)
-        digest = recipe.digest()
+        digest = its.training_digest()
         yield Work(job, its, items, classes, make_model, TrainingSequences, digest, folder)
 
 
