@@ -153,6 +153,8 @@ class FeatureFusion(Strict):
     """One network over all views at once, to compare with networks that vote."""
 
     enabled: bool = False
+    epochs: int | None = Field(None, ge=1)
+    """Passes over the training patients; None for as many as the networks of one view take."""
     embedding: int = Field(32, ge=1)
     """Features of each view."""
     drop: float = Field(0.3, ge=0, lt=1)

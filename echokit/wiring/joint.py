@@ -56,6 +56,9 @@ def joint_works(study: Study, recipe: Recipe, folder: RunFolder) -> Iterator[Wor
         if len({item.label for item in items}) < len(classes.classes):
             raise CohortError(f"Training {job}: a label has no training patient. Add patients.")
         its = recipe.of_approach(job.approach)
+        if how.epochs is not None:
+            train = its.train.model_copy(update={"epochs": how.epochs})
+            its = its.model_copy(update={"train": train})
         digest = f"{its.training_digest()}-{how.embedding}-{how.drop}-{'+'.join(recipe.views.use)}"
         draw = partial(SubjectSequences, drop=how.drop)
         yield Work(job, its, items, classes.classes, make_fused, draw, digest, folder)

@@ -101,7 +101,7 @@ def train_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progres
         *joint_works(study, recipe, folder),
     ]
     todo = [w for w in works if not is_trained(w.job, folder.models, w.digest, w.items)]
-    sizes = [recipe.train.epochs * recipe.train.n * len(work.items) for work in todo]
+    sizes = [w.recipe.train.epochs * w.recipe.train.n * len(w.items) for w in todo]
     if todo:
         folder.forget_results()
         with progress.bar(f"Training {len(todo)} networks", sum(sizes), "samples") as tick:
