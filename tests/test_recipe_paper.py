@@ -125,6 +125,7 @@ def test_a_sequence_of_each_approach_goes_from_augmentation_to_saliency(approach
 def test_the_quick_preset_changes_sizes_but_not_the_method(paper):
     quick = load_recipe("ph-newborn", preset="quick")
     assert quick == load_recipe("ph-newborn")
+    assert quick.views.alias == paper.views.alias
     assert quick.sequences == paper.sequences
     assert list(quick.augment) == list(paper.augment)
     assert [slot.use for slot in quick.augment.values()] == [

@@ -21,13 +21,18 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
     for key, value in over.items():
         old = result.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
-            swapped = "use" in old and value.get("use", old["use"]) != old["use"]
+            swapped = _is_slot(old) and value.get("use", old["use"]) != old["use"]
             result[key] = dict(value) if swapped else merge(old, value)
-        elif isinstance(old, Mapping) and "use" in old and value is False:
+        elif _is_slot(old) and value is False:
             del result[key]
         else:
             result[key] = value
     return result
+
+
+def _is_slot(value: Any) -> bool:
+    """True for a table whose `use` names a component; that of `[views]` lists views."""
+    return isinstance(value, Mapping) and isinstance(value.get("use"), str)
 
 
 def override(document: Mapping[str, Any], path: tuple[str, ...], value: Any) -> Table:
@@ -46,7 +51,7 @@ def override(document: Mapping[str, Any], path: tuple[str, ...], value: Any) -> 
                 f"set it as a whole: --set {parent}=..."
             )
     old = target.get(path[-1])
-    if isinstance(old, Mapping) and "use" in old and isinstance(value, str):
+    if _is_slot(old) and isinstance(value, str):
         value = {"use": value}
         if value == {"use": old["use"]}:
             return dict(document)
