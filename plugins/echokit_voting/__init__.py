@@ -10,8 +10,13 @@ from echokit import Aggregator, hookimpl
 
 @hookimpl
 def register_aggregators(register: Callable[[str, Callable[..., Any]], None]) -> None:
-    """Add the majority vote."""
+    """Add the paper's vote, rules that pool probabilities, and rules that learn."""
     register("majority-vote", majority_vote)
+    register("mean-probability", mean_probability)
+    register("confidence-weighted", confidence_weighted)
+    register("max-confidence", max_confidence)
+    register("stacking", stacking)
+    register("attention", attention)
 
 
 def majority_vote() -> Aggregator:
@@ -36,3 +41,123 @@ def majority_vote() -> Aggregator:
     from echokit_voting.majority import vote
 
     return vote
+
+
+def mean_probability() -> Aggregator:
+    """The label of the largest mean probability: the sum rule of Kittler et al. (1998).
+
+    doi:10.1109/34.667881. It takes what every voter says of every label, where the majority vote
+    takes the label that each chose; the voters' own confidences count for nothing.
+
+        tie: the tied label that more voters chose, then the more severe;
+        confidence: the mean probability of the label that wins;
+        probabilities: mean over all voters.
+
+    Returns:
+        An aggregator without options; it raises `DataError` on votes that cannot be counted.
+    """
+    from echokit_voting.pooling import mean_vote
+
+    return mean_vote
+
+
+def confidence_weighted() -> Aggregator:
+    """The label of the largest mean probability, each voter weighing its confidence.
+
+    Voters without confidences (sequences of one view) weigh their largest probability.
+
+        tie: the tied label that more voters chose, then the more severe;
+        confidence: the weighted mean probability of the label that wins;
+        probabilities: weighted mean over all voters.
+
+    Source: a linear opinion pool (Genest and Zidek 1986, doi:10.1214/ss/1177013825), its weights
+    the confidences of the paper's section 2.3.
+
+    Returns:
+        An aggregator without options; it raises `DataError` on votes that cannot be counted.
+    """
+    from echokit_voting.pooling import weighted_vote
+
+    return weighted_vote
+
+
+def max_confidence() -> Aggregator:
+    """What the single surest voter says: the paper's way out of a tie, taken always.
+
+    The surest is the one of the largest confidence; of voters without confidences (sequences of
+    one view), the one of the largest probability.
+
+        tie: the voter that gives its own label more probability, then the more severe label;
+        confidence: the surest voter's, or its largest probability;
+        probabilities: the surest voter's.
+
+    Returns:
+        An aggregator without options; it raises `DataError` on votes that cannot be counted.
+    """
+    from echokit_voting.pooling import surest_vote
+
+    return surest_vote
+
+
+def stacking(*, l2: float = 1.0) -> Aggregator:
+    """Stacking (Wolpert 1992): a logistic regression over what the voters say; it learns.
+
+    doi:10.1016/S0893-6080(05)80023-1. Multinomial, by scikit-learn, over the log-probabilities of
+    every voter seen in training (each at least 0.001, less their mean), an indicator for each that
+    is missing, and the mean log-probabilities of all voters. So a voter that was not seen in
+    training counts in that mean, and in nothing else.
+
+    It learns from training patients judged by networks that did not learn from them. Every subset
+    of a patient's views stands for the patient, all subsets together weighing as one, so that
+    missing views are nothing new. One made-up patient of each label, on whom every voter is right,
+    joins them: where a label has no training patient, it is all that speaks for it.
+
+        tie: the more severe label;
+        confidence: the probability of the label that wins;
+        probabilities: the regression's.
+
+    A voter is known by its name: a view. Sequences are named by their first frame, which hardly
+    repeats, so of them little more than the mean can be learned.
+
+    Args:
+        l2: weight of the penalty ½ l2 |w|², above 0; larger trusts the training patients less.
+
+    Returns:
+        An aggregator that `SupportsFit`; it raises `DataError` on votes that cannot be counted,
+        and on any before it has learned.
+    """
+    from echokit_voting.stacking import Stacking
+
+    return Stacking(l2)
+
+
+def attention(*, l2: float = 1.0) -> Aggregator:
+    """A mixture of the voters that are present, each listened to as far as was learned.
+
+    A voter's score is a bias of its name plus two slopes times how certain it is: one minus the
+    entropy of its probabilities (as a share of the largest), and its confidence (or largest
+    probability). A softmax over the voters present turns scores into shares, as the attention over
+    instances of Ilse et al. (2018, arXiv:1802.04712) does; with nothing learned all are equal.
+    A voter that was not seen in training has the bias 0, which is the mean of those that were.
+
+    Biases and slopes minimise the negative log-likelihood of the mixture on training patients
+    judged by networks that did not learn from them (L-BFGS, by SciPy). Every subset of a patient's
+    views stands for the patient, all subsets together weighing as one.
+
+    It can choose between voters and never overrule them all: a label without a training patient
+    only loses attention.
+
+        tie: the tied label that more voters chose, then the more severe;
+        confidence: the probability of the label that wins;
+        probabilities: the mixture's.
+
+    Args:
+        l2: weight of the penalty ½ l2 |θ|², above 0; larger keeps closer to the mean.
+
+    Returns:
+        An aggregator that `SupportsFit`; it raises `DataError` on votes that cannot be counted,
+        and on any before it has learned.
+    """
+    from echokit_voting.attention import Attention
+
+    return Attention(l2)
