@@ -1,4 +1,4 @@
-"""A loader for real files: ultrasound DICOM, MP4/AVI/MOV, NumPy, NIfTI; folders and manifests."""
+"""Loaders of real files: ultrasound DICOM, MP4/AVI/MOV, NumPy, NIfTI; folders and lists."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from echokit import Loader, hookimpl
 
 @hookimpl
 def register_loaders(register: Callable[[str, Callable[..., Any]], None]) -> None:
-    """Add the loader of files."""
+    """Add the loader of files, and that of the newborn study's own layout."""
     register("files", files)
+    register("newborn-sheet", newborn_sheet)
 
 
 def files(
@@ -60,3 +61,50 @@ def files(
     from echokit_io.loader import FileLoader
 
     return FileLoader.at(source, view=view, patients=patients, columns=columns or {})
+
+
+def newborn_sheet(
+    source: str,
+    *,
+    sheet: str = "",
+    number: str = "Nummer",
+    grade: str = "Score PH",
+    header: int = 3,
+    labels: Mapping[str, str] | None = None,
+) -> Loader:
+    """The layout of the newborn pulmonary-hypertension study: named videos and one sheet.
+
+    Clips are `<number><VIEW>.mp4` or `.avi`, at any depth below `source`, with the view as the
+    site calls it: KAPAP, CV, LA, KAKL or KAAP, in either case. A recipe's alias table maps these.
+    The sheet has a row for each patient; rows above its header, blank ones and cells merged
+    downwards are allowed. Every file and every row becomes part of a clip or is refused by name:
+    a file without a row, a row without a clip, two files of one number and view, two grades of
+    one number.
+
+    Numbers are the study's own pseudonyms and are taken as they are. They are compared exactly,
+    whole ones by value: `30`, `030` and a spreadsheet's `30.0` are one patient, and neither is
+    `130` or `300`. Half steps (`1 bis 2`, `1-2`, `1,5`) become `1.5`. Any other text stays as
+    written, so that a task's map decides about it and the report counts it.
+
+    Args:
+        source: the folder, or its sheet.
+        sheet: an .xlsx (which needs the extra `sheet`) or .csv below the folder, or its whole
+            path; empty takes the only one in the folder.
+        number: name of the column of patients' numbers.
+        grade: name of the column of grades, which become the label `grade`.
+        header: row of the sheet, from 1, that names the columns.
+        labels: further labels -> the columns that they are taken from, as written, such as
+            `{"kapap": "KAPap"}`. Other columns are left unread, for they may name people.
+
+    Returns:
+        A loader; `read` gives what the loader `files` gives.
+
+    Raises:
+        DataError: there is no such folder, or which sheet is meant cannot be told.
+        OptionError: `header` is below 1.
+    """
+    from echokit_io.study_sheet import SheetLoader
+
+    return SheetLoader(
+        source, sheet=sheet, number=number, grade=grade, header=header, labels=labels or {}
+    )

@@ -46,7 +46,18 @@ def folder_of_clips(folder: Path) -> str:
     return str(folder)
 
 
-SOURCES: dict[str, Callable[[Path], str]] = {"files": folder_of_clips}
+def folder_with_a_sheet(folder: Path) -> str:
+    for name in ("30CV.mp4", "130LA.mp4"):
+        with (folder / name).open("wb") as file:  # what a clip is, its content says
+            np.save(file, tiny_clip(known=False).frames)
+    (folder / "grades.csv").write_text("Grades\n\nNummer;Score PH\n30;1\n130;0 bis 1\n31;2\n")
+    return str(folder)
+
+
+SOURCES: dict[str, Callable[[Path], str]] = {
+    "files": folder_of_clips,
+    "newborn-sheet": folder_with_a_sheet,
+}
 
 
 def every(kind: Kind) -> pytest.MarkDecorator:
