@@ -126,7 +126,7 @@ def stacking(*, l2: float = 1.0) -> Aggregator:
         An aggregator that `SupportsFit`; it raises `DataError` on votes that cannot be counted,
         and on any before it has learned.
     """
-    from echokit_voting.stacking import Stacking
+    from echokit_voting.stacked import Stacking
 
     return Stacking(l2)
 
@@ -158,6 +158,6 @@ def attention(*, l2: float = 1.0) -> Aggregator:
         An aggregator that `SupportsFit`; it raises `DataError` on votes that cannot be counted,
         and on any before it has learned.
     """
-    from echokit_voting.attention import Attention
+    from echokit_voting.attentive import Attention
 
     return Attention(l2)
