@@ -39,7 +39,12 @@ def _scale() -> str:
     return ", ".join("#{:02x}{:02x}{:02x}".format(*palette()[i]) for i in range(0, 256, 17))
 
 
+def render(template: str, **values: Any) -> str:
+    """Render a template."""
+    return _templates().get_template(template).render(**values)
+
+
 def write_page(path: Path, template: str, **values: Any) -> Path:
     """Render a template and write the page whole; return its path."""
-    write_text(path, _templates().get_template(template).render(**values))
+    write_text(path, render(template, **values))
     return path

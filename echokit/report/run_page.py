@@ -13,6 +13,7 @@ from echokit.report.cohort_view import cohort_view
 from echokit.report.embed import MEGABYTE, Album, Picture
 from echokit.report.figures import task_figures
 from echokit.report.page import write_page
+from echokit.report.published import beside_published
 from echokit.report.results import Results, read_results
 from echokit.report.words import METRICS, findings
 
@@ -53,6 +54,7 @@ def build_run_report(run: Path) -> Path:
         raise UsageError(f"There is no run at {run}. Give the folder that `echokit run` wrote.")
     results = read_results(run)
     tasks = [task_figures(results, task) for task in results.tasks]
+    published, unread = beside_published(results)
     return write_page(
         run / "report" / "index.html",
         "run.html.j2",
@@ -61,13 +63,14 @@ def build_run_report(run: Path) -> Path:
         results=results,
         when=_when(results.run),
         tasks=tasks,
+        published=published,
         metrics=METRICS,
         gallery=_gallery(results),
         cohort=cohort_view(results),
         stages=_stages(results.run),
         command=f"echokit run {_folder(run)}/recipe.toml",
         resume=f"echokit run --resume {_folder(run)}",
-        gaps=results.gaps,
+        gaps=(*results.gaps, *unread),
     )
 
 

@@ -1,0 +1,397 @@
+"""The paper's tables: what is in them, and the same figures in every format."""
+
+import csv
+import io
+import json
+import re
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import tomli_w
+from rich.console import Console
+
+import echokit_ph_newborn
+from echokit import RecipeError, UsageError
+from echokit.report import (
+    FORMATS,
+    build_run_report,
+    paper_findings,
+    paper_table,
+    print_table,
+    read_results,
+    write_tables,
+)
+from echokit.report.findings import beyond_noise
+from echokit.report.tables import Figure, published_figures
+
+PAPER = tomllib.loads((Path(echokit_ph_newborn.__file__).parent / "recipe.toml").read_text("utf-8"))
+METRICS = ("auroc", "f1", "precision", "recall", "balanced_accuracy", "confidence")
+MAIN = "spatio-temporal"
+
+
+def cell(mean, sd=0.04, half=0.05):
+    return {"mean": mean, "sd": sd, "ci95": [mean - half, mean + half] if half else None}
+
+
+def row(task, approach, views, f1, **others):
+    values = {metric: cell(f1) for metric in METRICS} | others
+    return {
+        "task": task, "approach": approach, "views": views,
+        "n_splits": 10, "n_subjects": 190, **values,
+    }  # fmt: skip
+
+
+def write(folder, rows, recipe, synthetic=True):
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {"schema": 1, "synthetic": synthetic, "rows": rows}
+    (folder / "metrics.json").write_text(json.dumps(document))
+    (folder / "recipe.toml").write_text(tomli_w.dumps(recipe))
+    (folder / "run.json").write_text(json.dumps({"name": folder.name, "stages": []}))
+    return folder
+
+
+@pytest.fixture
+def paper_run(tmp_path):
+    """A run of the paper's recipe: one task, ties for the best, rows and figures that lack."""
+    rows = [
+        row("severity", MAIN, "PLAX", 0.781, auroc=None),
+        row("severity", MAIN, "A4C", 0.702, auroc=cell(0.90, sd=None, half=None)),
+        row("severity", MAIN, "PSAX-P", 0.779, auroc=cell(0.9049)),
+        row("severity", MAIN, "PSAX-S", 0.99),
+        row("severity", MAIN, "MV-3", 0.70),
+    ]
+    return write(tmp_path / "paper", rows, PAPER)
+
+
+@pytest.fixture
+def own_run(tmp_path):
+    """A run of somebody's recipe, whose names are a trial to every format."""
+    rows = [
+        row("grade_1 & more", "50% {deep}", r"A\B~#1", 0.5),
+        row("grade_1 & more", "50% {deep}", "<b>$x^2$</b>", 0.6),
+        row("grade_1 & more", "[red]", 'a, "b"', 0.7),
+    ]
+    return write(tmp_path / "own", rows, {"name": "own"}, synthetic=False)
+
+
+def table(run, name):
+    return paper_table(read_results(run), name)
+
+
+def terminal(shown, width):
+    console = Console(width=width, file=io.StringIO())
+    print_table(console, shown)
+    return console.file.getvalue()
+
+
+def test_table_1_has_the_papers_rows_columns_and_figures(paper_run):
+    shown = table(paper_run, "1")
+    assert shown.metrics == METRICS[:5]
+    assert [(b.letter, b.task) for b in shown.blocks] == [("(a)", "severity"), ("(b)", "binary")]
+    for block in shown.blocks:
+        assert [x.views for x in block.lines] == ["A4C", "PLAX", "PSAX-P", "MV-3", "MV-All"]
+        assert {x.approach for x in block.lines} == {MAIN}
+    last = shown.blocks[0].lines[-1]  # as printed in the paper
+    printed = [str(last.published[metric]) for metric in shown.metrics]
+    assert printed == ["0.86±0.09", "0.84±0.06", "0.86±0.05", "0.85±0.05", "0.78±0.07"]
+
+
+def test_table_3_has_every_published_row_and_those_of_the_run_besides(paper_run):
+    document = json.loads((paper_run / "metrics.json").read_text())
+    document["rows"].append(row("severity", MAIN, "subcostal", 0.4))
+    (paper_run / "metrics.json").write_text(json.dumps(document))
+    shown = table(paper_run, "3")
+    views = ["A4C", "PLAX", "PSAX-P", "PSAX-S", "PSAX-A", "MV-3", "MV-All"]
+    assert shown.metrics == METRICS
+    assert [[(a, [x.views for x in some]) for a, some in b.approaches] for b in shown.blocks] == [
+        [("spatial", views), (MAIN, [*views, "subcostal"])],
+        [("spatial", views), (MAIN, views)],
+    ]
+    assert all(bool(x.published) == (x.views != "subcostal") for x in shown.lines)
+
+
+def test_rows_that_the_run_lacks_are_named(paper_run):
+    notes = table(paper_run, "3").notes
+    lacking = f"severity, spatial; severity, {MAIN}: PSAX-A and MV-All; binary"
+    assert f"Not in this run (–): {lacking}" in notes
+    notes = table(paper_run, "1").notes
+    assert f"Not in this run (–): severity, {MAIN}: MV-All; binary" in notes
+
+
+def test_all_that_tie_for_the_best_are_marked_ours_apart_from_the_papers(paper_run):
+    lines = table(paper_run, "1").blocks[0].lines
+    best = {m: [x.views for x in lines if m in x.ours and x.ours[m].best] for m in METRICS[:5]}
+    assert best["f1"] == ["PLAX", "PSAX-P"]  # 0.781 and 0.779 are both printed as 0.78
+    assert best["auroc"] == ["A4C", "PSAX-P"]
+    paper = {m: [x.views for x in lines if x.published[m].best] for m in METRICS[:5]}
+    assert paper["precision"] == ["MV-3", "MV-All"]
+    assert paper["f1"] == paper["auroc"] == ["MV-All"]
+
+
+def test_confidence_is_no_merit(paper_run):
+    for line in [*table(paper_run, "3").lines, *table(paper_run, "confidence").lines]:
+        figures = [line.ours.get("confidence"), line.published.get("confidence")]
+        assert not any(figure.best for figure in figures if figure)
+
+
+def test_the_table_of_confidences_is_of_the_runs_own_rows(tmp_path):
+    split = {"confidence_correct": cell(0.92), "confidence_wrong": None}
+    run = write(tmp_path / "r", [row("severity", MAIN, "PLAX", 0.8, **split)], PAPER)
+    shown = table(run, "confidence")
+    assert shown.metrics == ("confidence", "confidence_correct", "confidence_wrong")
+    (line,) = shown.lines
+    assert {m: str(f) for m, f in line.ours.items()} == {
+        "confidence": "0.80±0.04",
+        "confidence_correct": "0.92±0.04",
+    }
+    assert line.published == {}
+
+
+@pytest.mark.parametrize("name", ["1", "3"])
+def test_the_notes_keep_a_synthetic_cohort_apart_from_patients(paper_run, own_run, name):
+    for run, synthetic in ((paper_run, True), (own_run, False)):
+        words = ". ".join(table(run, name).notes)
+        assert ("Synthetic cohort" in words) == synthetic
+        assert ("not comparable as evidence" in words) == synthetic
+        assert ("GCPR 2022" in words) == synthetic
+        assert "Research software, not a medical device" in words
+
+
+def test_a_recipe_without_published_figures_prints_its_own(own_run):
+    for name in ("1", "3"):
+        shown = table(own_run, name)
+        assert not shown.compared
+        assert len(shown.lines) == {"1": 2, "3": 3}[name]
+        assert all(x.found and not x.published for x in shown.lines)
+        assert not any(note.startswith("Not in this run") for note in shown.notes)
+
+
+@pytest.mark.parametrize("counts", [{1}, {10}, {2, 10}])
+def test_the_title_says_over_how_many_splits(tmp_path, counts):
+    rows = [row("t", "a", f"v{n}", 0.5) | {"n_splits": n} for n in counts]
+    title = table(write(tmp_path / "r", rows, {}), "3").title
+    said = {1: "One split", 2: "over 2 to 10 splits", 10: "over 10 splits"}[min(counts)]
+    assert said in title
+
+
+def test_a_run_without_figures_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"has no figures: metrics\.json is not there"):
+        table(tmp_path, "1")
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+@pytest.mark.parametrize("name", ["1", "3", "confidence"])
+def test_no_figure_is_cut_in_the_terminal(paper_run, name, width):
+    shown = table(paper_run, name)
+    text = terminal(shown, width)
+    assert "…" not in text
+    figures = [f for x in shown.lines for side in (x.ours, x.published)
+               for m, f in side.items() if m in shown.metrics]  # fmt: skip
+    assert sorted(re.findall(r"0\.\d\d(?:±0\.\d\d)?", text)) == sorted(map(str, figures))
+    assert text.count("190") == sum(line.found for line in shown.lines)
+    if name != "confidence":
+        assert max(map(len, text.splitlines())) <= max(width, 80)
+
+
+def test_a_strangers_names_are_words_in_the_terminal(own_run):
+    text = terminal(table(own_run, "3"), 100)
+    for words in ("grade_1 & more", "50% {deep}", "[red]", r"A\B~#1", "<b>$x^2$</b>"):
+        assert words in text
+
+
+@pytest.mark.parametrize("name", ["1", "3", "confidence"])
+def test_csv_reads_back_to_the_same_figures(paper_run, name):
+    shown = table(paper_run, name)
+    frame = pd.read_csv(io.StringIO(FORMATS["csv"][1](shown)))
+    assert len(frame) == len(shown.lines) * len(shown.metrics)
+    assert frame["synthetic"].all()
+    rows = {(x.task, x.approach, x.views): x for x in shown.lines}
+    for record in frame.itertuples():
+        line = rows[record.task, record.approach, record.views]
+        ours, printed = line.ours.get(record.metric), line.published.get(record.metric)
+        assert pd.isna(record.mean) if ours is None else record.mean == ours.mean
+        assert pd.isna(record.sd) if ours is None or ours.sd is None else record.sd == ours.sd
+        ends = (record.ci95_low, record.ci95_high)
+        assert pd.isna(ends[0]) if ours is None or not ours.ci95 else ends == ours.ci95
+        assert pd.isna(record.published_mean) == (printed is None)
+        assert printed is None or record.published_mean == printed.mean
+        assert record.best == bool(ours and ours.best)
+    assert set(frame["n_subjects"].dropna()) == {190}
+
+
+def test_csv_holds_a_strangers_names_and_whole_counts(own_run):
+    records = list(csv.DictReader(io.StringIO(FORMATS["csv"][1](table(own_run, "3")))))
+    assert {r["views"] for r in records} == {r"A\B~#1", "<b>$x^2$</b>", 'a, "b"'}
+    assert {r["n_subjects"] for r in records} == {"190"}
+
+
+@pytest.mark.parametrize("which", ["paper_run", "own_run"])
+@pytest.mark.parametrize("name", ["1", "3", "confidence"])
+def test_latex_is_well_formed(request, which, name):
+    shown = table(request.getfixturevalue(which), name)
+    text = FORMATS["latex"][1](shown)
+    code = re.sub(r"(?m)^%.*\n", "", text)
+    bare = re.sub(r"\\[&%$#_{}\\]", "", code)
+    depth = 0
+    for sign in re.findall(r"[{}]", bare):
+        depth += 1 if sign == "{" else -1
+        assert depth >= 0
+    assert depth == 0
+    assert bare.count("$") == 2 * code.count(r"$\pm$")
+    assert not re.search(r"[#~^<>_±–%]", bare)
+    assert re.findall(r"\\begin\{(\w+)\}", code) == re.findall(r"\\end\{(\w+)\}", code)[::-1]
+    columns = len(re.search(r"\\begin\{tabular\}\{([lcr]+)\}", code)[1])
+    rows = re.search(r"\\toprule\n(.*)\\bottomrule", code, re.DOTALL)[1]
+    for line in re.sub(r"\\midrule\n", "", rows).splitlines():
+        assert line.endswith(r"\\")
+        spans = sum(int(n) - 1 for n in re.findall(r"\\multicolumn\{(\d+)\}", line))
+        assert len(re.findall(r"(?<!\\)&", line)) + spans == columns - 1
+    best = sum(f.best for x in shown.lines for side in (x.ours, x.published)
+               for m, f in side.items() if m in shown.metrics)  # fmt: skip
+    assert len(re.findall(r"\\textbf\{\d", code)) == best
+
+
+class Cells(HTMLParser):
+    """The rows of a table, their cells as words."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.rows, self.tags = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_data(self, data):
+        if self.rows and self.rows[-1]:
+            self.rows[-1][-1] += data
+
+
+def test_html_has_every_row_and_no_tag_of_a_stranger(own_run):
+    shown = table(own_run, "3")
+    cells = Cells(FORMATS["html"][1](shown))
+    rows = {r[0]: [c.strip() for c in r[1:]] for r in cells.rows[1:] if len(r) > 1}
+    assert rows == {x.views: [*(str(x.ours[m]) for m in METRICS), "190"] for x in shown.lines}
+    assert cells.tags.count("b") == sum(f.best for x in shown.lines for f in x.ours.values())
+    assert cells.tags.count("table") == cells.tags.count("caption") == 1
+
+
+def test_tables_are_written_in_every_format_again_and_again(paper_run):
+    first = {path: path.read_bytes() for path in write_tables(paper_run)}
+    folder = paper_run / "report" / "tables"
+    stems = ("table-1", "table-3", "confidence")
+    names = {f"{stem}.{end}" for stem in stems for end in ("csv", "tex", "html")}
+    assert {path.name for path in folder.iterdir()} == {path.name for path in first}
+    assert {path.name for path in first} == names | {"findings.json"}
+    assert {path: path.read_bytes() for path in write_tables(paper_run)} == first
+    assert json.loads((folder / "findings.json").read_text())["synthetic"] is True
+
+
+def test_the_page_shows_them_beside_the_paper(paper_run, own_run, kit):
+    page = kit.Page(build_run_report(paper_run))
+    assert "Beside the paper's figures" in page.text
+    assert "What the paper found, and this run" in page.text
+    assert "0.86±0.09" in page.text
+    assert "Beside the paper" not in kit.Page(build_run_report(own_run)).text
+
+
+ONE_FIGURE_TOO_MANY = {"t": {"a": {"v": [[0.5, 0.1], [0.5, 0.1]]}}}
+
+
+@pytest.mark.parametrize(
+    "broken", [{"source": "s"}, {"source": "s", "columns": ["f1"], "rows": ONE_FIGURE_TOO_MANY}]
+)
+def test_broken_published_figures_are_named_and_the_page_is_made(own_run, kit, broken):
+    (own_run / "recipe.toml").write_text(tomli_w.dumps({"published": broken}))
+    with pytest.raises(RecipeError, match="is not a table of figures"):
+        table(own_run, "1")
+    text = kit.Page(build_run_report(own_run)).text
+    assert "recipe.toml is read, but [published] is not a table of figures" in text
+    assert "Beside the paper's figures" not in text
+
+
+def rows_of_the_paper(half):
+    printed = published_figures(PAPER).figures
+    return [
+        dict(zip(("task", "approach", "views"), key, strict=True))
+        | {metric: cell(figure.mean, half=half) for metric, figure in figures.items()}
+        for key, figures in printed.items()
+    ]
+
+
+def verdicts(rows):
+    return {finding.name: finding for finding in paper_findings(rows)}
+
+
+def test_the_papers_own_figures_agree_with_its_findings():
+    found = verdicts(rows_of_the_paper(None))
+    assert found.pop("wrong-less-sure").holds is None  # said in the text, in no table
+    assert {finding.verdict for finding in found.values()} == {"holds"}
+    assert len(found) == 5
+
+
+def test_a_difference_that_intervals_allow_for_is_within_noise():
+    assert {f.verdict for f in paper_findings(rows_of_the_paper(0.2)) if f.holds} == {
+        "holds, within noise"
+    }
+    found = paper_findings(rows_of_the_paper(0.0001))
+    sure = [f.name for f in found if f.verdict == "holds, beyond noise"]
+    assert sure == ["best-view", "a4c-behind", "more-views", "binary-easier", "time-helps"]
+
+
+@pytest.mark.parametrize("half", [0.001, 0.6])
+def test_the_opposite_does_not_hold(half):
+    rows = rows_of_the_paper(half)
+    for each in rows:
+        for metric in METRICS if each["approach"] == MAIN else ():
+            each[metric] = cell(1 - each[metric]["mean"], half=half)
+        each |= {"confidence_correct": cell(0.8, half=None), "confidence_wrong": cell(0.9)}
+    noise = {0.001: "beyond", 0.6: "within"}[half]
+    found = verdicts(rows)
+    assert found.pop("wrong-less-sure").verdict == "does not hold"
+    assert {f.verdict for f in found.values()} == {f"does not hold, {noise} noise"}
+
+
+def test_a_finding_whose_rows_lack_says_which():
+    rows = [r for r in rows_of_the_paper(0.05) if r["approach"] == MAIN and r["views"] != "MV-All"]
+    found = verdicts([r for r in rows if r["task"] == "severity"])
+    assert found["best-view"].holds is True
+    for name, words in {
+        "more-views": f"the run has no row severity, {MAIN}, MV-All",
+        "binary-easier": f"the run has no row of both severity and binary, {MAIN}",
+        "time-helps": "the run has no row of severity, spatial",
+        "wrong-less-sure": f"severity, {MAIN}, PSAX-P has no confidence of correct predictions",
+    }.items():
+        assert (found[name].holds, found[name].detail) == (None, words)
+    assert {f.holds for f in paper_findings([])} == {None}
+
+
+def test_right_predictions_are_surer_than_wrong_ones():
+    sure = {"confidence_correct": cell(0.92, half=None), "confidence_wrong": cell(0.83, half=None)}
+    rows = [row("severity", MAIN, view, 0.8, **sure) for view in ("PSAX-P", "PLAX")]
+    finding = verdicts(rows)["wrong-less-sure"]
+    assert finding.verdict == "holds"
+    assert "PSAX-P right 0.92, PSAX-P wrong 0.83" in finding.detail
+
+
+def test_a_single_rounding_step_between_plax_and_a4c_is_not_near_psax_p():
+    f1 = {"PSAX-P": 0.9, "PLAX": 0.71, "A4C": 0.7}
+    finding = verdicts([row("severity", MAIN, v, x) for v, x in f1.items()])["a4c-behind"]
+    assert finding.verdict == "does not hold"
+
+
+def test_the_limit_of_a_difference_is_that_of_independent_normal_means():
+    # for symmetric intervals, the textbook limit: d - 1.96 sqrt(se1^2 + se2^2)
+    def at(mean, half):
+        return Figure(mean, None, (mean - half, mean + half))
+
+    assert beyond_noise(at(0.80 + 0.0501, 0.03), at(0.80, 0.04)) is True
+    assert beyond_noise(at(0.80 + 0.0499, 0.03), at(0.80, 0.04)) is False
+    assert beyond_noise(at(0.8, 0.1), Figure(0.1)) is None
