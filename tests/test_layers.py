@@ -22,11 +22,17 @@ STAGE_MAY_IMPORT = {
     "predict": {"sequences", "store"},
     "intervals": set(),
     "evaluate": {"intervals"},
-    "explain": {"sequences", "store"},
+    "randomisation": set(),
+    "perturbation": set(),
+    "sanity": {"perturbation", "randomisation"},
+    "explain": {"sanity", "sequences", "store"},
+    "calibrate": set(),
+    "conformal": set(),
+    "trust": {"calibrate", "conformal"},
     "__init__": set(),
 }
 BELOW_THE_STAGES = {"errors", "types", "interfaces", "files"}
-PLUGIN_LIBRARIES = {"monai", "pytorchvideo", "captum", "pydicom", "torchvision", "av"}
+PLUGIN_LIBRARIES = {"monai", "pytorchvideo", "captum", "pydicom", "torchvision", "av", "openpyxl"}
 BOTTOM_UP = ["errors", "types", "interfaces", "hookspecs", "plugins"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from echokit.files import whole
 from echokit.interfaces import Explainer
+from echokit.stages.sanity import check_map, verdict
 from echokit.stages.sequences import SequenceSpec
 from echokit.stages.store import Store
 from echokit.types import Clip, Saliency
@@ -61,6 +63,36 @@ def explain(
     clip = store.clip(key, start, spec.k)
     sequence = spec(clip, torch.Generator())
     return clip, explainer(model, sequence, target)
+
+
+def examine(
+    model: nn.Module,
+    explainer: Explainer,
+    clip: Clip,
+    saliency: Saliency,
+    spec: SequenceSpec,
+    seed: int,
+) -> dict[str, Any]:
+    """All that is measured of a map: where it lies, and whether it can be trusted.
+
+    Args:
+        model: the network that was explained; it stays as it is.
+        explainer: made the map.
+        clip: the frames that were explained, as prepared.
+        saliency: the map.
+        spec: how frames become what the network sees.
+        seed: of all that is random in the checks.
+
+    Returns:
+        What `judge` and `echokit.stages.sanity.check_map` return, and `verdict`: `passed` and
+        `reasons`.
+    """
+    import torch
+
+    sequence = spec(clip, torch.Generator())
+    scores = judge(saliency.values, clip)
+    scores |= check_map(model, explainer, sequence, saliency, clip.sector, seed)
+    return scores | {"verdict": asdict(verdict(scores))}
 
 
 def judge(values: Float[np.ndarray, "T H W"], clip: Clip) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from echokit.stages.train import Job
 
+CLIPS = 16
+"""Held-out clips, at most, on which a network's use of the order of frames is measured."""
 VIEW_COLUMNS = ("patient", "clip", "label", "predicted", "confidence")
 
 
@@ -39,8 +42,12 @@ def explain_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progr
             for job in jobs
             for one in _explain_job(job, study, recipe, folder, predictions, tick)
         ]
-    write_json(folder.path / "saliency" / "index.json", {"schema": 1, "maps": maps})
-    return f"{len(maps)} maps"
+    with progress.bar("Shuffling frames", len(jobs), "networks") as tick:
+        networks = [_frame_order(job, study, recipe, folder, tick) for job in jobs]
+    index = {"schema": 1, "maps": maps, "networks": networks}
+    write_json(folder.path / "saliency" / "index.json", index)
+    flagged = sum(not one["scores"]["verdict"]["passed"] for one in maps)
+    return f"{len(maps)} maps, {flagged} flagged"
 
 
 def _explain_job(
@@ -53,6 +60,7 @@ def _explain_job(
 ) -> Iterator[dict[str, Any]]:
     from echokit.report import saliency_movie, saliency_strip
     from echokit.stages import explain
+    from echokit.stages.sequences import digest
 
     recipe = recipe.of_approach(job.approach)
     assert recipe.explain is not None
@@ -69,6 +77,8 @@ def _explain_job(
         target = classes.index(view["predicted"])
         key, _ = study.keys[view["clip"]]
         clip, saliency = explain.explain(network, explainer, store, key, start, target, spec)
+        seed = digest(view["clip"], start)
+        scores = explain.examine(network, explainer, clip, saliency, spec, seed)
         name = explain.file_stem(view["clip"], job.view, start)
         stem = Path("saliency", job.task, job.approach, job.view, name)
         files = {
@@ -85,6 +95,28 @@ def _explain_job(
             "start": start,
             "method": saliency.method,
             **{kind: file.as_posix() for kind, file in files.items()},
-            "scores": explain.judge(saliency.values, clip),
+            "scores": scores,
         }
         tick(1)
+
+
+def _frame_order(
+    job: Job, study: Study, recipe: Recipe, folder: RunFolder, tick: Tick
+) -> dict[str, Any]:
+    """What shuffling frames does to one network: the first sequence of some held-out clips."""
+    from echokit.stages.perturbation import order_effect
+    from echokit.stages.sequences import VotingSequences, digest, voting_starts
+
+    recipe = recipe.of_approach(job.approach)
+    spec, store = make_sequence_spec(recipe, training=False), Store(folder.store)
+    network = load_network(job, recipe, len(study.labelled[job.task].classes), folder)
+    # drawn by their names: a cohort may be listed in the order of its labels
+    items = sorted(study.items(job, "test"), key=lambda item: digest("order", item.clip))[:CLIPS]
+    starts = [voting_starts(item.clip, item.frames, spec.k, spec.n)[0] for item in items]
+    windows = [(item.key, start) for item, start in zip(items, starts, strict=True)]
+    drawn = VotingSequences(windows, store, spec)
+    sequences = [drawn[i] for i in range(len(drawn))]
+    effect = order_effect(network, sequences, digest("order", *job.place.values()))
+    tick(1)
+    none = {"shuffle": None, "changed": None, "n": len(sequences)}
+    return job.place | (asdict(effect) if effect else none)
