@@ -183,3 +183,12 @@ def test_view_sets_count_only_when_all_their_views_are_used():
     assert load().used_view_sets == {"MV-2": ("A4C", "PLAX")}
     sets = "view_sets={x=['A4C'], y=['A4C', 'PSAX-P']}"
     assert load(sets).used_view_sets == {"x": ("A4C",)}
+
+
+@pytest.mark.parametrize(
+    "settings", [["study=tiny-other"], ["data=tiny-other"], ["study.use=tiny-other"]]
+)
+@pytest.mark.usefixtures("tiny_plugin")
+def test_another_reader_of_a_users_own_data_keeps_the_source(settings, tmp_path):
+    recipe = load_recipe("tiny-study", data=tmp_path, settings=settings)
+    assert (recipe.data.use, recipe.data.options["source"]) == ("tiny-other", str(tmp_path))

@@ -40,22 +40,33 @@ def load_recipe(
     presets = document.pop("presets", {})
     if not isinstance(presets, dict) or not all(isinstance(p, dict) for p in presets.values()):
         raise RecipeError(f"{source}: [presets] must hold a table for each preset.")
+    settings = tuple(settings)
     chosen = preset if preset is not None else document.pop("default_preset", "")
     document.pop("default_preset", None)
     if chosen:
         if not isinstance(chosen, str) or chosen not in presets:
             raise RecipeError(f"{source} has no preset {chosen!r}: {nearest(str(chosen), presets)}")
         document = merge(document, presets[chosen]) | {"preset": chosen}
-    if data is not None:
-        document["data"] = document.get("study", {}) | {"source": str(data)}
-    if config is not None:
-        document = merge(document, _read_toml(config))
-    for text in settings:
-        document = override(document, *parse_setting(text))
+    if data is not None:  # [study] as it is overridden says how the clips are read
+        reader = _override_all(document, config, settings).get("study", {})
+        document["data"] = reader | {"source": str(data)}
+    document = _override_all(document, config, settings)
+    if data is not None and isinstance(document["data"], dict):
+        document["data"].setdefault("source", str(data))  # lost where a setting swaps the loader
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
         raise RecipeError(f"{source}: {_explain(error)}") from error
+
+
+def _override_all(
+    document: dict[str, Any], config: Path | None, settings: Iterable[str]
+) -> dict[str, Any]:
+    if config is not None:
+        document = merge(document, _read_toml(config))
+    for text in settings:
+        document = override(document, *parse_setting(text))
+    return document
 
 
 def _locate(source: str) -> Path:
