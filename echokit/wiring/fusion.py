@@ -75,7 +75,7 @@ def fitted_aggregator(
     from echokit.stages.fusion import fit
 
     aggregate = make_aggregator(slot)
-    views = [] if crossfit is None else list(crossfit["view"].unique())
+    views = [] if crossfit is None or crossfit.empty else list(crossfit["view"].unique())
     try:
         return fit(aggregate, ballots(crossfit, classes, views))
     except DataError as error:
