@@ -34,7 +34,7 @@ def run(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> 
     try_components(recipe)
     folder.follow(recipe)
     with folder.stage("cohort") as row:
-        cohort = find_clips(recipe)
+        cohort = find_clips(recipe, Store(folder.store), progress)
         label_all(cohort, recipe)  # a useless label table must show before minutes of work
         folder.state["synthetic"] = cohort.synthetic
         row["detail"] = f"{len(cohort.clips)} clips of {len(cohort.patients)} patients"

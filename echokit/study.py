@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from echokit.errors import CohortError, UsageError
 from echokit.files import read_json, write_json
 from echokit.folder import RunFolder
 from echokit.progress import Progress, Silent
+from echokit.recipe import TOGETHER
 from echokit.stages.store import Store
-from echokit.types import Prediction
+from echokit.types import Prediction, Rejection
 from echokit.wiring.components import make_aggregator, make_loader
 from echokit.wiring.study_clips import Bench, Predictor, as_json, judge_clips, prepare_clips
+from echokit.wiring.views import Viewer
 
 
 def open_predictor(folder: Path, task: str | None = None) -> Predictor:
@@ -29,7 +31,8 @@ def open_predictor(folder: Path, task: str | None = None) -> Predictor:
         task: one of the run's tasks; None for its first.
 
     Raises:
-        UsageError: the folder is not a run, or holds no trained network for the task.
+        UsageError: the folder is not a run, or holds no trained network for the task; or the task
+            is to tell views.
     """
     opened = RunFolder.open(folder)
     recipe = opened.recipe()
@@ -38,11 +41,18 @@ def open_predictor(folder: Path, task: str | None = None) -> Predictor:
         raise UsageError(
             f"{folder} has no task {task!r}: it has {', '.join(recipe.enabled_tasks)}."
         )
+    if task in recipe.view_tasks:
+        raise UsageError(
+            f"{folder} tells views, of which no verdict on a patient is made. Use it to predict "
+            f"with another run: echokit predict RUN STUDY --view auto --view-run {folder}"
+        )
     approach = recipe.enabled_approaches[0]
+    networks = {view: TOGETHER if recipe.views.together else view for view in recipe.views.use}
+    below = opened.models / task / approach
     weights = {
         view: path
-        for view in recipe.views.use
-        if (path := opened.models / task / approach / view / "split-00.safetensors").is_file()
+        for view, network in networks.items()
+        if (path := below / network / "split-00.safetensors").is_file()
     }
     if not weights:
         raise UsageError(
@@ -65,6 +75,7 @@ def predict_study(
     out: Path,
     *,
     view: str | None = None,
+    viewer: Viewer | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Predict a study and write `prediction.json`, `saliency/` and `index.html` into `out`.
@@ -74,6 +85,7 @@ def predict_study(
         source: a clip's file, or a folder of them.
         out: a folder that does not exist yet; it appears whole or not at all.
         view: the view of every clip; None reads it from the files.
+        viewer: tells the view of clips whose files do not; None has them refused.
         progress: who watches.
 
     Returns:
@@ -99,15 +111,17 @@ def predict_study(
     asked = {} if view is None else {"view": view}
     with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
         loader = make_loader(recipe.study, source=str(source), **asked)
-        bench = Bench(predictor, loader, Store(Path(scratch)))
-        ready, rejected = prepare_clips(bench, progress)
+        bench = Bench(predictor, loader, Store(Path(scratch)), viewer)
+        ready, rejected, confidences = prepare_clips(bench, progress)
         if not ready:
             named = "; ".join(f"{r.where}: {r.reason}" for r in rejected) or "it holds no file"
             raise CohortError(f"No clip of {source} can be used. {named}.")
         with _whole_folder(out) as partial:
             judged = {clip["clip"]: clip for clip in judge_clips(bench, ready, partial, progress)}
+            source_of_view = "--view" if view else "file"
             clips = [
-                judged[ref.clip] | {"view_from": "--view" if view else "file"} for ref, _ in ready
+                judged[ref.clip] | _view_from(source_of_view, confidences.get(ref.clip))
+                for ref, _ in ready
             ]
             document = {
                 "schema": 1,
@@ -117,17 +131,30 @@ def predict_study(
                 "recipe": recipe.name,
                 "task": predictor.task,
                 "classes": list(predictor.classes),
-                "synthetic_training": predictor.synthetic,
+                "synthetic_training": predictor.synthetic or bool(viewer and viewer.synthetic),
+                "view_run": viewer.run if viewer else None,
                 "subjects": _subjects(clips, predictor),
-                "rejected": [
-                    {"where": r.where, "reason": r.reason, "view": r.view} for r in rejected
-                ],
+                "rejected": [_refused(r, source_of_view, confidences) for r in rejected],
             }
             write_json(partial / "prediction.json", document)
             from echokit.report import build_study_page
 
             build_study_page(partial)
     return document
+
+
+def _view_from(source: str, confidence: float | None) -> dict[str, Any]:
+    """Who said of which view a clip is; only a network says how sure it is."""
+    return {
+        "view_from": source if confidence is None else "network",
+        "view_confidence": confidence,
+    }
+
+
+def _refused(item: Rejection, source: str, confidences: Mapping[str, float]) -> dict[str, Any]:
+    """A file or clip that is not used."""
+    told = _view_from(source, confidences.get(item.where)) if item.view else {}
+    return {"where": item.where, "reason": item.reason, "view": item.view} | told
 
 
 def _subjects(clips: list[dict[str, Any]], predictor: Predictor) -> list[dict[str, Any]]:

@@ -98,6 +98,8 @@ class Cohort:
 
     clips: tuple[ClipRef, ...]
     rejected: tuple[Rejection, ...] = ()
+    view_confidence: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """Clip -> confidence in (0, 1] of its view, of clips whose view a network found."""
 
     @property
     def synthetic(self) -> bool:

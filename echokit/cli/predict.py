@@ -7,13 +7,28 @@ from typing import Annotated
 
 import typer
 
+from echokit.errors import UsageError
+
 
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run, with its networks.")],
     study: Annotated[Path, typer.Argument(help="A DICOM or video file, or a folder of them.")],
     view: Annotated[
         str | None,
-        typer.Option(help="View of every clip (PLAX, A4C, PSAX-P ...); by default the files say."),
+        typer.Option(
+            help="View of every clip (PLAX, A4C, PSAX-P ...); by default the files say. "
+            "auto: where they do not, a network does."
+        ),
+    ] = None,
+    view_run: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --view auto: a run of echo-view; by default the newest beside RUN."
+        ),
+    ] = None,
+    view_threshold: Annotated[
+        float | None,
+        typer.Option(help="With --view auto: how sure it must be, 0 to 1; by default as in RUN."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the result. By default below predictions/.")
@@ -34,12 +49,19 @@ def predict(
     from echokit.folder import next_free
     from echokit.progress import Silent
     from echokit.study import open_predictor, predict_study
+    from echokit.wiring.views import find_view_run, open_viewer
 
-    predictor = open_predictor(run, task)
+    predictor, viewer = open_predictor(run, task), None
+    if view is not None and view.lower() == "auto":
+        usual = predictor.recipe.views.threshold
+        threshold = usual if view_threshold is None else view_threshold
+        view, viewer = None, open_viewer(view_run or find_view_run(run), threshold)
+    elif view_run is not None or view_threshold is not None:
+        raise UsageError("--view-run and --view-threshold go with --view auto.")
     target = out or next_free(Path("predictions"), study.stem or study.name or "study")
     silent = quiet or as_json
     result = predict_study(
-        predictor, study, target, view=view, progress=Silent() if silent else Bars()
+        predictor, study, target, view=view, viewer=viewer, progress=Silent() if silent else Bars()
     )
     if as_json:
         print_json(result)

@@ -8,16 +8,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from echokit.errors import PluginError, RecipeError, nearest
 from echokit.plugins import Kind, check_options, registry
 
 DROP = "drop"
 """In a task's `map`: leave clips of this grade out, counted."""
+TOGETHER = "all"
+"""Stands in a view's place for the one network that judges the clips of all views."""
+VIEW_COLUMN = "view"
+"""The annotation column of a task that asks for the view: every clip bears it, a label like any
+other."""
 
 
 class Strict(BaseModel):
@@ -54,6 +60,22 @@ class Views(Strict):
     use: tuple[str, ...] = Field(min_length=1)
     alias: dict[str, str] = {}
     """A site's own view name -> the canonical one."""
+    together: bool = False
+    """One network for the clips of all views; by default each view has its own."""
+    classifier: str = ""
+    """Folder of a finished run that tells views: it is asked of clips whose view is unknown."""
+    threshold: float = Field(0.8, ge=0, le=1)
+    """Mean probability of the view it names; a clip below it is rejected by name."""
+
+    @field_validator("classifier")
+    @classmethod
+    def _found_from_anywhere(cls, path: str) -> str:
+        return str(Path(path).expanduser().absolute()) if path else ""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """What each network is of: a view, or all of them."""
+        return (TOGETHER,) if self.together else self.use
 
 
 class Task(Strict):
@@ -253,6 +275,18 @@ class Recipe(Strict):
             raise ValueError(f"no approach is enabled; enable one of {', '.join(self.approaches)}")
         if len(set(self.views.use)) < len(self.views.use):
             raise ValueError("views.use names a view twice")
+        if TOGETHER in (*self.views.use, *self.view_sets):
+            raise ValueError(f"{TOGETHER!r} names all views together; call no view or set so")
+        if self.views.together and self.feature_fusion.enabled:
+            raise ValueError(
+                "views.together makes one network of all views, so that feature_fusion has no "
+                "features of views to fuse: switch one of them off"
+            )
+        if self.views.classifier and self.view_tasks:
+            raise ValueError(
+                f"views.classifier would answer what the task {self.view_tasks[0]} asks: leave it "
+                "out, and annotate the views"
+            )
         if taken := set(self.view_sets) & set(self.views.use):
             raise ValueError(f"view_sets: {', '.join(taken)} is the name of a view already")
         return self
@@ -271,6 +305,11 @@ class Recipe(Strict):
     def enabled_tasks(self) -> dict[str, Task]:
         """The tasks that are asked, by name."""
         return {name: task for name, task in self.tasks.items() if task.enabled}
+
+    @property
+    def view_tasks(self) -> tuple[str, ...]:
+        """The enabled tasks that ask for the view."""
+        return tuple(n for n, task in self.enabled_tasks.items() if task.column == VIEW_COLUMN)
 
     @property
     def enabled_approaches(self) -> tuple[str, ...]:

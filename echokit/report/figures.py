@@ -15,6 +15,9 @@ from echokit.report.results import History, Results
 from echokit.report.svg import colour
 from echokit.report.words import METRICS, guess_f1, interval, listing, mean, mean_sd, number, plural
 
+ALL_VIEWS = "all"
+"""Stands in a view's place where one network judges the clips of all views."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -108,12 +111,14 @@ def task_figures(results: Results, task: str) -> Task:
     return Task(
         name=task,
         classes=classes,
-        best=f"{best['views']}, {best['approach']}" if best else "",
+        best=f"{best['views']}, {best['approach']}" if best and len(rows) > 1 else "",
         verdict=_verdict(best, mine),
         tiles=tuple(_tiles(best, mine, len(classes))) if best else (),
         approaches=tuple(_approach(name, results, rows, groups, task) for name in names),
         forests=tuple(
-            (METRICS[m], charts.forest(rows, m, names)) for m in ("f1", "balanced_accuracy")
+            (METRICS[m], charts.forest(rows, m, names))
+            for m in ("f1", "balanced_accuracy")
+            if len(rows) > 1
         ),
         notes=tuple(_notes(rows)),
     )
@@ -133,11 +138,12 @@ def _best(results: Results, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, A
 def _verdict(row: Mapping[str, Any] | None, group: Judged | None) -> str:
     if row is None:
         return "No figure yet."
+    who = "One network for all views" if row["views"] == ALL_VIEWS else row["views"]
     f1 = f"F1-score {number(mean(row['f1']))}"
     if row["f1"].get("ci95"):
         f1 += f" (95 % interval {interval(row['f1'])})"
     if group is None:
-        return f"{row['views']} reaches an {f1} on held-out patients."
+        return f"{who} reaches an {f1} on held-out patients."
     counts = Counter(group.truth.tolist())
     guess = guess_f1({str(k): n for k, n in counts.items()})
     above = (mean(row["f1"]) or 0.0) - guess
@@ -152,7 +158,7 @@ def _verdict(row: Mapping[str, Any] | None, group: Judged | None) -> str:
         patients = "predictions on held-out patients"
         over = f" ({plural(group.patients, 'patient')} over {group.splits} splits)"
     return (
-        f"{row['views']} names the label rightly in {group.right} of {total} {patients}{over}: "
+        f"{who} names the label rightly in {group.right} of {total} {patients}{over}: "
         f"{f1}, {compared} always guessing the most frequent label ({number(guess)})."
     )
 
@@ -249,7 +255,9 @@ def _course(view: str, histories: Sequence[History]) -> Chart:
 
 
 def _notes(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    """Why a deviation or an interval is absent."""
+    """Why a deviation or an interval is absent, and whose a row of all views is."""
+    if any(row["views"] == ALL_VIEWS for row in rows):
+        yield f"“{ALL_VIEWS}”: one network for all views judges each clip by itself."
     cells = [row[m] for row in rows for m in METRICS if isinstance(row.get(m), dict)]
     splits = {row.get("n_splits") for row in rows}
     if any(cell.get("sd") is None for cell in cells):

@@ -89,7 +89,10 @@ def _refusal(
     if not ref.patient:
         return "it has no patient, so it cannot be kept on one side of a split"
     if view is None:
-        return "its view is unknown; name it in the manifest, or with --view to `echokit predict`"
+        return (
+            "its view is unknown; name it in the manifest, or with --view to `echokit predict`, or "
+            "let a network find it: --view auto there, --set views.classifier=RUN to `echokit run`"
+        )
     if view not in wanted:
         return f"its view {view!r} is not in use (views in use: {', '.join(wanted)})"
     return ""
@@ -228,6 +231,7 @@ def table(
             "clip": ref.clip,
             "patient": ref.patient,
             "view": ref.view,
+            "view_confidence": _confidence(cohort, ref.clip),
             "status": "used",
             "reason": "",
             "synthetic": ref.synthetic,
@@ -245,9 +249,16 @@ def table(
             "clip": item.where,
             "patient": item.patient or "",
             "view": item.view or "",
+            "view_confidence": _confidence(cohort, item.where) if item.view else "",
             "status": "rejected",
             "reason": item.reason,
         }
         for item in cohort.rejected
     ]
     return pd.DataFrame(rows).fillna("")
+
+
+def _confidence(cohort: Cohort, clip: str) -> str:
+    """Confidence of a view that a network found; empty for one that was annotated."""
+    found = cohort.view_confidence.get(clip)
+    return "" if found is None else f"{found:.4f}"

@@ -10,7 +10,7 @@ from echokit.errors import CohortError
 from echokit.executors import run_all
 from echokit.folder import RunFolder
 from echokit.progress import Progress, Tick
-from echokit.recipe import Recipe
+from echokit.recipe import TOGETHER, Recipe
 from echokit.stages.store import Store
 from echokit.wiring.components import load_model, make_model, make_sequence_spec
 from echokit.wiring.population import Study
@@ -23,16 +23,19 @@ if TYPE_CHECKING:
 
 
 def jobs_of(study: Study, recipe: Recipe) -> list[Job]:
-    """One network for each task, approach, view and split: those that held-out patients meet."""
+    """One network for each task, approach, view and split: those that held-out patients meet.
+
+    Where the recipe takes views together, one network stands for all of them.
+    """
     from echokit.stages.train import Job
 
-    present = {ref.view for ref in study.cohort.clips}
+    present = {ref.view for ref in study.cohort.clips} | {TOGETHER}
     return [
         Job(task, approach, view, split.index)
         for task in study.labelled
         for approach in recipe.enabled_approaches
         for split in study.splits[task]
-        for view in recipe.views.use
+        for view in recipe.views.networks
         if view in present
     ]
 
@@ -125,9 +128,12 @@ def view_works(
         if missing:
             names = ", ".join(classes[i] for i in sorted(missing))
             fewer = "" if job.fold is None else ", or do without inner networks: crossfit.folds=0"
+            less = f"leave the view {job.view} out of views.use"
+            if job.view == TOGETHER:
+                less = "leave the label out of the task"
             raise CohortError(
-                f"Training {job}: no training clip is labelled {names}. Add patients, or leave "
-                f"the view {job.view} out of views.use{fewer}."
+                f"Training {job}: no training clip is labelled {names}. Add patients, or {less}"
+                f"{fewer}."
             )
         its = recipe.of_approach(job.approach)
         digest = its.training_digest()

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 from echokit.errors import CohortError
 from echokit.files import write_text
 from echokit.folder import RunFolder
-from echokit.progress import Progress
-from echokit.recipe import DROP, Recipe
+from echokit.progress import Progress, Silent
+from echokit.recipe import DROP, TOGETHER, VIEW_COLUMN, Recipe
 from echokit.stages import cohort as cohorts
 from echokit.stages.store import Store, prepare, too_short
 from echokit.types import ClipRef, Cohort, Rejection
 from echokit.wiring.components import make_loader, make_preparation
+from echokit.wiring.views import fill_views, open_viewer
 
 if TYPE_CHECKING:
     from echokit.stages.joint import Subject
@@ -39,7 +41,7 @@ class Study:
     """Clip -> (key in the store, number of frames)."""
 
     def items(self, job: Job, side: str) -> list[Item]:
-        """The labelled clips of a job's view on one side of its split, in order."""
+        """The labelled clips of a job's view, or of all, on one side of its split, in order."""
         from echokit.stages.sequences import Item
 
         labels, split = self.labelled[job.task], self.splits[job.task][job.split]
@@ -48,7 +50,9 @@ class Study:
         return [
             Item(ref.clip, *self.keys[ref.clip], labels.classes.index(labels.clips[ref.clip]))
             for ref in self.cohort.clips
-            if ref.view == job.view and ref.clip in labels.clips and split.side(ref.patient) == side
+            if job.view in (ref.view, TOGETHER)
+            and ref.clip in labels.clips
+            and split.side(ref.patient) == side
         ]
 
     def subjects(self, job: Job, side: str, views: Sequence[str]) -> list[Subject]:
@@ -72,10 +76,30 @@ class Study:
         ]
 
 
-def find_clips(recipe: Recipe) -> Cohort:
-    """Ask the loader what there is; no pixels are read yet."""
-    found = make_loader(recipe.data).index()
-    return cohorts.gather(found, recipe.views.use, recipe.views.alias)
+def find_clips(
+    recipe: Recipe, store: Store | None = None, progress: Progress | None = None
+) -> Cohort:
+    """Ask the loader what there is; no pixels are read yet, except to find a view.
+
+    Args:
+        recipe: what to look for, and with `views.classifier` who tells an unknown view.
+        store: where clips are prepared for `views.classifier`.
+        progress: who watches that.
+    """
+    loader, views = make_loader(recipe.data), recipe.views
+    found, confidences = loader.index(), dict[str, float]()
+    if views.classifier:
+        assert store is not None, "finding views takes a store"
+        viewer = open_viewer(Path(views.classifier), views.threshold)
+        found, confidences = fill_views(found, loader, viewer, store, progress or Silent())
+    cohort = cohorts.gather(found, views.use, views.alias)
+    clips = tuple(map(_bearing_its_view, cohort.clips)) if recipe.view_tasks else cohort.clips
+    return replace(cohort, clips=clips, view_confidence=confidences)
+
+
+def _bearing_its_view(ref: ClipRef) -> ClipRef:
+    """A clip with its canonical view as an annotation, unless it bears one of that name."""
+    return replace(ref, labels={VIEW_COLUMN: ref.view or ""} | dict(ref.labels))
 
 
 def label_all(cohort: Cohort, recipe: Recipe) -> dict[str, cohorts.Labelled]:
@@ -112,15 +136,22 @@ def prepare_cohort(cohort: Cohort, recipe: Recipe, store: Store, progress: Progr
     how = recipe.split
     splits = {
         task: cohorts.split_patients(
-            labels.patients, how.method, how.splits, how.held_out, recipe.seed
+            _strata(labels), how.method, how.splits, how.held_out, recipe.seed
         )
         for task, labels in labelled.items()
     }
     folds = {
-        task: tuple(_fold(split, labels.patients, recipe) for split in splits[task])
+        task: tuple(_fold(split, _strata(labels), recipe) for split in splits[task])
         for task, labels in labelled.items()
     }
     return Study(kept, labelled, splits, folds, keys)
+
+
+def _strata(labels: cohorts.Labelled) -> Mapping[str, str]:
+    """What patients are stratified by: their labels, but a view is nobody's property."""
+    if labels.column == VIEW_COLUMN:
+        return dict.fromkeys(labels.patients, "any view")
+    return labels.patients
 
 
 def _fold(
@@ -165,6 +196,7 @@ def write_cohort(study: Study, recipe: Recipe, folder: RunFolder) -> None:
         "clips": len(clips),
         "rejected": len(study.cohort.rejected),
         "views": dict(Counter(ref.view for ref in clips)),
+        "views_found": sum(ref.clip in study.cohort.view_confidence for ref in clips),
         "labels": {
             task: dict(Counter(labels.patients.values())) for task, labels in study.labelled.items()
         },

@@ -20,6 +20,7 @@ from echokit.wiring.components import (
     make_preparation,
     make_sequence_spec,
 )
+from echokit.wiring.views import Viewer, fill_views
 
 if TYPE_CHECKING:
     from echokit.stages.predict import ClipVotes
@@ -49,18 +50,24 @@ class Bench:
     loader: Loader
     store: Store
     """Prepared clips, for as long as the study is worked on."""
+    viewer: Viewer | None = None
+    """Tells the views of clips that bear none; None where they are refused."""
 
 
 def prepare_clips(
     bench: Bench, progress: Progress
-) -> tuple[list[tuple[ClipRef, str]], list[Rejection]]:
+) -> tuple[list[tuple[ClipRef, str]], list[Rejection], Mapping[str, float]]:
     """Prepare every clip that a network can judge; name every other one with its reason.
 
     Returns:
-        `(ref, key in the store)` of each clip that is ready, and the rejections.
+        `(ref, key in the store)` of each clip that is ready, the rejections, and clip ->
+        confidence of each view that a network found.
     """
     recipe, weights = bench.predictor.recipe, bench.predictor.weights
-    clips, refused = cohorts.sort_out(bench.loader.index(), weights, recipe.views.alias)
+    found, confidences = bench.loader.index(), dict[str, float]()
+    if bench.viewer is not None:
+        found, confidences = fill_views(found, bench.loader, bench.viewer, bench.store, progress)
+    clips, refused = cohorts.sort_out(found, weights, recipe.views.alias)
     ready, rejected = [], list(refused)
     with progress.bar("Preparing clips", len(clips), "clips") as tick:
         for ref, key in prepare(bench.loader, clips, make_preparation(recipe), bench.store):
@@ -73,7 +80,7 @@ def prepare_clips(
                 rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
             else:
                 ready.append((ref, key))
-    return ready, rejected
+    return ready, rejected, confidences
 
 
 def judge_clips(
@@ -121,6 +128,7 @@ def _explain(
     """Explain the sequence that speaks most clearly for the clip's label, over its own pixels."""
     from echokit.report import saliency_movie, saliency_strip
     from echokit.stages import explain
+    from echokit.stages.sequences import digest
 
     recipe, classes = bench.predictor.recipe, bench.predictor.classes
     if recipe.explain is None or bench.store.sector(voted.item.key) is None:
@@ -137,6 +145,7 @@ def _explain(
         kind: f"saliency/{stem}{suffix}"
         for kind, suffix in (("array", ".npz"), ("movie", ".webp"), ("strip", ".png"))
     }
+    scores = explain.examine(network, explainer, clip, saliency, spec, digest(ref.clip, start))
     explain.save_arrays(out / files["array"], clip, saliency)
     # the source's own resolution, but nothing outside the sector
     source = bench.loader.read(ref)
@@ -151,7 +160,7 @@ def _explain(
         "start": start,
         "method": saliency.method,
         "box": [box.top, box.left, box.height, box.width],
-        "scores": explain.judge(saliency.values, clip),
+        "scores": scores,
     }
 
 
