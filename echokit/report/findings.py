@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from echokit.report.paper_figures import Figure, Key, own_figure
 from echokit.report.results import Results
-from echokit.report.tables import Figure, Key, own_figure
 from echokit.report.words import METRICS, listing, number
 
 SEVERITY, BINARY = "severity", "binary"
@@ -211,7 +211,7 @@ def _binary_easier(figures: _Figures) -> Asked:
     pairs = [
         Pair(
             "f1",
-            (f"{view} {BINARY}", SEVERITY),
+            (f"{view} {BINARY}", f"{view} {SEVERITY}"),
             figures.get(BINARY, MAIN, view, "f1"),
             figures.get(SEVERITY, MAIN, view, "f1"),
         )

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
-from echokit.errors import RecipeError, UsageError
+from echokit.errors import UsageError
+from echokit.report.paper_figures import Figures, Key, Published, own_figure, published_figures
 from echokit.report.results import Gap, Results
 from echokit.report.words import DISCLAIMER, METRICS, SYNTHETIC, listing, number
 
@@ -22,39 +23,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 """Table -> its metrics in the paper's order: Tables 1 and 3, and the confidences of section 3.3."""
 
 HEADINGS = METRICS | {"confidence_correct": "when correct", "confidence_wrong": "when wrong"}
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A metric of one row."""
-
-    mean: float
-    """In [0, 1]."""
-    sd: float | None = None
-    """Over splits; None where there are fewer than two."""
-    ci95: tuple[float, float] | None = None
-    """Interval over resampled subjects."""
-    best: bool = False
-    """No figure of its column and task is higher, as printed."""
-
-    def __str__(self) -> str:
-        """As the paper prints it: `0.84±0.06`."""
-        return number(self.mean) + (f"±{number(self.sd)}" if self.sd is not None else "")
-
-
-Key = tuple[str, str, str]
-"""(task, approach, view or view set)."""
-Figures = Mapping[str, Figure]
-"""Metric -> figure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A publication's own figures."""
-
-    source: str
-    figures: Mapping[Key, Figures]
-    """In the order in which they are printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,41 +158,6 @@ def require_figures(results: Results) -> None:
             f"The run {results.root} has no figures: {gap.file} {gap.reason}. "
             f"Finish it: echokit run --resume {results.root}"
         )
-
-
-def published_figures(recipe: Mapping[str, Any]) -> Published | None:
-    """The figures of a recipe's `[published]`, or None where it has none.
-
-    Raises:
-        RecipeError: they are not pairs of a mean and a deviation, one for each column.
-    """
-    table = recipe.get("published")
-    if table is None:
-        return None
-    try:
-        figures = {
-            (task, approach, views): {
-                metric: Figure(float(mean), float(sd))
-                for metric, (mean, sd) in zip(table["columns"], row, strict=True)
-            }
-            for task, approaches in table["rows"].items()
-            for approach, rows in approaches.items()
-            for views, row in rows.items()
-        }
-        return Published(str(table["source"]), figures)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RecipeError(
-            f"[published] is not a table of figures ({type(error).__name__}: {error}). "
-            "Mend it in the run's recipe.toml, or take it out."
-        ) from error
-
-
-def own_figure(cell: Mapping[str, Any] | None) -> Figure | None:
-    """A cell of metrics.json, or None where there is no figure."""
-    if not cell or cell.get("mean") is None:
-        return None
-    ends = cell.get("ci95")
-    return Figure(float(cell["mean"]), cell.get("sd"), (ends[0], ends[1]) if ends else None)
 
 
 def _key(row: Mapping[str, Any]) -> Key:

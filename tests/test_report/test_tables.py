@@ -25,7 +25,7 @@ from echokit.report import (
     write_tables,
 )
 from echokit.report.findings import beyond_noise
-from echokit.report.tables import Figure, published_figures
+from echokit.report.paper_figures import Figure, published_figures
 
 PAPER = tomllib.loads((Path(echokit_ph_newborn.__file__).parent / "recipe.toml").read_text("utf-8"))
 METRICS = ("auroc", "f1", "precision", "recall", "balanced_accuracy", "confidence")
@@ -335,6 +335,11 @@ def test_the_papers_own_figures_agree_with_its_findings():
     assert found.pop("wrong-less-sure").holds is None  # said in the text, in no table
     assert {finding.verdict for finding in found.values()} == {"holds"}
     assert len(found) == 5
+    figures = published_figures(PAPER).figures
+    for task, approach, views in figures:  # as the detail says them
+        if approach == MAIN:
+            f1 = figures[task, approach, views]["f1"].mean
+            assert f"{views} {task} {f1:.2f}" in found["binary-easier"].detail
 
 
 def test_a_difference_that_intervals_allow_for_is_within_noise():
