@@ -48,7 +48,15 @@ def test_each_patient_votes_with_the_views_there_are_and_the_rest_is_named(
     assert (rejected["where"], rejected["reason"]) == ("notes.txt", "it is not a clip")
     assert document["synthetic_training"] is True
     predicted = [document["classes"].index(s["label"]) for s in document["subjects"]]
-    assert parts.TinyPlugin.targets == predicted, "explained is what was predicted"
+    calls = len(parts.TinyPlugin.targets) // 2  # of each: its map, and those of random networks
+    assert parts.TinyPlugin.targets == sorted(predicted * calls, key=predicted.index), (
+        "explained is what was predicted"
+    )
+    for subject in document["subjects"]:
+        [clip] = subject["clips"]
+        scores = clip["saliency"]["scores"]
+        assert scores["randomisation"]["similarity"][-1] == pytest.approx(1)
+        assert scores["verdict"]["passed"] is False, "the explainer ignores the network"
     assert (tmp_path / "out" / "index.html").is_file()
 
 

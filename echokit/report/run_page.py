@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from echokit.errors import UsageError
+from echokit.report.checks import Checks, checks
 from echokit.report.cohort_view import cohort_view
 from echokit.report.embed import MEGABYTE, Album, Picture
 from echokit.report.figures import task_figures
@@ -34,6 +35,7 @@ class Shown:
     file: str
     """Where the movie is, within the run."""
     sentences: tuple[str, ...]
+    checks: Checks | None
 
 
 def build_run_report(run: Path) -> Path:
@@ -116,6 +118,7 @@ def _gallery(results: Results) -> dict[str, list[Shown]]:
             strip=album.still(_file(results.root, facts.get("strip"))),
             file=str(facts.get("movie") or ""),
             sentences=tuple(findings(facts.get("scores"))),
+            checks=checks(facts.get("scores")),
         )
         gallery.setdefault(f"{facts['task']}, {facts['approach']}", []).append(shown)
     return gallery

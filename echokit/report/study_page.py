@@ -10,6 +10,7 @@ from typing import Any
 
 from echokit.errors import UsageError
 from echokit.files import read_json
+from echokit.report.checks import Checks, checks
 from echokit.report.embed import MEGABYTE, Album, Picture
 from echokit.report.page import write_page
 from echokit.report.words import findings, listing, number, plural, sureness
@@ -36,6 +37,8 @@ class Voter:
     """How its sequences voted, in words."""
     sentences: tuple[str, ...]
     """Where its saliency lies."""
+    checks: Checks | None
+    """Whether its saliency can be trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def _subject(facts: Mapping[str, Any], out: Path, album: Album) -> Subject:
             agrees=clip.get("label") == facts.get("label"),
             tally=_tally(clip),
             sentences=tuple(findings((clip.get("saliency") or {}).get("scores"))),
+            checks=checks((clip.get("saliency") or {}).get("scores")),
         )
         for clip, movie in zip(clips, movies, strict=True)
     )

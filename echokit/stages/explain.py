@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import nn
 
 from echokit.files import whole
 from echokit.interfaces import Explainer
-from echokit.stages.sanity import check_map, verdict
+from echokit.stages.sanity import check_map, plain, verdict
 from echokit.stages.sequences import SequenceSpec
 from echokit.stages.store import Store
 from echokit.types import Clip, Saliency
@@ -92,7 +91,7 @@ def examine(
     sequence = spec(clip, torch.Generator())
     scores = judge(saliency.values, clip)
     scores |= check_map(model, explainer, sequence, saliency, clip.sector, seed)
-    return scores | {"verdict": asdict(verdict(scores))}
+    return scores | {"verdict": plain(verdict(scores))}
 
 
 def judge(values: Float[np.ndarray, "T H W"], clip: Clip) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from echokit.interfaces import Explainer
-from echokit.stages.perturbation import deletion_insertion, frame_order
-from echokit.stages.randomisation import randomisation
+from echokit.stages.perturbation import Curve, FrameOrder, deletion_insertion, frame_order
+from echokit.stages.randomisation import Randomisation, randomisation
 from echokit.types import Saliency
 
 FLAT = "The map is the same everywhere inside the sector: it points at nothing."
@@ -71,14 +71,14 @@ def check_map(
         "randomisation": None,
         "deletion": None,
         "insertion": None,
-        "shuffle": asdict(order) if order else None,
+        "shuffle": plain(order) if order else None,
     }
     if not scores["flat"]:
         target, values = saliency.target, saliency.values
         found = randomisation(model, explainer, sequence, saliency, inside, seed)
         deletion, insertion = deletion_insertion(model, sequence, target, values, inside, seed)
-        scores["randomisation"] = asdict(found)
-        scores["deletion"], scores["insertion"] = asdict(deletion), asdict(insertion)
+        scores["randomisation"] = plain(found)
+        scores["deletion"], scores["insertion"] = plain(deletion), plain(insertion)
     return scores
 
 
@@ -120,3 +120,11 @@ def _reasons(scores: Mapping[str, Any]) -> Iterator[str]:
         energy, area = (sum(s[kind] for s in structures) for kind in ("energy", "area"))
         if energy <= area * (sector or {"energy": 1.0})["energy"]:
             yield STRUCTURES
+
+
+def plain(record: Randomisation | Curve | FrameOrder | Verdict) -> dict[str, Any]:
+    """A record's fields in values that JSON has."""
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(record).items()
+    }

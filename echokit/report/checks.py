@@ -1,0 +1,79 @@
+"""The checks of a saliency map in words, for one who reads hearts and not networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from echokit.report.svg import Plot, drawing, text
+from echokit.report.words import number
+
+UNIT = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What the checks of one map found."""
+
+    passed: bool
+    reasons: tuple[str, ...]
+    """Why the map is flagged, a sentence each."""
+    details: tuple[str, ...]
+    """Each check with its figures, a sentence each."""
+    chart: Markup | None
+    """Deletion and insertion curves; None where they were not measured."""
+
+
+def checks(scores: Mapping[str, Any] | None) -> Checks | None:
+    """The verdict on a map, its reasons and figures; None where it was not checked."""
+    verdict = (scores or {}).get("verdict")
+    if not scores or not verdict:
+        return None
+    return Checks(
+        passed=bool(verdict.get("passed")),
+        reasons=tuple(map(str, verdict.get("reasons") or ())),
+        details=tuple(_details(scores)),
+        chart=_chart(scores),
+    )
+
+
+def _details(scores: Mapping[str, Any]) -> Iterator[str]:
+    if found := scores.get("randomisation"):
+        steps = zip(found["layers"], found["similarity"], strict=True)
+        yield (
+            "Network made to forget, part by part from its last to its first. Likeness of the map "
+            "to this one (1 is the same, 0 unrelated): "
+            + ", ".join(f"{name} {number(value)}" for name, value in steps)
+        )
+    for kind, words, better in (
+        ("deletion", "Marked parts blurred first", "lower"),
+        ("insertion", "Marked parts shown first", "higher"),
+    ):
+        if curve := scores.get(kind):
+            yield (
+                f"{words}: mean probability {number(curve['auc'])}, with parts in random order "
+                f"{number(curve['chance'])} ({better} than random is better)"
+            )
+    if order := scores.get("shuffle"):
+        yield (
+            f"Order of the frames: probability {number(order['probability'])} as recorded, "
+            f"{number(order['shuffled'])} shuffled, {number(order['flat'])} on a standing picture"
+        )
+
+
+def _chart(scores: Mapping[str, Any]) -> Markup | None:
+    """The target's probability as marked parts are blurred, and as they are shown."""
+    plot = Plot(240, 120, UNIT, UNIT, left=26, bottom=34)
+    parts, said = [plot.grid((0.0, 0.5, 1.0), (0.0, 0.5, 1.0))], []
+    for kind, ink in (("deletion", "c0"), ("insertion", "c2")):
+        curve = (scores.get(kind) or {}).get("curve") or ()
+        if len(curve) < 2:
+            return None
+        points = [(i / (len(curve) - 1), float(p)) for i, p in enumerate(curve)]
+        parts.append(plot.line(points, f"line {ink}"))
+        said.append(f"{kind} from {number(curve[0])} to {number(curve[-1])}")
+    parts.append(text(130, 116, "share of the sector", "tick mid"))
+    return drawing(240, 120, f"Probability of the label: {'; '.join(said)}", parts)
