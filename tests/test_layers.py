@@ -24,6 +24,7 @@ STAGE_MAY_IMPORT = {
     "evaluate": {"intervals"},
     "randomisation": set(),
     "perturbation": set(),
+    "cycle": set(),
     "sanity": {"perturbation", "randomisation"},
     "explain": {"sanity", "sequences", "store"},
     "calibrate": set(),
