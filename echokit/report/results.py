@@ -54,6 +54,8 @@ class Results:
     histories: tuple[History, ...]
     cohort: pd.DataFrame | None
     predictions: pd.DataFrame | None
+    fusion: Json = field(default_factory=dict)
+    """fusion.json, voting rules compared."""
     gaps: tuple[Gap, ...] = field(default=())
 
     @property
@@ -111,6 +113,7 @@ def read_results(run: Path) -> Results:
 
     recipe: Json = get("recipe.toml", _toml, {})
     wants_maps = not recipe or "explain" in recipe or (run / "saliency").exists()
+    wants_fusion = bool(recipe.get("fusion")) or (run / "fusion.json").exists()
     return Results(
         root=run,
         run=get("run.json", _object, {}),
@@ -121,6 +124,7 @@ def read_results(run: Path) -> Results:
         histories=_histories(run, gaps),
         cohort=get("cohort.csv", _csv, None),
         predictions=get("predictions.parquet", _predictions, None),
+        fusion=get("fusion.json", _fusion, {}) if wants_fusion else {},
         gaps=tuple(gaps),
     )
 
@@ -162,6 +166,14 @@ def _metrics(path: Path) -> tuple[Json, ...]:
 
 def _maps(path: Path) -> tuple[Json, ...]:
     return _rows(_object(path).get("maps"), ("task", "approach", "view"))
+
+
+def _fusion(path: Path) -> Json:
+    document = _object(path)
+    _rows(document.get("rows"), ("task", "approach", "method", "views"))
+    for summary in _rows(document.get("summary"), ("task", "approach", "methods")):
+        _rows(summary["methods"], ("method", "all_views"))
+    return document
 
 
 def _rows(rows: Any, keys: Iterable[str]) -> tuple[Json, ...]:

@@ -13,6 +13,7 @@ from echokit.report.checks import Checks, checks
 from echokit.report.cohort_view import cohort_view
 from echokit.report.embed import MEGABYTE, Album, Picture
 from echokit.report.figures import task_figures
+from echokit.report.fusion_view import fusion_view
 from echokit.report.page import write_page
 from echokit.report.published import beside_published
 from echokit.report.results import Results, read_results
@@ -66,6 +67,7 @@ def build_run_report(run: Path) -> Path:
         when=_when(results.run),
         tasks=tasks,
         published=published,
+        fusion=fusion_view(results),
         metrics=METRICS,
         gallery=_gallery(results),
         cohort=cohort_view(results),

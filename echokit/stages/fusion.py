@@ -126,7 +126,7 @@ def fit(aggregate: Aggregator, training: Sequence[Ballot]) -> Aggregator:
     if isinstance(aggregate, SupportsFit):
         if not training:
             raise DataError(
-                "it learns from training patients that inner networks judge, and there are none "
+                "there are no training patients, judged by inner networks, to learn from "
                 "(crossfit.folds=2 makes them)"
             )
         votes = [one.votes for one in training]
