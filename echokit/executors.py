@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from multiprocessing import parent_process
+from threading import Thread
 from typing import TypeVar
 
 from echokit.errors import TrainingError
@@ -39,7 +41,7 @@ def run_all(
 
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with ProcessPoolExecutor(
-        min(jobs, len(items)), get_context("spawn"), _limit_threads, (threads,)
+        min(jobs, len(items)), get_context("spawn"), _begin, (threads,)
     ) as pool:
         size_of = {
             pool.submit(_silently, work, item): size
@@ -59,10 +61,20 @@ def run_all(
             raise
 
 
-def _limit_threads(threads: int) -> None:
+def _begin(threads: int) -> None:
+    """Set up a process of the pool: its share of the cores, and an end with its parent's."""
     import torch
 
     torch.set_num_threads(threads)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Else a killed run's processes would go on training for nobody."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _silently(work: Callable[[T, Tick], None], item: T) -> None:

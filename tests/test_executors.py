@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -63,3 +66,43 @@ def test_a_pool_does_every_item_elsewhere_and_ticks_whole_items(tmp_path):
 def test_a_failure_in_a_pool_is_raised_here(tmp_path):
     with pytest.raises(ValueError, match="item -1"):
         run_all(partial(leave_a_note, tmp_path), [-1, 2], [1, 1], 2, lambda n: None)
+
+
+def test_the_pools_processes_end_when_their_parent_is_killed(tmp_path):
+    """A run that was killed must not leave processes that train for nobody."""
+    program = tmp_path / "endless.py"
+    program.write_text(
+        "import os, sys, time\n"
+        "from pathlib import Path\n"
+        "def work(item, tick):\n"
+        "    Path(sys.argv[1], str(os.getpid())).touch()\n"
+        "    time.sleep(600)\n"
+        "if __name__ == '__main__':\n"
+        "    from echokit.executors import run_all\n"
+        "    run_all(work, [1, 2], [1, 1], 2, lambda n: None)\n"
+    )
+    notes = tmp_path / "pids"
+    notes.mkdir()
+    parent = subprocess.Popen([sys.executable, str(program), str(notes)])
+    wait_until(lambda: len(list(notes.iterdir())) == 2)
+    parent.kill()
+    parent.wait()
+    children = [int(note.name) for note in notes.iterdir()]
+    wait_until(lambda: not any(is_alive(pid) for pid in children))
+
+
+def wait_until(happened, seconds=90):
+    for _ in range(seconds * 10):
+        if happened():
+            return
+        time.sleep(0.1)
+    pytest.fail("it did not happen")
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
