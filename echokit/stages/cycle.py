@@ -39,7 +39,7 @@ class Phases:
     rate: float | None
     """Heart rate in beats a minute."""
     quality: float
-    """Periodicity of the picture in [0, 1]: 0 no beat, 1 every beat like the last."""
+    """In [0, 1]: 0 no beat; 1 every beat like the last, and no doubt which end is systole."""
 
     def asdict(self) -> dict[str, Any]:
         """The same as plain values, as the index of saliency keeps them."""
@@ -69,8 +69,9 @@ def find_phases(
     The period is where the clip resembles itself most after a lag. Around the sequence the frames
     are then fitted by two harmonics of it, pixel by pixel, which averages speckle away. Of the two
     far ends of that average beat, systole is the briefer one (the ventricles stay large for longer
-    than they stay small) and the one with the smaller dark cavity amid the sector; the two signs
-    are weighed together. Neither is certain in a sick heart: this picks frames to look at, and
+    than they stay small), the one with the smaller dark cavity amid the sector, and the one with
+    less cavity near the probe and more far from it, where atria fill in systole. The three signs
+    are weighed together; none is certain in a sick heart: this picks frames to look at, and
     measures nothing.
 
     Args:
@@ -86,25 +87,26 @@ def find_phases(
     """
     stop = len(frames) if k is None else start + k
     inside = np.ones(frames.shape[1:], bool) if sector is None else sector
-    pixels, weight = _pixels(frames, inside)
+    pixels, places = _pixels(frames, inside)
     found = _period(pixels, fps)
     if found is None or found[1] < LEAST:
         return NOTHING
     period, quality = found
     low, high = max(0, int(start - 1.5 * period)), min(len(frames), int(stop + 1.5 * period) + 1)
     beat = _average_beat(pixels[low:high], period)
-    systole, diastole = _far_ends(beat, weight)
+    systole, diastole, clarity = _far_ends(beat, places)
+    quality = float(np.clip(quality * clarity, 0, 1))
     filling = (diastole - systole) % 1.0
     turns = (systole, systole + filling / 2, diastole, diastole + (1 - filling) / 2)
     at = [_frame(low - start + turn * period, period, stop - start) for turn in turns]
     rate = 60 * fps / period
-    return Phases(at[0], at[2], (at[1], at[3]), rate, float(np.clip(quality, 0, 1)))
+    return Phases(at[0], at[2], (at[1], at[3]), rate, quality)
 
 
 def _pixels(
     frames: UInt8[np.ndarray, "T H W"], inside: Bool[np.ndarray, "H W"]
-) -> tuple[Float[np.ndarray, "T P"], Float[np.ndarray, " P"]]:
-    """Blurred pixels of the sector, some fifty to a side, and how near its middle each lies."""
+) -> tuple[Float[np.ndarray, "T P"], Float[np.ndarray, "P 2"]]:
+    """Blurred pixels of the sector, some fifty to a side; how central and how high each is."""
     from scipy.ndimage import gaussian_filter
 
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
@@ -114,7 +116,8 @@ def _pixels(
     y, x = (index * step for index in np.nonzero(inside))
     across = (x - x.mean()) / (columns[-1] - columns[0] + 1)
     down = (y - rows.mean()) / (rows[-1] - rows[0] + 1)
-    return small[:, inside], np.exp(-((across / 0.25) ** 2) - (down / 0.25) ** 2)
+    middle = np.exp(-((across / 0.25) ** 2) - (down / 0.25) ** 2)
+    return small[:, inside], np.stack([middle, -down], axis=1)
 
 
 def _period(pixels: Float[np.ndarray, "T P"], fps: float) -> tuple[float, float] | None:
@@ -165,18 +168,21 @@ def _average_beat(pixels: Float[np.ndarray, "T P"], period: float) -> Float[np.n
 
 
 def _far_ends(
-    beat: Float[np.ndarray, "GRID P"], weight: Float[np.ndarray, " P"]
-) -> tuple[float, float]:
-    """Systole and diastole as shares of the beat, from the average beat's first component."""
+    beat: Float[np.ndarray, "GRID P"], places: Float[np.ndarray, "P 2"]
+) -> tuple[float, float, float]:
+    """Systole and diastole as shares of the average beat, and in [0, 1] how clear the choice is."""
     from scipy.stats import skew
 
     axis = np.linalg.svd(beat - beat.mean(axis=0), full_matrices=False)[0][:, 0]
-    dark = 1 / (1 + np.exp((beat - np.quantile(beat, 0.4)) / 15))
-    cavity = dark @ weight
-    closing = -float(np.corrcoef(axis, cavity)[0, 1]) if cavity.std() > 0 else 0.0
-    if float(skew(axis)) + 0.5 * closing < 0:
+    cavity = (1 / (1 + np.exp((beat - np.quantile(beat, 0.4)) / 15))) @ places
+    signs = [float(skew(axis))]
+    for course in cavity.T:
+        if course.std() > 0:
+            signs.append(-0.3 * float(np.corrcoef(axis, course)[0, 1]))
+    if sum(signs) < 0:
         axis = -axis
-    return int(axis.argmax()) / GRID, int(axis.argmin()) / GRID
+    clarity = min(1.0, abs(sum(signs)) / 0.4)
+    return int(axis.argmax()) / GRID, int(axis.argmin()) / GRID, clarity
 
 
 def _frame(time: float, period: float, k: int) -> int | None:

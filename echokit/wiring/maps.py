@@ -60,6 +60,7 @@ def _explain_job(
 ) -> Iterator[dict[str, Any]]:
     from echokit.report import saliency_movie, saliency_strip
     from echokit.stages import explain
+    from echokit.stages.cycle import find_phases
     from echokit.stages.sequences import digest
 
     recipe = recipe.of_approach(job.approach)
@@ -90,12 +91,15 @@ def _explain_job(
         movie, strip = folder.path / files["movie"], folder.path / files["strip"]
         saliency_movie(clip.frames, saliency.values, movie, fps, sector=inside)
         saliency_strip(clip.frames, saliency.values, strip, fps=fps, sector=inside)
+        beats = store.clip(key).frames
+        phases = find_phases(beats, float(fps), inside, start=start, k=len(clip.frames))
         yield job.place | {
             **{column: view[column] for column in VIEW_COLUMNS},
             "start": start,
             "method": saliency.method,
             **{kind: file.as_posix() for kind, file in files.items()},
             "scores": scores,
+            "phases": phases.asdict(),
         }
         tick(1)
 
