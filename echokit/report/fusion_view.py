@@ -78,7 +78,7 @@ class FusionView:
 
 def fusion_view(results: Results) -> FusionView | None:
     """Gather what fusion.json says; None where there is none."""
-    summaries = results.fusion.get("summary") or ()
+    summaries: list[Row] = results.fusion.get("summary") or []
     tables = tuple(_table(results, summary) for summary in summaries if summary["methods"])
     if not tables:
         return None
@@ -101,7 +101,7 @@ def _table(results: Results, summary: Row) -> RulesTable:
     methods = summary["methods"]
     names = [str(one["method"]) for one in methods]
     sizes = list(dict.fromkeys(size for one in methods for size in one.get("by_size") or ()))
-    everything = max(rows, key=lambda row: len(row["views"]), default={})
+    everything: Row = max(rows, key=lambda row: len(row["views"]), default={})
     return RulesTable(
         title=f"{place[0]}, {place[1]}".capitalize(),
         verdict=tuple(verdict(summary)),

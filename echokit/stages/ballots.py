@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ def ballots(
         labels = table.loc[table["level"] == level, ["patient", "label"]]
         most = labels["label"].map(index).groupby(labels["patient"]).max()
         truth |= {str(patient): int(label) for patient, label in most.items()}
-    own: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    own: dict[tuple[int, str], list[Mapping[Hashable, Any]]] = {}
     for row in table[(table["level"] == "view") & table["view"].isin(views)].to_dict("records"):
         own.setdefault((int(row["split"]), str(row["patient"])), []).append(row)
     return [
@@ -56,7 +56,7 @@ def ballots(
 
 
 def _votes(
-    rows: Sequence[Mapping[str, Any]], classes: tuple[str, ...], index: Mapping[str, int]
+    rows: Sequence[Mapping[Hashable, Any]], classes: tuple[str, ...], index: Mapping[str, int]
 ) -> Votes:
     return Votes(
         classes=classes,

@@ -5,7 +5,7 @@ What learns is fitted on training patients alone, split by split; held-out patie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -73,7 +73,7 @@ def compare(
     """
     clips = predictions[predictions["level"] == "view"]
     for place, _ in clips.groupby(["task", "approach"], sort=False, observed=True):
-        task, approach = map(str, place)  # type: ignore[arg-type]
+        task, approach = map(str, place)
         here = [_of(table, task, approach) for table in (predictions, crossfit, extra)]
         names = classes[task]
         held_out = ballots(here[0], names, views)
@@ -222,14 +222,14 @@ def _fitted_on(training: Sequence[Ballot]) -> dict[str, Any]:
 def _summary(
     rows: Sequence[Mapping[str, Any]],
     whole: Mapping[str, Outcome],
-    learned: Iterable[str],
+    learned: Collection[str],
     n_views: int,
     bootstrap: int,
     seed: int,
 ) -> dict[str, Any]:
     """Every rule in short, and which is ahead on all views."""
     lead = dict(leads(whole, BASELINE, bootstrap, seed)) if BASELINE in whole else {}
-    methods = []
+    methods: list[dict[str, Any]] = []
     for method in whole:
         own = [row for row in rows if row["method"] == method]
         (everything,) = (row for row in own if len(row["views"]) == n_views)

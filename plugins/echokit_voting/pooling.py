@@ -56,7 +56,8 @@ def surest_vote(votes: Votes) -> Prediction:
 def confidences(votes: Votes) -> Float64[np.ndarray, " n"]:
     """The voters' confidences; the largest probability of each where they carry none."""
     if votes.confidences is None:
-        return np.asarray(votes.probabilities, np.float64).max(axis=1)
+        largest: Float64[np.ndarray, " n"] = np.asarray(votes.probabilities, np.float64).max(axis=1)
+        return largest
     return np.asarray(votes.confidences, np.float64)
 
 
