@@ -11,7 +11,9 @@ from echokit.folder import RunFolder
 from echokit.progress import Progress, Silent
 from echokit.recipe import Recipe
 from echokit.stages.store import Store
+from echokit.wiring.calibration import calibrate_all
 from echokit.wiring.components import try_components
+from echokit.wiring.fusion import fuse_all
 from echokit.wiring.maps import explain_all
 from echokit.wiring.networks import train_all
 from echokit.wiring.population import Study, find_clips, label_all, prepare_cohort, write_cohort
@@ -47,7 +49,9 @@ def run(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> 
     for name, stage in (
         ("crossfit", crossfit_all),
         ("predict", predict_all),
+        ("fuse", fuse_all),
         ("evaluate", evaluate_all),
+        ("calibrate", calibrate_all),
         ("explain", explain_all),
     ):
         if not folder.is_done(name):
@@ -55,8 +59,9 @@ def run(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> 
                 row["detail"] = stage(study, recipe, folder, progress)
     folder.finish()
     with folder.stage("report"):
-        from echokit.report import build_run_report
+        from echokit.report import build_run_report, write_tables
 
+        write_tables(folder.path)
         build_run_report(folder.path)
 
 

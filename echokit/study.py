@@ -18,7 +18,8 @@ from echokit.progress import Progress, Silent
 from echokit.recipe import TOGETHER
 from echokit.stages.store import Store
 from echokit.types import Prediction, Rejection
-from echokit.wiring.components import make_aggregator, make_loader
+from echokit.wiring.components import make_loader
+from echokit.wiring.fusion import subject_rule
 from echokit.wiring.study_clips import Bench, Predictor, as_json, judge_clips, prepare_clips
 from echokit.wiring.views import Viewer
 
@@ -58,13 +59,15 @@ def open_predictor(folder: Path, task: str | None = None) -> Predictor:
         raise UsageError(
             f"{folder} holds no trained network. Finish it with `echokit run --resume {folder}`."
         )
-    described = read_json(next(iter(weights.values())).with_suffix(".json"))
+    classes = tuple(read_json(next(iter(weights.values())).with_suffix(".json"))["classes"])
+    inner = opened.path / "crossfit.parquet"
     return Predictor(
         run=folder.resolve().name,
         recipe=recipe.of_approach(approach),
         task=task,
-        classes=tuple(described["classes"]),
+        classes=classes,
         weights=weights,
+        rule=subject_rule(recipe, inner, classes, task=task, approach=approach, split=0),
         synthetic=bool(opened.state["synthetic"]),
     )
 
@@ -163,7 +166,6 @@ def _subjects(clips: list[dict[str, Any]], predictor: Predictor) -> list[dict[st
 
     from echokit.stages.predict import vote_views
 
-    aggregate = make_aggregator(predictor.recipe.aggregate.subject)
     subjects = []
     for patient in dict.fromkeys(clip["patient"] for clip in clips):
         own = [clip for clip in clips if clip["patient"] == patient]
@@ -176,7 +178,7 @@ def _subjects(clips: list[dict[str, Any]], predictor: Predictor) -> list[dict[st
         subjects.append(
             {
                 "patient": patient,
-                **as_json(vote_views(ballot, predictor.classes, aggregate), predictor.classes),
+                **as_json(vote_views(ballot, predictor.classes, predictor.rule), predictor.classes),
                 "views_used": [view for view in predictor.weights if view in views],
                 "views_missing": [v for v in predictor.recipe.views.use if v not in views],
                 "clips": [{k: v for k, v in clip.items() if k != "patient"} for clip in own],

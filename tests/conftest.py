@@ -12,7 +12,17 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from echokit import Clip, ClipError, ClipRef, Prediction, Rejection, Saliency, Votes, hookimpl
+from echokit import (
+    Clip,
+    ClipError,
+    ClipRef,
+    DataError,
+    Prediction,
+    Rejection,
+    Saliency,
+    Votes,
+    hookimpl,
+)
 from echokit.plugins import Registry, registry
 
 FRAMES, SIDE = 10, 16
@@ -123,6 +133,23 @@ def tiny_vote(*, weight: float = 1.0) -> Any:
     return vote
 
 
+class TinyLearner:
+    """Always says the commonest label of those it was fitted on; keeps who they were."""
+
+    def __init__(self) -> None:
+        self.label = ""
+
+    def fit(self, votes: Iterable[Votes], labels: Iterable[str]) -> None:
+        self.label = Counter(labels).most_common()[0][0]
+        TinyPlugin.fitted.append(len(list(votes)))
+
+    def __call__(self, votes: Votes) -> Prediction:
+        if not self.label:
+            raise DataError("it has learned nothing yet")
+        sure = np.array([float(name == self.label) for name in votes.classes])
+        return Prediction(self.label, 1.0, sure)
+
+
 def tiny_map(*, power: float = 1.0) -> Any:
     """The sequence itself as its own saliency."""
 
@@ -138,6 +165,7 @@ class TinyPlugin:
     """One component of every kind; keeps which classes were explained."""
 
     targets: ClassVar[list[int]] = []
+    fitted: ClassVar[list[int]] = []
 
     def __init__(self, recipe: Path) -> None:
         self.recipe = recipe
@@ -157,6 +185,7 @@ class TinyPlugin:
     @hookimpl
     def register_aggregators(self, register: Any) -> None:
         register("tiny-vote", tiny_vote)
+        register("tiny-learner", TinyLearner)
 
     @hookimpl
     def register_explainers(self, register: Any) -> None:
@@ -241,7 +270,7 @@ def recipe_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def tiny_plugin(empty_registry: Registry, recipe_file: Path) -> Registry:
     """The process's registry, with the tiny plugin alone in it."""
-    TinyLoader.reads, TinyPlugin.targets = Counter(), []
+    TinyLoader.reads, TinyPlugin.targets, TinyPlugin.fitted = Counter(), [], []
     empty_registry.add(TinyPlugin(recipe_file), "echokit-tiny:tiny", "1.0")
     return empty_registry
 

@@ -7,10 +7,12 @@ import json
 import pandas as pd
 import pytest
 
-from echokit import CohortError
+from echokit import CohortError, UsageError
+from echokit.files import read_json
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
 from echokit.run import run
+from echokit.study import open_predictor
 from echokit.wiring.networks import inner_jobs, jobs_of
 from echokit.wiring.population import find_clips, prepare_cohort
 
@@ -82,3 +84,27 @@ def test_too_few_training_patients_for_the_folds_is_said_with_what_to_type(tmp_p
     recipe, folder = begin(tmp_path / "runs" / "one", "crossfit.folds=8")
     with pytest.raises(CohortError, match=r"Cross-fitting in split 0.*crossfit\.folds=0"):
         run(recipe, folder)
+
+
+def test_a_voting_rule_that_learns_is_fitted_on_training_patients_of_each_split(tmp_path, parts):
+    settings = ["split.splits=2", "aggregate.subject=tiny-learner", "fusion.mine.use=tiny-learner"]
+    recipe, folder = begin(tmp_path / "runs" / "one", *settings)
+    run(recipe, folder)
+    subjects = pd.read_parquet(folder.predictions).query("level == 'subject'")
+    assert set(subjects["confidence"]) == {1.0}
+    assert set(parts.TinyPlugin.fitted) == {6}  # of ten patients; the other four are held out
+    assert {row["method"] for row in read_json(folder.path / "fusion.json")["rows"]} == {"mine"}
+
+
+def test_a_voting_rule_that_learns_needs_cross_fitting_and_the_error_says_what_to_type(tmp_path):
+    settings = ["crossfit.folds=0", "aggregate.subject=tiny-learner"]
+    recipe, folder = begin(tmp_path / "runs" / "one", *settings)
+    with pytest.raises(UsageError, match=r"'tiny-learner' cannot be fitted.*crossfit\.folds=2"):
+        run(recipe, folder)
+
+
+def test_one_study_is_voted_on_by_the_fitted_rule(tmp_path):
+    recipe, folder = begin(tmp_path / "runs" / "one", "aggregate.subject=tiny-learner")
+    run(recipe, folder)
+    predictor = open_predictor(folder.path)
+    assert predictor.rule.label in predictor.classes

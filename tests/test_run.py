@@ -13,7 +13,10 @@ from echokit.run import run
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
 
-STAGES = ["cohort", "prepare", "train", "crossfit", "predict", "evaluate", "explain", "report"]
+STAGES = [
+    *("cohort", "prepare", "train", "crossfit", "predict"),
+    *("fuse", "evaluate", "calibrate", "explain", "report"),
+]
 
 
 def begin(path, *settings):

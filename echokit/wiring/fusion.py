@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from echokit.errors import DataError, UsageError
 from echokit.files import write_json
 from echokit.folder import RunFolder
-from echokit.interfaces import Aggregator
+from echokit.interfaces import Aggregator, SupportsFit
 from echokit.progress import Progress
 from echokit.recipe import Recipe, Slot
 from echokit.wiring.components import make_aggregator
@@ -83,6 +83,32 @@ def fitted_aggregator(
             f"The voting rule {slot.use!r} cannot be fitted: {error}. Type --set crossfit.folds=2, "
             "or take a rule that learns nothing: --set aggregate.subject=majority-vote."
         ) from error
+
+
+def subject_rule(
+    recipe: Recipe, crossfit: Path, classes: tuple[str, ...], **place: str | int
+) -> Aggregator:
+    """The recipe's voting rule of views, ready to use in one place.
+
+    Args:
+        recipe: names the rule.
+        crossfit: `crossfit.parquet`, which a rule that learns is fitted on.
+        classes: the task's label names, least severe first.
+        place: `task`, `approach` and `split`.
+
+    Raises:
+        UsageError: the rule learns, and there is nobody to learn from.
+    """
+    slot = recipe.aggregate.subject
+    rule = make_aggregator(slot)
+    if not isinstance(rule, SupportsFit):
+        return rule
+    rows = _table(crossfit)
+    if rows is not None:
+        rows = rows[rows["level"] == "view"]
+        for column, value in place.items():
+            rows = rows[rows[column] == value]
+    return fitted_aggregator(slot, rows, classes)
 
 
 def _table(path: Path) -> pd.DataFrame | None:

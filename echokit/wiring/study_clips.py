@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from echokit.interfaces import Loader
+from echokit.interfaces import Aggregator, Loader
 from echokit.progress import Progress
 from echokit.recipe import Recipe
 from echokit.stages import cohort as cohorts
@@ -38,6 +38,8 @@ class Predictor:
     """Label names, least severe first."""
     weights: Mapping[str, Path]
     """View -> the weights that judge it: the run's first split."""
+    rule: Aggregator
+    """The voting rule of views, fitted on that split's training patients if it learns."""
     synthetic: bool
     """True if the networks learned from a synthetic cohort."""
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from echokit.files import whole
 from echokit.folder import RunFolder
+from echokit.interfaces import Aggregator
 from echokit.progress import Progress
 from echokit.recipe import Recipe
 from echokit.stages.store import Store
 from echokit.wiring.components import make_aggregator, make_sequence_spec
+from echokit.wiring.fusion import subject_rule
 from echokit.wiring.joint import predict_joint
 from echokit.wiring.networks import inner_jobs, jobs_of, load_network
 from echokit.wiring.population import Study
@@ -39,7 +42,7 @@ def predict_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progr
     """Let held-out sequences, views and subjects vote; write `predictions.parquet`."""
     jobs = jobs_of(study, recipe)
     rows = _clip_rows(jobs, study, recipe, folder, progress, "Predicting held-out clips")
-    rows += _subject_rows(rows, study, recipe)
+    rows += _subject_rows(rows, study, recipe, folder)
     _write(rows, folder.predictions)
     predict_joint(study, recipe, folder, progress)
     return f"{sum(row['level'] == 'subject' for row in rows)} subject predictions"
@@ -100,7 +103,7 @@ def _view_rows(
 
 
 def _subject_rows(
-    rows: Iterable[Mapping[str, Any]], study: Study, recipe: Recipe
+    rows: Iterable[Mapping[str, Any]], study: Study, recipe: Recipe, folder: RunFolder
 ) -> Iterator[dict[str, Any]]:
     import numpy as np
 
@@ -115,7 +118,12 @@ def _subject_rows(
             )
             place = (row["task"], row["approach"], row["split"], row["patient"])
             ballots.setdefault(place, []).append((row["view"], prediction))
-    aggregate = make_aggregator(recipe.aggregate.subject)
+
+    @cache
+    def rule(task: str, approach: str, split: int) -> Aggregator:
+        classes, inner = study.labelled[task].classes, folder.path / "crossfit.parquet"
+        return subject_rule(recipe, inner, classes, task=task, approach=approach, split=split)
+
     for views, members in recipe.used_view_sets.items():
         for (task, approach, split, patient), ballot in ballots.items():
             voting = [(view, prediction) for view, prediction in ballot if view in members]
@@ -124,7 +132,7 @@ def _subject_rows(
                 yield predict.row(
                     "subject",
                     labels.patients[patient],
-                    predict.vote_views(voting, labels.classes, aggregate),
+                    predict.vote_views(voting, labels.classes, rule(task, approach, split)),
                     task=task,
                     approach=approach,
                     split=split,
