@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from echokit.report.paper_figures import Figure, Key, own_figure
+from echokit.report.published_figures import Figure, Key, own_figure
 from echokit.report.results import Results
 from echokit.report.words import METRICS, listing, number
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from echokit.files import write_json, write_text
 from echokit.report.findings import findings_json, run_findings
 from echokit.report.page import render
-from echokit.report.paper_figures import Figure, Figures
+from echokit.report.published_figures import Figure, Figures
 from echokit.report.results import read_results
 from echokit.report.tables import (
     COLUMNS,

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from echokit.errors import UsageError
-from echokit.report.paper_figures import Figures, Key, Published, own_figure, published_figures
+from echokit.report.published_figures import Figures, Key, Published, own_figure, published_figures
 from echokit.report.results import Gap, Results
 from echokit.report.words import DISCLAIMER, METRICS, SYNTHETIC, listing, number
 

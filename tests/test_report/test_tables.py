@@ -25,7 +25,7 @@ from echokit.report import (
     write_tables,
 )
 from echokit.report.findings import beyond_noise
-from echokit.report.paper_figures import Figure, published_figures
+from echokit.report.published_figures import Figure, published_figures
 
 PAPER = tomllib.loads((Path(echokit_ph_newborn.__file__).parent / "recipe.toml").read_text("utf-8"))
 METRICS = ("auroc", "f1", "precision", "recall", "balanced_accuracy", "confidence")
