@@ -93,7 +93,7 @@ def mean_over_splits(name, table, classes, repeats=None):
     return np.array(values)[~np.isnan(values)]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(tables())
 def test_every_mean_and_sd_over_splits_is_that_of_scikit_learns_values(case):
     table, classes = case
@@ -114,7 +114,7 @@ def test_every_mean_and_sd_over_splits_is_that_of_scikit_learns_values(case):
     )
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=4)
 @given(tables(most_rows=12), st.integers(0, 2**32 - 1))
 def test_bootstrap_intervals_are_those_of_a_slow_loop_over_scikit_learn(case, seed):
     table, classes = case
