@@ -56,6 +56,8 @@ class Results:
     predictions: pd.DataFrame | None
     fusion: Json = field(default_factory=dict)
     """fusion.json, voting rules compared."""
+    calibration: Json = field(default_factory=dict)
+    """calibration.json, how far probabilities and confidences can be trusted."""
     gaps: tuple[Gap, ...] = field(default=())
 
     @property
@@ -114,6 +116,8 @@ def read_results(run: Path) -> Results:
     recipe: Json = get("recipe.toml", _toml, {})
     wants_maps = not recipe or "explain" in recipe or (run / "saliency").exists()
     wants_fusion = bool(recipe.get("fusion")) or (run / "fusion.json").exists()
+    wants_trust = bool((recipe.get("crossfit") or {}).get("folds"))
+    wants_trust = wants_trust or (run / "calibration.json").exists()
     return Results(
         root=run,
         run=get("run.json", _object, {}),
@@ -125,6 +129,7 @@ def read_results(run: Path) -> Results:
         cohort=get("cohort.csv", _csv, None),
         predictions=get("predictions.parquet", _predictions, None),
         fusion=get("fusion.json", _fusion, {}) if wants_fusion else {},
+        calibration=get("calibration.json", _calibration, {}) if wants_trust else {},
         gaps=tuple(gaps),
     )
 
@@ -173,6 +178,13 @@ def _fusion(path: Path) -> Json:
     _rows(document.get("rows"), ("task", "approach", "method", "views"))
     for summary in _rows(document.get("summary"), ("task", "approach", "methods")):
         _rows(summary["methods"], ("method", "all_views"))
+    return document
+
+
+def _calibration(path: Path) -> Json:
+    document = _object(path)
+    keys = ("task", "approach", "views", "n_subjects", "n_predictions", "vote", "raw", "selective")
+    _rows(document.get("rows"), keys)
     return document
 
 

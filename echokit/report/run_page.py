@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from echokit.errors import UsageError
+from echokit.report.calibration_view import calibration_view
 from echokit.report.checks import Checks, checks
 from echokit.report.cohort_view import cohort_view
 from echokit.report.embed import MEGABYTE, Album, Picture
@@ -68,6 +69,7 @@ def build_run_report(run: Path) -> Path:
         tasks=tasks,
         published=published,
         fusion=fusion_view(results),
+        calibration=calibration_view(results),
         metrics=METRICS,
         gallery=_gallery(results),
         cohort=cohort_view(results),

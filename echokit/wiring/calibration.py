@@ -124,7 +124,8 @@ class _Case:
             )
             if len(soft) < len(voting):  # votes of fewer views are scored unlike those of all
                 soft = fitted = fitted[:0]
-            yield self._row(str(name), raw, *map(self._vote, (voting, soft, fitted)), [])
+            voted = [self._vote(table) for table in (voting, soft, fitted)]
+            yield self._row(str(name), raw, voted[0], voted[1], voted[2], [])
 
     def _temperatures(self) -> dict[tuple[int, str], float]:
         """(split, view) -> temperature, fitted on sequences of training patients."""
@@ -143,6 +144,8 @@ class _Case:
 
         Rows of a split and view that has no temperature are absent.
         """
+        import pandas as pd
+
         from echokit.stages.calibrate import apply_temperature
 
         means: dict[tuple[int, str], Float[np.ndarray, " K"]] = {}
@@ -153,8 +156,8 @@ class _Case:
                 for clip in np.unique(clips):
                     means[split, clip] = tempered[clips == clip].mean(axis=0)
         found = [means.get(place) for place in zip(views["split"], views["clip"], strict=True)]
-        known = np.array([mean is not None for mean in found], bool)
-        return views[known].assign(probabilities=[mean for mean in found if mean is not None])
+        tempered_views = views.assign(probabilities=pd.Series(found, views.index, object))
+        return tempered_views[tempered_views["probabilities"].notna()]
 
     def _vote(self, views: pd.DataFrame) -> pd.DataFrame:
         """Subjects' rows: labels and confidences of the views as they are, votes counted again."""
@@ -246,7 +249,7 @@ def _by_place(sequences: pd.DataFrame) -> Iterator[tuple[tuple[int, str], pd.Dat
     """The sequences of each (split, view)."""
     if not sequences.empty:
         for (split, view), own in sequences.groupby(["split", "view"], observed=True):
-            yield (int(split), str(view)), own
+            yield (int(str(split)), str(view)), own
 
 
 def _rows_of(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
