@@ -30,6 +30,10 @@ STAGE_MAY_IMPORT = {
     "calibrate": set(),
     "conformal": set(),
     "trust": {"calibrate", "conformal"},
+    "joint": {"sequences", "store"},
+    "ballots": set(),
+    "leads": {"evaluate", "intervals"},
+    "fusion": {"ballots", "evaluate", "leads"},
     "__init__": set(),
 }
 BELOW_THE_STAGES = {"errors", "types", "interfaces", "files"}

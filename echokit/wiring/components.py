@@ -69,14 +69,17 @@ def load_model(recipe: Recipe, classes: int, weights: Path) -> nn.Module:
     from echokit.stages.predict import load_weights
     from echokit.stages.train import device_of
 
-    return load_weights(_bare_model(recipe, classes), weights, device_of(recipe.compute.device))
+    return load_weights(bare_model(recipe, classes), weights, device_of(recipe.compute.device))
 
 
-def _bare_model(recipe: Recipe, classes: int) -> nn.Module:
+def bare_model(recipe: Recipe, classes: int) -> nn.Module:
     """The network without the weights that training starts from, which may not be here."""
+    import torch
+
     options = {k: v for k, v in recipe.backbone.options.items() if k != "weights"}
     bare = recipe.model_copy(update={"backbone": Slot(use=recipe.backbone.use, **options)})
-    return make_model(bare, classes)
+    with torch.random.fork_rng():  # the weights that are drawn here are not kept
+        return make_model(bare, classes)
 
 
 def try_components(recipe: Recipe) -> None:
@@ -85,17 +88,16 @@ def try_components(recipe: Recipe) -> None:
     Raises:
         OptionError: a component cannot be made with its options.
     """
-    import torch
-
     make_preparation(recipe)
     make_sequence_spec(recipe, training=True)
     make_aggregator(recipe.aggregate.view)
     make_aggregator(recipe.aggregate.subject)
+    for slot in recipe.fusion.values():
+        make_aggregator(slot)
     if recipe.explain is not None:
         make_explainer(recipe.explain)
-    with torch.random.fork_rng():
-        for name in recipe.enabled_approaches:
-            _bare_model(recipe.of_approach(name), 2)
+    for name in recipe.enabled_approaches:
+        bare_model(recipe.of_approach(name), 2)
 
 
 def make_aggregator(slot: Slot) -> Aggregator:

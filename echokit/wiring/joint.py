@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,12 @@ from echokit.progress import Progress
 from echokit.recipe import Recipe
 from echokit.stages.store import Store
 from echokit.types import Votes
-from echokit.wiring.components import make_aggregator, make_model, make_sequence_spec
+from echokit.wiring.components import (
+    bare_model,
+    make_aggregator,
+    make_model,
+    make_sequence_spec,
+)
 from echokit.wiring.population import Study
 
 if TYPE_CHECKING:
@@ -73,6 +79,22 @@ def make_fused(recipe: Recipe, classes: int) -> FusedNetwork:
     return FusedNetwork(encoders, width, classes)
 
 
+def load_fused(recipe: Recipe, classes: int, weights: Path) -> FusedNetwork:
+    """A trained network over all views, ready to predict."""
+    import torch
+
+    from echokit.stages.joint import FusedNetwork
+    from echokit.stages.predict import load_weights
+
+    width = recipe.feature_fusion.embedding
+    with torch.random.fork_rng():  # the weights that are drawn here are not kept
+        encoders = [bare_model(recipe, width) for _ in recipe.views.use]
+        fused = FusedNetwork(encoders, width, classes)
+    network = load_weights(fused, weights)
+    assert isinstance(network, FusedNetwork)
+    return network
+
+
 def predict_joint(study: Study, recipe: Recipe, folder: RunFolder, progress: Progress) -> int:
     """Let networks over all views judge held-out patients; write `fusion.parquet`.
 
@@ -103,25 +125,19 @@ def _subject_rows(
     job: Job, study: Study, recipe: Recipe, folder: RunFolder
 ) -> Iterator[list[dict[str, Any]]]:
     from echokit.stages.joint import encode_subject, votes_of_subsets
-    from echokit.stages.predict import load_weights
-    from echokit.stages.train import device_of
 
-    its, classes, views = (
-        recipe.of_approach(job.approach),
-        study.labelled[job.task].classes,
-        recipe.views.use,
-    )
-    weights = (folder.models / job.stem).with_suffix(".safetensors")
-    bare: Any = load_weights(make_fused(its, len(classes)), weights, device_of("cpu"))
+    its, classes = recipe.of_approach(job.approach), study.labelled[job.task].classes
+    views = recipe.views.use
+    network = load_fused(its, len(classes), (folder.models / job.stem).with_suffix(".safetensors"))
     spec, store = make_sequence_spec(its, training=False), Store(folder.store)
     aggregate = make_aggregator(recipe.aggregate.view)
     subsets = [
         s for size in range(1, len(views) + 1) for s in combinations(range(len(views)), size)
     ]
     for subject in study.subjects(job, "test", views):
-        features = encode_subject(bare, subject, store, spec)
+        features = encode_subject(network, subject, store, spec)
         rows = []
-        for subset, probabilities in votes_of_subsets(bare, features, subsets):
+        for subset, probabilities in votes_of_subsets(network, features, subsets):
             votes = Votes(
                 classes=classes,
                 voters=tuple(map(str, range(len(probabilities)))),
