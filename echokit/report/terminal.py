@@ -8,9 +8,9 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from echokit.errors import UsageError
-from echokit.report.results import Gap, read_results
-from echokit.report.words import DISCLAIMER, SYNTHETIC, interval, mean_sd
+from echokit.report.results import Results, read_results
+from echokit.report.tables import require_figures
+from echokit.report.words import DISCLAIMER, SYNTHETIC, interval, mean_sd, plural
 
 COLUMNS = {
     "auroc": "AUROC",
@@ -22,6 +22,23 @@ COLUMNS = {
 """Metric -> its heading: the paper's Table 1, as wide as a terminal of 80 columns."""
 
 
+def how_it_was_made(results: Results) -> list[str]:
+    """How patients were held out, and every clip that a task left out, in a few words."""
+    splits, dropped = results.run.get("splits") or {}, (results.run.get("cohort") or {})
+    said = []
+    if splits.get("method") == "k-fold":
+        said.append(f"{splits['n']}-fold cross-validation by patient")
+    elif splits:
+        share = round(100 * float(splits.get("held_out") or 0))
+        n = plural(int(splits.get("n") or 0), "repeated stratified split")
+        said.append(f"{n} by patient, {share} % held out")
+    for task, reasons in (dropped.get("dropped") or {}).items():
+        counted = "; ".join(f"{n} × {reason}" for reason, n in reasons.items() if n)
+        if counted:
+            said.append(f"Left out of {task}: {counted}")
+    return said
+
+
 def summary_table(run: Path) -> Table:
     """The metrics of a run, with intervals and n, the number of held-out patients, beside them.
 
@@ -29,14 +46,8 @@ def summary_table(run: Path) -> Table:
         UsageError: the run has no figures yet; the message says why.
     """
     results = read_results(run)
-    if not results.rows:
-        gap = next((g for g in results.gaps if g.file == "metrics.json"), None)
-        gap = gap or Gap("metrics.json", "holds no row")
-        raise UsageError(
-            f"The run {run} has no figures: {gap.file} {gap.reason}. "
-            f"Finish it: echokit run --resume {run}"
-        )
-    said = [SYNTHETIC] if results.synthetic else []
+    require_figures(results)
+    said = [*how_it_was_made(results), *([SYNTHETIC] if results.synthetic else [])]
     table = Table(
         title=f"{escape(results.name)}: held-out patients, mean ± sd over splits, 95 % interval",
         caption=". ".join([*said, DISCLAIMER]) + ".",

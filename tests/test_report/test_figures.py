@@ -2,6 +2,8 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from echokit.report import summary_table
 from echokit.report.figures import task_figures
 from echokit.report.judged import confusion, curves, judged
 from echokit.report.results import read_results
+from echokit.report.terminal import how_it_was_made
 from echokit.report.words import duration, guess_f1, lies_in, listing, memory, sureness
 
 
@@ -106,6 +109,19 @@ def test_summary_table_for_the_terminal(run, tmp_path):
     assert "not a medical device" in text
     with pytest.raises(UsageError, match="has no figures"):
         summary_table(tmp_path)
+
+
+def test_the_table_says_how_patients_were_held_out_and_what_was_dropped():
+    base = read_results(Path("nowhere"))
+    dropped = {"severity": {"grade 0.5 is dropped by the task's map": 3}, "binary": {}}
+    repeated = {"method": "repeated", "n": 10, "held_out": 0.2}
+    run = {"cohort": {"dropped": dropped}, "splits": repeated}
+    assert how_it_was_made(replace(base, run=run)) == [
+        "10 repeated stratified splits by patient, 20 % held out",
+        "Left out of severity: 3 × grade 0.5 is dropped by the task's map",
+    ]
+    folds = {"splits": {"method": "k-fold", "n": 5, "held_out": 0.2}}
+    assert how_it_was_made(replace(base, run=folds)) == ["5-fold cross-validation by patient"]
 
 
 def test_importing_the_report_imports_nothing_heavy():
