@@ -24,7 +24,7 @@ from echokit.stages.perturbation import (
     probabilities,
     shuffled,
 )
-from echokit.stages.randomisation import STEPS, layer_groups, randomisation, similarity
+from echokit.stages.randomisation import COPIES, STEPS, layer_groups, randomisation, similarity
 from echokit.stages.sanity import check_map, verdict
 
 SHAPE = (8, 24, 24)
@@ -271,7 +271,7 @@ def test_each_step_randomises_one_more_part_from_the_head_down(sequence):
 
     shown = scaled(np.random.default_rng(99).random(SHAPE))
     found = randomisation(network, watch, sequence, shown, EVERYWHERE, 0)
-    assert met == [["head"], ["head", "stage"], ["head", "stage", "stem"]] * 3
+    assert met == [["head"], ["head", "stage"], ["head", "stage", "stem"]] * COPIES
     assert found.passed
 
 
@@ -294,7 +294,7 @@ def test_running_statistics_are_randomised_too_and_variances_stay_positive():
 def test_deep_networks_are_randomised_in_few_steps_and_wrapped_ones_unwrapped():
     deep = nn.Sequential(*(nn.Linear(2, 2) for _ in range(9)), nn.ReLU())
     groups = layer_groups(deep)
-    assert [name for name, _ in groups] == ["8", "7", "6", "5", "4", "3 + 2 + 1 + 0"]
+    assert [name for name, _ in groups] == ["8", "7", "6", "5", "4 + 3 + 2 + 1 + 0"]
     assert len(groups) == STEPS
     assert sum(len(tensors) for _, tensors in groups) == len([*deep.parameters()])
     wrapped = nn.ModuleDict({"net": nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))})

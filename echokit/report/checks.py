@@ -69,7 +69,7 @@ def _chart(scores: Mapping[str, Any]) -> Markup | None:
     plot = Plot(240, 120, UNIT, UNIT, left=26, bottom=34)
     parts, said = [plot.grid((0.0, 0.5, 1.0), (0.0, 0.5, 1.0))], []
     for kind, ink in (("deletion", "c0"), ("insertion", "c2")):
-        curve = (scores.get(kind) or {}).get("curve") or ()
+        curve = list((scores.get(kind) or {}).get("curve") or ())
         if len(curve) < 2:
             return None
         points = [(i / (len(curve) - 1), float(p)) for i, p in enumerate(curve)]
