@@ -16,6 +16,8 @@ from echokit.report.embed import MEGABYTE, Album, Picture
 from echokit.report.figures import task_figures
 from echokit.report.fusion_view import fusion_view
 from echokit.report.page import write_page
+from echokit.report.paper_charts import write_charts
+from echokit.report.paper_figures import paper_figures
 from echokit.report.published import beside_published
 from echokit.report.results import Results, read_results
 from echokit.report.words import METRICS, findings
@@ -59,6 +61,7 @@ def build_run_report(run: Path) -> Path:
     results = read_results(run)
     tasks = [task_figures(results, task) for task in results.tasks]
     published, unread = beside_published(results)
+    album = Album(results.root, BUDGET)
     return write_page(
         run / "report" / "index.html",
         "run.html.j2",
@@ -71,7 +74,9 @@ def build_run_report(run: Path) -> Path:
         fusion=fusion_view(results),
         calibration=calibration_view(results),
         metrics=METRICS,
-        gallery=_gallery(results),
+        paper_figures=paper_figures(results, album),
+        paper_charts=write_charts(run, tasks, results.synthetic),
+        gallery=_gallery(results, album),
         cohort=cohort_view(results),
         stages=_stages(results.run),
         command=f"echokit run {_folder(run)}/recipe.toml",
@@ -108,9 +113,8 @@ def _stages(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     return stages
 
 
-def _gallery(results: Results) -> dict[str, list[Shown]]:
+def _gallery(results: Results, album: Album) -> dict[str, list[Shown]]:
     """What was explained, by task and approach; movies first, stills as long as there is room."""
-    album = Album(results.root, BUDGET)
     movies = [album.movie(_file(results.root, m.get("movie"))) for m in results.maps]
     gallery: dict[str, list[Shown]] = {}
     for facts, movie in zip(results.maps, movies, strict=True):
