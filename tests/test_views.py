@@ -56,7 +56,7 @@ def view_settings(**more: object) -> list[str]:
     """What makes the tiny recipe one that tells views."""
     table = '{ column = "view", labels = ["A4C", "PLAX"], map = { A4C = "A4C", PLAX = "PLAX" } }'
     fixed = {"name": "echo-view", "data": "moving", "views.together": "true", "tasks.view": table}
-    fixed |= {"tasks.severity.enabled": "false", "split.splits": 1, "report.examples": 0}
+    fixed |= {"tasks.severity.enabled": "false", "split.splits": 1, "explain": "false"}
     fixed |= {"train.epochs": 16, "train.n": 3, "train.lr": 0.02}
     return [f"{key}={value}" for key, value in (fixed | more).items()]
 
@@ -64,7 +64,7 @@ def view_settings(**more: object) -> list[str]:
 def ph_settings(**more: object) -> list[str]:
     """The tiny recipe on the same clips, each view with a network of its own."""
     fixed = {"data": "moving", "study": "moving", "study.patients": 2, "split.splits": 1}
-    fixed |= {"train.n": 1, "report.examples": 0}
+    fixed |= {"train.n": 1, "explain": "false"}
     return [f"{key}={value}" for key, value in (fixed | more).items()]
 
 
@@ -391,3 +391,11 @@ def test_the_options_of_auto_go_with_auto(ph_run, view_run, monkeypatch, capfd, 
     assert "go with --view auto" in call("--view-run", ph_run.path, "--view", "A4C")
     their = ("--view-run", view_run.path, "--view-threshold", "7")
     assert "no probability" in call("--view", "auto", *their)
+
+
+def test_cross_fitting_goes_with_one_network_of_all_views(tmp_path):
+    more = {"crossfit.folds": 2, "train.epochs": 1, "data.patients": 20}
+    folder = made(tmp_path / "run", view_settings(**more))
+    rows = pd.read_parquet(folder.path / "crossfit.parquet")
+    assert set(rows["view"]) == {"all"}
+    assert folder.state["finished"]

@@ -45,7 +45,8 @@ def predict_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progr
     rows += _subject_rows(rows, study, recipe, folder)
     _write(rows, folder.predictions)
     predict_joint(study, recipe, folder, progress)
-    return f"{sum(row['level'] == 'subject' for row in rows)} subject predictions"
+    clips = sum(row["level"] == "view" for row in rows)
+    return f"{clips} clips, {sum(row['level'] == 'subject' for row in rows)} subject predictions"
 
 
 def _clip_rows(
