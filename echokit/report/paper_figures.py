@@ -31,7 +31,10 @@ SURE = 0.5
 class PaperFigure:
     """One figure, as the run's page shows it."""
 
-    title: str
+    number: int
+    """The paper's: 2 for labels beside each other, 3 for the course of a beat."""
+    about: str
+    """Its view, task and approach."""
     note: str
     """What it shows, for those who cannot see it too."""
     file: str
@@ -123,17 +126,18 @@ def paper_figures(results: Results, album: Album) -> PaperFigures | None:
         views = _groups([{"view": e.facts["view"], "example": e} for e in examples], "view")
         for (view,), found in views.items():
             shown = {e["example"].facts.get("label"): e["example"] for e in reversed(found)}
-            title = f"Figure 2: {view}, {task}, {approach}"
+            about = f"{view}, {task}, {approach}"
             sheet = figure_2(shown, labels, f"{view}, {task}", results.synthetic)
             note = "Frames of a held-out patient of each label, beside them where the network looks"
             file = _write(results.root, sheet, "figure-2", task, approach, view)
-            drawn.append(PaperFigure(title, note, file, album.still(results.root / file, 560)))
+            drawn.append(PaperFigure(2, about, note, file, album.still(results.root / file, 560)))
         if chosen := choose_beat(examples, labels):
+            about = f"{chosen.facts['view']}, {task}, {approach}"
             sheet = figure_3(chosen, f"{chosen.facts['view']}, {task}", results.synthetic)
-            title = f"Figure 3: {chosen.facts['view']}, {task}, {approach}"
-            note = f"One beat of a held-out patient, true label {chosen.facts.get('label')}"
+            note = "Frames of one held-out patient in the order of the beat, true label "
+            note += str(chosen.facts.get("label"))
             file = _write(results.root, sheet, "figure-3", task, approach, chosen.facts["view"])
-            drawn.append(PaperFigure(title, note, file, album.still(results.root / file)))
+            drawn.append(PaperFigure(3, about, note, file, album.still(results.root / file, 1000)))
     why = tuple(f"{', '.join(names)}: {reason}." for reason, names in skipped.items())
     return PaperFigures(tuple(drawn), why)
 
