@@ -126,8 +126,8 @@ def test_the_class_explained_is_the_predicted_one_not_the_true_one(tmp_path, par
     from echokit.folder import RunFolder
     from echokit.progress import Silent
     from echokit.recipe import load_recipe
+    from echokit.stages.checkpoint import save_tensors
     from echokit.stages.store import Store
-    from echokit.stages.train import save_tensors
     from echokit.wiring.components import make_model
     from echokit.wiring.maps import _explain_job
     from echokit.wiring.networks import jobs_of

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from echokit import ClipError, ClipRef, Cohort, Prediction, UsageError
+from echokit.stages.checkpoint import save_tensors
 from echokit.stages.predict import load_weights, row, sequence_predictions, vote_clips, vote_views
 from echokit.stages.sequences import SequenceSpec, voting_starts
-from echokit.stages.train import save_tensors
 
 CLASSES = ("none", "mild", "severe")
 
@@ -134,7 +134,8 @@ def test_a_row_is_plain_values():
 
 
 @pytest.mark.usefixtures("tiny_plugin")
-def test_a_subject_votes_with_the_views_it_has_and_views_outside_the_set_do_not_count():
+def test_a_subject_votes_with_the_views_it_has_and_views_outside_the_set_do_not_count(tmp_path):
+    from echokit.folder import RunFolder
     from echokit.recipe import load_recipe
     from echokit.stages.cohort import Labelled
     from echokit.wiring.votes import _subject_rows
@@ -158,7 +159,8 @@ def test_a_subject_votes_with_the_views_it_has_and_views_outside_the_set_do_not_
         view("q", "A4C", 0, 0.2),
         row("sequence", "", Prediction("none", 1.0, np.array([1.0, 0.0])), view="A4C"),
     ]
-    got = {(r["view"], r["split"], r["patient"]): r for r in _subject_rows(rows, study, recipe)}
+    made = _subject_rows(rows, study, recipe, RunFolder(tmp_path))
+    got = {(r["view"], r["split"], r["patient"]): r for r in made}
     assert set(got) == {("both", 0, "p"), ("one", 0, "p"), ("both", 1, "p"), ("both", 0, "q")}
     assert got["both", 0, "p"]["probabilities"] == pytest.approx([0.4, 0.6])
     assert got["one", 0, "p"]["probabilities"] == pytest.approx([0.7, 0.3])

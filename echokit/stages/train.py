@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from echokit.errors import TrainingError, UsageError
-from echokit.files import whole, write_json
+from echokit.files import write_json
+from echokit.stages.checkpoint import Checkpoint, save_tensors
 from echokit.stages.sequences import BalancedSampler, SequenceSpec, TrainingSequences, digest
 from echokit.stages.store import Store
 
@@ -156,7 +157,7 @@ def train(
     )
     result = folder / job.stem
     learned_from = data_digest(data.items)
-    checkpoint = _Checkpoint(
+    checkpoint = Checkpoint(
         result.with_suffix(".partial.safetensors"), f"{settings.digest} {learned_from}"
     )
     model, adam = fabric.setup(network, optimizer)
@@ -257,60 +258,3 @@ def is_trained(job: Job, folder: Path, recipe_digest: str, items: Sequence[Label
     there = json.loads(described.read_text("utf-8"))
     wanted = {"recipe_digest": recipe_digest, "data_digest": data_digest(items)}
     return all(there.get(name) == value for name, value in wanted.items())
-
-
-def save_tensors(
-    path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
-) -> None:
-    """Write tensors as safetensors, whole or not at all."""
-    from safetensors.torch import save_file
-
-    with whole(path) as partial:
-        save_file({name: t.contiguous() for name, t in tensors.items()}, partial, metadata)
-
-
-@dataclass(frozen=True, slots=True)
-class _Checkpoint:
-    """Training as it stands after an epoch: weights, Adam's moments, schedule, history."""
-
-    path: Path
-    digest: str
-
-    def save(
-        self, network: nn.Module, optimizer: Any, schedule: Any, history: list[dict[str, Any]]
-    ) -> None:
-        state = optimizer.state_dict()
-        tensors = {f"model/{name}": t for name, t in network.state_dict().items()}
-        for index, moments in state["state"].items():
-            tensors |= {f"adam/{index}/{name}": t for name, t in moments.items()}
-        kept = {
-            "digest": self.digest,
-            "groups": state["param_groups"],
-            "schedule": schedule.state_dict(),
-            "history": history,
-        }
-        save_tensors(self.path, tensors, {"echokit": json.dumps(kept)})
-
-    def load(self, network: nn.Module, optimizer: Any, schedule: Any) -> list[dict[str, Any]]:
-        """Bring everything to where it stopped; return the history, empty for a fresh start."""
-        from safetensors import safe_open
-
-        if not self.path.is_file():
-            return []
-        with safe_open(self.path, "pt") as file:
-            kept = json.loads(file.metadata()["echokit"])
-            if kept["digest"] != self.digest:
-                return []
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        network.load_state_dict(
-            {n.removeprefix("model/"): t for n, t in tensors.items() if n.startswith("model/")}
-        )
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("adam/"):
-                _, index, moment = name.split("/")
-                moments.setdefault(int(index), {})[moment] = tensor
-        optimizer.load_state_dict({"state": moments, "param_groups": kept["groups"]})
-        schedule.load_state_dict(kept["schedule"])
-        history: list[dict[str, Any]] = kept["history"]
-        return history
