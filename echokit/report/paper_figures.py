@@ -208,7 +208,12 @@ def figure_3(example: Example, title: str, synthetic: bool) -> Image.Image:
     """
     k = len(example.frames)
     phases = _phases(example.facts, k)
-    turns = (phases["systole"], phases["between"][0], phases["diastole"], phases["between"][1])
+    turns: tuple[int | None, ...] = (
+        phases["systole"],
+        phases["between"][0],
+        phases["diastole"],
+        phases["between"][1],
+    )
     names = ["systole", "mid", "diastole", "mid"]
     if all(turn is None for turn in turns):
         turns = tuple(round(i * (k - 1) / 3) for i in range(4))
