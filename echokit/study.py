@@ -69,7 +69,20 @@ def open_predictor(folder: Path, task: str | None = None) -> Predictor:
         weights=weights,
         rule=subject_rule(recipe, inner, classes, task=task, approach=approach, split=0),
         synthetic=bool(opened.state["synthetic"]),
+        records=_records(opened.path / "saliency" / "index.json", task, approach),
     )
+
+
+def _records(index: Path, task: str, approach: str) -> dict[str, dict[str, int]]:
+    """How the maps of each view's network fared when the run tested them."""
+    found: dict[str, dict[str, int]] = {}
+    for one in read_json(index)["maps"] if index.is_file() else ():
+        verdict = one["scores"].get("verdict")
+        if (one["task"], one["approach"]) == (task, approach) and verdict:
+            record = found.setdefault(one["view"], {"maps": 0, "passed": 0})
+            record["maps"] += 1
+            record["passed"] += bool(verdict["passed"])
+    return found
 
 
 def predict_study(
@@ -79,6 +92,7 @@ def predict_study(
     *,
     view: str | None = None,
     viewer: Viewer | None = None,
+    test_saliency: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Predict a study and write `prediction.json`, `saliency/` and `index.html` into `out`.
@@ -89,6 +103,8 @@ def predict_study(
         out: a folder that does not exist yet; it appears whole or not at all.
         view: the view of every clip; None reads it from the files.
         viewer: tells the view of clips whose files do not; None has them refused.
+        test_saliency: test each map as a run does; else the run's own tests of the same network
+            stand beside it.
         progress: who watches.
 
     Returns:
@@ -114,7 +130,7 @@ def predict_study(
     asked = {} if view is None else {"view": view}
     with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
         loader = make_loader(recipe.study, source=str(source), **asked)
-        bench = Bench(predictor, loader, Store(Path(scratch)), viewer)
+        bench = Bench(predictor, loader, Store(Path(scratch)), viewer, test_saliency)
         ready, rejected, confidences = prepare_clips(bench, progress)
         if not ready:
             named = "; ".join(f"{r.where}: {r.reason}" for r in rejected) or "it holds no file"

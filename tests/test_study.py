@@ -7,6 +7,7 @@ import json
 import pytest
 
 from echokit import CohortError, UsageError
+from echokit.files import write_json
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
 from echokit.run import run
@@ -47,6 +48,36 @@ def test_each_patient_votes_with_the_views_there_are_and_the_rest_is_named(
     [rejected] = document["rejected"]
     assert (rejected["where"], rejected["reason"]) == ("notes.txt", "it is not a clip")
     assert document["synthetic_training"] is True
+    assert parts.TinyPlugin.targets == [
+        document["classes"].index(s["label"]) for s in document["subjects"]
+    ], "explained is what was predicted"
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
+def test_a_map_carries_the_runs_tests_of_its_network(trained, study, tmp_path):
+    index = {
+        "maps": [
+            {"task": "severity", "approach": "spatio-temporal", "view": view, "scores": scores}
+            for view, scores in (
+                ("A4C", {"verdict": {"passed": True}}),
+                ("A4C", {"verdict": {"passed": False}}),
+                ("A4C", {"verdict": {"passed": False}}),
+                ("PLAX", {"verdict": {"passed": True}}),
+            )
+        ]
+    }
+    write_json(trained / "saliency" / "index.json", index)
+    document = predict_study(open_predictor(trained), study, tmp_path / "out")
+    for subject in document["subjects"]:
+        [clip] = subject["clips"]
+        assert clip["saliency"]["record"] == {"maps": 3, "passed": 1}
+        assert "verdict" not in clip["saliency"]["scores"]
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "Of 3 maps that this network gave for held-out patients of its run, 1 passed" in page
+
+
+def test_each_map_is_tested_where_that_is_asked(trained, study, tmp_path, parts):
+    document = predict_study(open_predictor(trained), study, tmp_path / "out", test_saliency=True)
     predicted = [document["classes"].index(s["label"]) for s in document["subjects"]]
     calls = len(parts.TinyPlugin.targets) // 2  # of each: its map, and those of random networks
     assert parts.TinyPlugin.targets == sorted(predicted * calls, key=predicted.index), (

@@ -34,6 +34,13 @@ def predict(
         Path | None, typer.Option(help="Folder for the result. By default below predictions/.")
     ] = None,
     task: Annotated[str | None, typer.Option(help="Task of the run; by default its first.")] = None,
+    test_saliency: Annotated[
+        bool,
+        typer.Option(
+            "--test-saliency",
+            help="Test each saliency map; else the run's tests of the same network are shown.",
+        ),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print prediction.json on standard output.")
@@ -61,7 +68,13 @@ def predict(
     target = out or next_free(Path("predictions"), study.stem or study.name or "study")
     silent = quiet or as_json
     result = predict_study(
-        predictor, study, target, view=view, viewer=viewer, progress=Silent() if silent else Bars()
+        predictor,
+        study,
+        target,
+        view=view,
+        viewer=viewer,
+        test_saliency=test_saliency,
+        progress=Silent() if silent else Bars(),
     )
     if as_json:
         print_json(result)

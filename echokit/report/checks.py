@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,22 @@ def checks(scores: Mapping[str, Any] | None) -> Checks | None:
         details=tuple(_details(scores)),
         chart=_chart(scores),
     )
+
+
+def frame_orders(networks: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What shuffling the frames does to the networks of each task and approach, in a sentence."""
+    said: dict[str, list[str]] = {}
+    for one in networks:
+        if one.get("shuffle") is not None:
+            words = f"{one['view']} {number(one['shuffle'])}"
+            if one.get("changed") is not None:
+                words += f" (another label for {float(one['changed']) * 100:.0f} % of {one['n']})"
+            said.setdefault(f"{one['task']}, {one['approach']}", []).append(words)
+    return {
+        heading: "How much of the probability is lost when frames are shuffled, on average over "
+        f"held-out clips: {', '.join(words)}. Near 0 a network hardly uses motion."
+        for heading, words in said.items()
+    }
 
 
 def _details(scores: Mapping[str, Any]) -> Iterator[str]:

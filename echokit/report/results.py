@@ -51,6 +51,8 @@ class Results:
     """The rows of metrics.json."""
     maps: tuple[Json, ...]
     """The entries of saliency/index.json."""
+    networks: tuple[Json, ...]
+    """What shuffling frames does to each network, of the same file."""
     histories: tuple[History, ...]
     cohort: pd.DataFrame | None
     predictions: pd.DataFrame | None
@@ -125,6 +127,7 @@ def read_results(run: Path) -> Results:
         environment=get("environment.json", _object, {}),
         rows=get("metrics.json", _metrics, ()),
         maps=get("saliency/index.json", _maps, ()) if wants_maps else (),
+        networks=_networks(run / "saliency" / "index.json"),
         histories=_histories(run, gaps),
         cohort=get("cohort.csv", _csv, None),
         predictions=get("predictions.parquet", _predictions, None),
@@ -186,6 +189,14 @@ def _calibration(path: Path) -> Json:
     keys = ("task", "approach", "views", "n_subjects", "n_predictions", "vote", "raw", "selective")
     _rows(document.get("rows"), keys)
     return document
+
+
+def _networks(path: Path) -> tuple[Json, ...]:
+    """Absent in what earlier versions left; that the file is broken is said with its maps."""
+    try:
+        return _rows(_object(path).get("networks"), ("task", "approach", "view"))
+    except (OSError, ValueError):
+        return ()
 
 
 def _rows(rows: Any, keys: Iterable[str]) -> tuple[Json, ...]:

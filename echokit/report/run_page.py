@@ -10,7 +10,7 @@ from typing import Any
 
 from echokit.errors import UsageError
 from echokit.report.calibration_view import calibration_view
-from echokit.report.checks import Checks, checks
+from echokit.report.checks import Checks, checks, frame_orders
 from echokit.report.cohort_view import cohort_view
 from echokit.report.embed import MEGABYTE, Album, Picture
 from echokit.report.figures import task_figures
@@ -77,6 +77,7 @@ def build_run_report(run: Path) -> Path:
         paper_figures=paper_figures(results, album),
         paper_charts=write_charts(run, tasks, results.synthetic),
         gallery=_gallery(results, album),
+        orders=frame_orders(results.networks),
         cohort=cohort_view(results),
         stages=_stages(results.run),
         command=f"echokit run {_folder(run)}/recipe.toml",

@@ -42,6 +42,8 @@ class Predictor:
     """The voting rule of views, fitted on that split's training patients if it learns."""
     synthetic: bool
     """True if the networks learned from a synthetic cohort."""
+    records: Mapping[str, Mapping[str, int]]
+    """View -> how many `maps` of its network the run tested, and how many `passed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Bench:
     """Prepared clips, for as long as the study is worked on."""
     viewer: Viewer | None = None
     """Tells the views of clips that bear none; None where they are refused."""
+    test_saliency: bool = False
+    """Whether each map is tested, which takes some hundred passes through the network."""
 
 
 def prepare_clips(
@@ -147,7 +151,10 @@ def _explain(
         kind: f"saliency/{stem}{suffix}"
         for kind, suffix in (("array", ".npz"), ("movie", ".webp"), ("strip", ".png"))
     }
-    scores = explain.examine(network, explainer, clip, saliency, spec, digest(ref.clip, start))
+    if bench.test_saliency:
+        scores = explain.examine(network, explainer, clip, saliency, spec, digest(ref.clip, start))
+    else:
+        scores = explain.judge(saliency.values, clip)
     explain.save_arrays(out / files["array"], clip, saliency)
     # the source's own resolution, but nothing outside the sector
     source = bench.loader.read(ref)
@@ -163,6 +170,7 @@ def _explain(
         "method": saliency.method,
         "box": [box.top, box.left, box.height, box.width],
         "scores": scores,
+        "record": bench.predictor.records.get(ref.view or ""),
     }
 
 
