@@ -48,8 +48,9 @@ def predict(
 ) -> None:
     """Predict your own study with a trained run.
 
-    Writes prediction.json, saliency as arrays and playable clips, and a page. A clip that cannot
-    be used is named there with its reason. Research software, not a medical device.
+    Writes prediction.json, saliency as arrays and playable clips, and a page.
+    A clip that cannot be used is named there with its reason.
+    Research software, not a medical device.
     """
     from echokit.cli.console import Bars, print_json
     from echokit.cli.console import out as console

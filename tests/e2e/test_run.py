@@ -22,6 +22,8 @@ def test_a_run_leaves_behind_what_the_docs_promise(small_run: Path) -> None:
     assert names == {
         "recipe.toml",
         "environment.json",
+        "fusion.json",
+        "calibration.json",
         "cohort.csv",
         "models",
         "predictions.parquet",
