@@ -185,7 +185,6 @@ class TinyPlugin:
     @hookimpl
     def register_aggregators(self, register: Any) -> None:
         register("tiny-vote", tiny_vote)
-        register("tiny-learner", TinyLearner)
 
     @hookimpl
     def register_explainers(self, register: Any) -> None:
@@ -282,6 +281,7 @@ def parts() -> SimpleNamespace:
         loader=tiny,
         TinyLoader=TinyLoader,
         TinyPlugin=TinyPlugin,
+        TinyLearner=TinyLearner,
         backbone=tiny3d,
         flip=tiny_flip,
         vote=tiny_vote,

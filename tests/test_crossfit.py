@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import pytest
 
-from echokit import CohortError, UsageError
+from echokit import CohortError, UsageError, hookimpl
 from echokit.files import read_json
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
@@ -16,9 +16,21 @@ from echokit.study import open_predictor
 from echokit.wiring.networks import inner_jobs, jobs_of
 from echokit.wiring.population import find_clips, prepare_cohort
 
-pytestmark = pytest.mark.usefixtures("tiny_plugin")
+pytestmark = pytest.mark.usefixtures("learner")
 
 SETTINGS = ["train.n=1", "train.epochs=1", "explain=false", "crossfit.folds=2"]
+
+
+@pytest.fixture
+def learner(tiny_plugin, parts):
+    """The tiny plugin, and beside it one with a voting rule that learns."""
+
+    class LearnerPlugin:
+        @hookimpl
+        def register_aggregators(self, register):
+            register("tiny-learner", parts.TinyLearner)
+
+    tiny_plugin.add(LearnerPlugin(), "echokit-learner:learner", "1.0")
 
 
 def begin(path, *settings):

@@ -229,8 +229,6 @@ class Approach(Strict):
     enabled: bool = True
     backbone: Slot | None = None
     k: int | None = Field(None, ge=1)
-    explain: Slot | None = None
-    """Another explainer, or other options of it: layers bear the names of their backbone."""
 
 
 class Recipe(Strict):
@@ -299,8 +297,6 @@ class Recipe(Strict):
         changes: dict[str, Any] = {"approaches": {name: Approach()}}
         if approach.backbone is not None:
             changes["backbone"] = approach.backbone
-        if approach.explain is not None:
-            changes["explain"] = approach.explain
         if approach.k is not None:
             changes["sequences"] = self.sequences.model_copy(update={"k": approach.k})
         return self.model_copy(update=changes)
@@ -368,9 +364,6 @@ class Recipe(Strict):
             yield f"fusion.{name}", "aggregator", slot
         if self.explain:
             yield "explain", "explainer", self.explain
-        for name in self.enabled_approaches:
-            if its := self.approaches[name].explain:
-                yield f"approaches.{name}.explain", "explainer", its
 
     def check_components(self) -> None:
         """Check that every slot names a component that exists and options that it takes.

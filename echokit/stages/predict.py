@@ -57,7 +57,7 @@ def vote_clips(
     store: Store,
     spec: SequenceSpec,
     aggregate: Aggregator,
-    batch: int = 8,
+    batch: int = 16,
 ) -> Iterable[ClipVotes]:
     """Let `spec.n` sequences of `spec.k` frames vote for each clip (paper, section 2.3).
 

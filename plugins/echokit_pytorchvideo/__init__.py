@@ -18,7 +18,12 @@ def register_backbones(register: Callable[[str, Callable[..., Any]], None]) -> N
 
 
 def r2plus1d_18(
-    num_classes: int, in_channels: int, *, width: int = 64, weights: str = "none"
+    num_classes: int,
+    in_channels: int,
+    *,
+    width: int = 64,
+    weights: str = "none",
+    cam: str = "stage4",
 ) -> R2Plus1D18:
     """R(2+1)D with 18 layers: each 3D convolution is a spatial one and then a temporal one.
 
@@ -36,12 +41,15 @@ def r2plus1d_18(
             dict of torchvision's `r2plus1d_18` or of this network. The file's input channels are
             summed and spread evenly over `in_channels`, so a grey frame gives what it would give
             as RGB; a head of another number of classes is left fresh.
+        cam: where class-activation maps are taken from, `stage1` to `stage4`: the last as in the
+            paper; an earlier one is finer, which frames far below 224 pixels need.
 
     Returns:
         The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
 
     Raises:
-        OptionError: a number is below 1, or the weights cannot be read or do not fit.
+        OptionError: a number is below 1, `cam` is no stage, or the weights cannot be read or do
+            not fit.
     """
     for name, value in (
         ("num_classes", num_classes),
@@ -53,10 +61,16 @@ def r2plus1d_18(
                 f"The backbone 'pytorchvideo-r2plus1d-18' was given {name}={value}: "
                 "give a whole number from 1."
             )
+    stages = [f"stage{i}" for i in range(1, 5)]
+    if cam not in stages:
+        raise OptionError(
+            f"The backbone 'pytorchvideo-r2plus1d-18' was given cam={cam!r}: "
+            f"give one of {', '.join(stages)}."
+        )
     from echokit_pytorchvideo.r2plus1d import R2Plus1D18
     from echokit_pytorchvideo.weights import load_weights
 
-    network = R2Plus1D18(num_classes, in_channels, width)
+    network = R2Plus1D18(num_classes, in_channels, width, cam)
     if weights != "none":
         load_weights(network, weights)
     return network

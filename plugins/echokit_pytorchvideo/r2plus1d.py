@@ -30,10 +30,12 @@ class R2Plus1D18(nn.Module):
         num_classes: number of classes K.
         in_channels: number of input channels C.
         width: channels of the stem and of stage 1.
+        cam: name of the stage that class-activation maps are taken from.
     """
 
-    def __init__(self, num_classes: int, in_channels: int, width: int) -> None:
+    def __init__(self, num_classes: int, in_channels: int, width: int, cam: str = "stage4") -> None:
         super().__init__()
+        self.cam = cam
         self.stem = _stem(in_channels, width)
         self.stage1 = _stage(width, width, stride=1)
         self.stage2 = _stage(width, 2 * width, stride=2)
@@ -51,8 +53,11 @@ class R2Plus1D18(nn.Module):
         return logits
 
     def cam_layer(self) -> nn.Module:
-        """Return stage 4, whose output is `(B, 8 width, T/8, H/16, W/16)`, rounded up."""
-        return self.stage4
+        """Return the stage that `cam` names.
+
+        The last one's output is `(B, 8 width, T/8, H/16, W/16)`, rounded up.
+        """
+        return self.get_submodule(self.cam)
 
 
 def _stem(in_channels: int, width: int) -> nn.Sequential:

@@ -18,7 +18,12 @@ def register_backbones(register: Callable[[str, Callable[..., Any]], None]) -> N
 
 
 def resnet_18(
-    num_classes: int, in_channels: int, *, width: int = 64, weights: str = "none"
+    num_classes: int,
+    in_channels: int,
+    *,
+    width: int = 64,
+    weights: str = "none",
+    cam: str = "layer4",
 ) -> ResNet18:
     """ResNet with 18 layers, which looks at each frame by itself.
 
@@ -37,12 +42,15 @@ def resnet_18(
             torchvision's `resnet18` or of this network. The file's input channels are summed and
             spread evenly over `in_channels`, so a grey frame gives what it would give as RGB; a
             head of another number of classes is left fresh.
+        cam: where class-activation maps are taken from, `layer1` to `layer4`: the last as in the
+            paper; an earlier one is finer, which frames far below 224 pixels need.
 
     Returns:
         The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
 
     Raises:
-        OptionError: a number is below 1, or the weights cannot be read or do not fit.
+        OptionError: a number is below 1, `cam` is no stage, or the weights cannot be read or do
+            not fit.
     """
     for name, value in (
         ("num_classes", num_classes),
@@ -54,10 +62,16 @@ def resnet_18(
                 f"The backbone 'torchvision-resnet-18' was given {name}={value}: "
                 "give a whole number from 1."
             )
+    stages = [f"layer{i}" for i in range(1, 5)]
+    if cam not in stages:
+        raise OptionError(
+            f"The backbone 'torchvision-resnet-18' was given cam={cam!r}: "
+            f"give one of {', '.join(stages)}."
+        )
     from echokit_torchvision.resnet import ResNet18
     from echokit_torchvision.weights import load_weights
 
-    network = ResNet18(num_classes, in_channels, width)
+    network = ResNet18(num_classes, in_channels, width, cam)
     if weights != "none":
         load_weights(network, weights)
     return network

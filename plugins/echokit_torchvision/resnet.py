@@ -17,10 +17,12 @@ class ResNet18(nn.Module):
         num_classes: number of classes K.
         in_channels: number of input channels C.
         width: channels of the stem and of layer 1.
+        cam: name of the layer that class-activation maps are taken from.
     """
 
-    def __init__(self, num_classes: int, in_channels: int, width: int) -> None:
+    def __init__(self, num_classes: int, in_channels: int, width: int, cam: str = "layer4") -> None:
         super().__init__()
+        self.cam = cam
         self.conv1 = nn.Conv3d(in_channels, width, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False)
         self.bn1 = nn.BatchNorm3d(width)
         self.relu = nn.ReLU(inplace=True)
@@ -44,8 +46,11 @@ class ResNet18(nn.Module):
         return logits
 
     def cam_layer(self) -> nn.Module:
-        """Return layer 4, whose output is `(B, 8 width, T, H/32, W/32)`, rounded up."""
-        return self.layer4
+        """Return the layer that `cam` names.
+
+        The last one's output is `(B, 8 width, T, H/32, W/32)`, rounded up.
+        """
+        return self.get_submodule(self.cam)
 
 
 def _layer(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:

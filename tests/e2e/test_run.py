@@ -47,8 +47,11 @@ def test_the_stages_tell_their_time_and_memory(small_run: Path) -> None:
         "cohort",
         "prepare",
         "train",
+        "crossfit",
         "predict",
+        "fuse",
         "evaluate",
+        "calibrate",
         "explain",
         "report",
     ]

@@ -109,6 +109,13 @@ def test_the_cam_layer_is_the_last_stage():
     assert shapes == [(2, 64, 2, 4, 5)]
 
 
+def test_the_cam_layer_can_be_an_earlier_one_and_nothing_else():
+    made = resolve("backbone", NAME, num_classes=3, in_channels=1, width=8, cam="stage2")
+    assert made.cam_layer() is made.stage2
+    with pytest.raises(OptionError, match="cam='stem': give one of stage1, stage2"):
+        resolve("backbone", NAME, num_classes=3, in_channels=1, cam="stem")
+
+
 def test_kinetics400_takes_torchvisions_file(oracle, weights, tmp_path, monkeypatch):
     """The file lies where torch.hub keeps it, so that nothing is fetched."""
     cache = tmp_path / "hub" / "checkpoints"
