@@ -158,7 +158,7 @@ def test_the_cam_layer_can_be_an_earlier_one_and_nothing_else():
 @pytest.mark.parametrize("frames", [1, 3])
 def test_grad_cam_explains_each_frame(frames):
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
+        torch.manual_seed(0)
         model = randomise(make(width=8))
     x = sequence(1, frames, 96, 70)
     saliency = resolve("explainer", "captum-gradcam")(model, x, 1)
