@@ -1,6 +1,7 @@
 """Take a finished benchmark run's tables into this folder, with seed, machine and minutes.
 
-Type `python benchmarks/accuracy/collect.py runs/bench`.
+Type `python benchmarks/accuracy/collect.py runs/bench`, and a sentence on how the run was made if
+it needs one.
 """
 
 from __future__ import annotations
@@ -23,8 +24,13 @@ from echokit.report.words import duration, interval, mean_sd, memory, number
 HERE = Path(__file__).parent
 
 
-def collect(run: Path, out: Path = HERE) -> Path:
+def collect(run: Path, note: str = "", out: Path = HERE) -> Path:
     """Write `RESULTS.md` and `tables/` of one finished run below `out`; return the former.
+
+    Args:
+        run: folder of the run.
+        note: a sentence on how it was made, to stand beside the minutes.
+        out: where to write.
 
     Raises:
         UsageError: the run is not finished.
@@ -64,6 +70,7 @@ def collect(run: Path, out: Path = HERE) -> Path:
         fusion=read(run / "fusion.json"),
         calibration=read(run / "calibration.json"),
         saliency=read(run / "saliency" / "index.json"),
+        note=note,
     )
     page = out / "RESULTS.md"
     page.write_text(text, "utf-8")
@@ -96,6 +103,6 @@ def trained(run: Path) -> dict[str, dict[str, float]]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    print(collect(Path(sys.argv[1])))
+    print(collect(Path(sys.argv[1]), *sys.argv[2:]))

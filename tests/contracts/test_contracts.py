@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -22,20 +23,7 @@ from echokit.testing import (
     tiny_clip,
 )
 
-# options that make a component small and fast, or that it cannot do without
-OPTIONS: dict[str, dict[str, Any]] = {
-    "monai-normalise": {"mean": 0.2, "sd": 0.2},
-    "monai-resize": {"size": 32},
-    "phantom": {"patients": 3, "size": 48, "frames": 14, "files": 0},
-    "pytorchvideo-r2plus1d-18": {"width": 8},
-    "torchvision-resnet-18": {"width": 8},
-}
-STAGES = {
-    "monai-equalise": "prepare",
-    "monai-normalise": "normalise",
-    "monai-resize": "prepare",
-    "monai-sector": "prepare",
-}
+SMALL = tomllib.loads((Path(__file__).parent / "small.toml").read_text("utf-8"))
 
 
 def folder_of_clips(folder: Path) -> str:
@@ -67,7 +55,15 @@ def every(kind: Kind) -> pytest.MarkDecorator:
 
 
 def factory(component: Component) -> Callable[..., Any]:
-    return partial(component.factory, **OPTIONS.get(component.name, {}))
+    return partial(component.factory, **options(component))
+
+
+def options(component: Component) -> dict[str, Any]:
+    return {k: v for k, v in SMALL.get(component.name, {}).items() if k != "stage"}
+
+
+def stage(component: Component) -> Any:
+    return SMALL.get(component.name, {}).get("stage", "augment")
 
 
 @every("backbone")
@@ -77,7 +73,7 @@ def test_backbone(component):
 
 @every("transform")
 def test_transform(component):
-    check_transform(factory(component), STAGES.get(component.name, "augment"))
+    check_transform(factory(component), stage(component))
 
 
 @pytest.mark.parametrize(
@@ -89,8 +85,7 @@ def test_transform(component):
     ],
 )
 def test_augmentation_that_surely_acts(component):
-    options = OPTIONS.get(component.name, {}) | {"probability": 1.0}
-    check_transform(partial(component.factory, **options), STAGES.get(component.name, "augment"))
+    check_transform(partial(factory(component), probability=1.0), stage(component))
 
 
 @every("aggregator")
