@@ -3,6 +3,7 @@
 Research software, not a medical device.
 """
 
+from echokit.deprecation import deprecated_option
 from echokit.errors import (
     ClipError,
     CohortError,
@@ -14,7 +15,7 @@ from echokit.errors import (
     TrainingError,
     UsageError,
 )
-from echokit.hookspecs import hookimpl
+from echokit.hookspecs import INTERFACE, hookimpl
 from echokit.interfaces import (
     Aggregator,
     Backbone,
@@ -42,6 +43,7 @@ from echokit.types import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "INTERFACE",
     "VIEWS",
     "Aggregator",
     "Backbone",
@@ -70,6 +72,7 @@ __all__ = [
     "UsageError",
     "Votes",
     "__version__",
+    "deprecated_option",
     "hookimpl",
     "resolve",
 ]

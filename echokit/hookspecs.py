@@ -7,6 +7,8 @@ A plugin is an importable module named by an entry point in the group `echokit`:
     @hookimpl
     def register_backbones(register):
         register("tiny3d", tiny3d)
+
+It may also say `echokit_interface = 1`, the `INTERFACE` it was written for.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ from echokit.interfaces import Factory
 
 hookspec = pluggy.HookspecMarker("echokit")
 hookimpl = pluggy.HookimplMarker("echokit")
+
+INTERFACE = 1
+"""Version of the hooks below and of `echokit.interfaces`. Within one version they are only added
+to; a change that breaks a plugin raises it (docs/plugins/compatibility.md)."""
 
 Register = Callable[[str, Factory], None]
 

@@ -6,53 +6,35 @@ entry-point name, and one plugin that fails to import would abort all the others
 
 from __future__ import annotations
 
-import inspect
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import pluggy
 
 from echokit import hookspecs
-from echokit.errors import OptionError, PluginError, nearest
+from echokit.component import (
+    KINDS,
+    Component,
+    Kind,
+    check_component,
+    check_interface,
+    check_marked,
+    nearest_hook,
+)
+from echokit.deprecation import under_todays_names
+from echokit.errors import EchokitError, OptionError, PluginError, nearest
+
+__all__ = ["KINDS", "Component", "Kind", "PluginWarning", "Registry", "check_options"]
+__all__ += ["registry", "resolve"]
 
 GROUP = "echokit"
-Kind = Literal["loader", "transform", "backbone", "aggregator", "explainer", "recipe"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class PluginWarning(UserWarning):
     """A plugin that cannot be used; the others keep working."""
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """One registered component and the plugin that it belongs to."""
-
-    kind: Kind
-    name: str
-    factory: Any
-    """The factory; for a recipe, the path of its TOML file."""
-    owner: str
-    """`distribution:entrypoint`."""
-    version: str
-    """Version of the distribution."""
-
-    @property
-    def full_name(self) -> str:
-        """`owner/name`, which picks this component even where its name is taken twice."""
-        return f"{self.owner}/{self.name}"
-
-    @property
-    def options(self) -> dict[str, inspect.Parameter]:
-        """The factory's keyword arguments by name; empty for a recipe."""
-        if self.kind == "recipe":
-            return {}
-        return dict(inspect.signature(self.factory).parameters)
 
 
 class Registry:
@@ -70,22 +52,47 @@ class Registry:
         version = entry_point.dist.version if entry_point.dist else ""
         owner = f"{distribution}:{entry_point.name}"
         try:
-            self.add(entry_point.load(), owner, version)
-        except Exception as error:  # a stranger's module may raise anything at import
-            self._warn(owner, f"{type(error).__name__}: {error}")
+            plugin = entry_point.load()
+        except (Exception, SystemExit) as error:  # a stranger's module may raise anything
+            self._warn(
+                f"Plugin {owner} is not used: importing it raised {type(error).__name__}: {error}. "
+                f'For the whole error: python -c "import {entry_point.value}"; to be rid of it: '
+                f"pip uninstall {distribution}"
+            )
+            return
+        try:
+            self.add(plugin, owner, version)
+        except PluginError as error:
+            self._warn(f"Plugin {owner} is not used: {error}")
+        except Exception as error:
+            self._warn(
+                f"Plugin {owner} is not used: a hook of it raised {type(error).__name__}: {error}. "
+                f"To see what it registers: echokit plugins check {distribution}"
+            )
 
     def add(self, plugin: object, owner: str, version: str = "") -> None:
         """Register a plugin module or object under its owner's name.
 
         Raises:
-            PluginError: it implements a hook that does not exist, or registers what cannot be one.
+            PluginError: it needs another interface, implements a hook that does not exist or
+                forgets to mark one, registers one name twice or what cannot be a component.
         """
+        check_interface(plugin)
         try:
             self._manager.register(plugin, name=owner)
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
             self._manager.unregister(name=owner)
-            raise PluginError(f"{error} {_nearest_hook(plugin)}") from error
+            reason = str(error).partition("\n")[2] or str(error)
+            raise PluginError(f"{' '.join(reason.split())} {nearest_hook(plugin)}") from error
+        try:
+            self.components += self._registered(plugin, owner, version)
+        except BaseException:
+            self._manager.unregister(name=owner)
+            raise
+
+    def _registered(self, plugin: object, owner: str, version: str) -> list[Component]:
+        """What a plugin's hooks register."""
         found: list[Component] = []
         for kind in KINDS:
             hook = getattr(self._manager.hook, f"register_{kind}s")
@@ -96,14 +103,29 @@ class Registry:
                             Component(kind, name, factory, owner, version)
                         )
                     )
+        check_marked(plugin, self._manager.get_hookcallers(plugin) or ())
         for component in found:
-            _check(component)
-        self.components += found
+            check_component(component)
+        names = [(component.kind, component.name) for component in found]
+        for kind, name in names:
+            if names.count((kind, name)) > 1:
+                raise PluginError(
+                    f"It registers the {kind} {name!r} twice: give each its own name."
+                )
+        return found
 
-    def _warn(self, owner: str, reason: str) -> None:
-        message = f"Plugin {owner} is not used: {reason}"
+    def _warn(self, message: str) -> None:
         self.problems.append(message)
         warnings.warn(message, PluginWarning, stacklevel=3)
+
+    @property
+    def clashes(self) -> list[str]:
+        """Every name that two plugins registered, in a sentence that says what to type."""
+        names = sorted({(c.kind, c.name) for c in self.components})
+        return [_clash(taken) for kind, name in names if len(taken := self._named(kind, name)) > 1]
+
+    def _named(self, kind: Kind, name: str) -> list[Component]:
+        return [c for c in self.of_kind(kind) if c.name == name]
 
     def of_kind(self, kind: Kind) -> Iterator[Component]:
         """Every component of one kind, in order of name."""
@@ -124,39 +146,22 @@ class Registry:
         if kind not in KINDS:
             raise PluginError(f"There is no kind of component {kind!r}: {nearest(kind, KINDS)}")
         owner, _, bare = name.rpartition("/")
-        named = [c for c in self.of_kind(kind) if c.name == bare]
+        named = self._named(kind, bare)
         if owner:
-            named = [c for c in named if owner in (c.owner, c.owner.partition(":")[0])]
+            named = [c for c in named if owner in (c.owner, c.distribution)]
         if not named:
             known = {c.name for c in self.of_kind(kind)}
             raise PluginError(f"No {kind} is called {name!r}: {nearest(bare, known)}")
         if len(named) > 1:
-            choices = " or ".join(repr(c.full_name) for c in named)
-            raise PluginError(
-                f"Two plugins register the {kind} {bare!r}; say which one you mean: {choices}."
-            )
+            raise PluginError(_clash(named))
         return named[0]
 
 
-def _check(component: Component) -> None:
-    """Refuse a factory that cannot be called, and a recipe that is not the path of a file."""
-    if component.kind == "recipe":
-        if not isinstance(component.factory, Path) or not component.factory.is_file():
-            raise PluginError(
-                f"The recipe {component.name!r} is {component.factory!r}; register the "
-                "pathlib.Path of a TOML file."
-            )
-    elif not callable(component.factory):
-        raise PluginError(
-            f"The {component.kind} {component.name!r} is {component.factory!r}; register a "
-            "function that makes one."
-        )
-
-
-def _nearest_hook(plugin: object) -> str:
-    valid = [f"register_{kind}s" for kind in KINDS]
-    strays = [n for n in dir(plugin) if n.startswith("register_") and n not in valid]
-    return " ".join(f"For {stray!r}: {nearest(stray, valid)}" for stray in strays)
+def _clash(named: list[Component]) -> str:
+    kind, name = named[0].kind, named[0].name
+    owners = " and ".join(sorted({c.owner for c in named}))
+    choices = " or ".join(repr(c.full_name) for c in named)
+    return f"{owners} both register the {kind} {name!r}; say which one you mean: {choices}."
 
 
 @cache
@@ -172,32 +177,36 @@ def registry() -> Registry:
     return result
 
 
-def check_options(component: Component, options: dict[str, Any]) -> None:
+def check_options(component: Component, options: Mapping[str, Any]) -> dict[str, Any]:
     """Check keyword arguments against a component's factory, without calling it.
+
+    Returns:
+        The options as the factory takes them: an old name is replaced, with a warning.
 
     Raises:
         OptionError: an option is unknown (the valid ones are listed) or a required one missing.
     """
     parameters = component.options
+    given = under_todays_names(component.factory, options, str(component))
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        for name in options:
+        for name in given:
             if name not in parameters:
                 raise OptionError(
-                    f"The {component.kind} {component.name!r} has no option {name!r}: "
-                    f"{nearest(name, parameters)}"
+                    f"The {component} has no option {name!r}: {nearest(name, parameters)}"
                 )
     missing = [
         name
         for name, p in parameters.items()
         if p.default is p.empty
         and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-        and name not in options
+        and name not in given
     ]
     if missing:
         raise OptionError(
-            f"The {component.kind} {component.name!r} needs {', '.join(map(repr, missing))}, "
+            f"The {component} needs {', '.join(map(repr, missing))}, "
             f"which was not given. Its options: {', '.join(parameters)}."
         )
+    return given
 
 
 def resolve(kind: Kind, name: str, **options: Any) -> Any:
@@ -213,15 +222,27 @@ def resolve(kind: Kind, name: str, **options: Any) -> Any:
         The component; for a recipe, the path of its TOML file.
 
     Raises:
-        PluginError: the name is unknown or ambiguous.
-        OptionError: an option is unknown or missing.
+        PluginError: the name is unknown or ambiguous, or the factory fails.
+        OptionError: an option is unknown or missing, or its value is refused.
     """
     component = registry().find(kind, name)
     if kind == "recipe":
         return component.factory
-    check_options(component, options)
+    given = check_options(component, options)
     try:
-        return component.factory(**options)
+        return component.factory(**given)
+    except EchokitError:
+        raise
     except (TypeError, ValueError) as error:
-        given = ", ".join(f"{key}={value!r}" for key, value in options.items())
-        raise OptionError(f"The {kind} {name!r} cannot be made with {given}: {error}.") from error
+        written = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        raise OptionError(f"The {component} cannot be made with {written}: {error}.") from error
+    except ModuleNotFoundError as error:
+        raise PluginError(
+            f"The {component} needs the module {error.name!r}, which is not installed: install "
+            f"what {component.distribution} asks for, say by pip install --upgrade "
+            f"{component.distribution}"
+        ) from error
+    except Exception as error:  # a stranger's factory may raise anything
+        raise PluginError(
+            f"The {component} could not be made: {type(error).__name__}: {error}"
+        ) from error

@@ -39,7 +39,7 @@ STAGE_MAY_IMPORT = {
 }
 BELOW_THE_STAGES = {"errors", "types", "interfaces", "files"}
 PLUGIN_LIBRARIES = {"monai", "pytorchvideo", "captum", "pydicom", "torchvision", "av", "openpyxl"}
-BOTTOM_UP = ["errors", "types", "interfaces", "hookspecs", "plugins"]
+BOTTOM_UP = ["errors", "types", "interfaces", "hookspecs", "component", "plugins"]
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:

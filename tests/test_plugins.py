@@ -11,7 +11,8 @@ from textwrap import dedent
 
 import pytest
 
-from echokit import OptionError, PluginError, hookimpl, resolve
+from echokit import INTERFACE, OptionError, PluginError, deprecated_option, hookimpl, resolve
+from echokit.deprecation import DeprecatedOptionWarning
 from echokit.plugins import KINDS, PluginWarning, Registry, check_options
 
 GOOD = """
@@ -81,8 +82,11 @@ def test_broken_plugins_are_named_and_the_others_keep_working(tmp_path):
     assert "good-vote" in names
     assert "typo-vote" not in names
     bad, gone, typo = problems
-    assert bad == "Plugin echokit-bad:bad is not used: RuntimeError: no GPU today"
-    assert gone.startswith("Plugin echokit-gone:gone is not used: ModuleNotFoundError")
+    assert bad.startswith(
+        "Plugin echokit-bad:bad is not used: importing it raised RuntimeError: no"
+    )
+    assert bad.endswith("to be rid of it: pip uninstall echokit-bad")
+    assert "echokit-gone:gone is not used: importing it raised ModuleNotFoundError" in gone
     assert "echokit-typo:typo" in typo
     assert "did you mean 'register_aggregators'" in typo
     assert stderr.count("PluginWarning") == 3
@@ -201,7 +205,7 @@ def test_a_hook_that_raises_is_a_warning_and_registers_nothing(monkeypatch):
             return Raising()
 
     registry = Registry()
-    with pytest.warns(PluginWarning, match="unknown:half is not used: ValueError: half way"):
+    with pytest.warns(PluginWarning, match="unknown:half is not used: .*ValueError: half way"):
         registry.load(EntryPoint())
     assert registry.components == []
 
@@ -233,6 +237,128 @@ def test_options_are_checked_without_making_the_component(empty_registry):
 
     empty_registry.add(Explosive(), "x:x")
     check_options(empty_registry.find("loader", "explosive"), {"source": ""})
+
+
+def test_a_plugin_that_ends_the_process_at_import_ends_only_itself(tmp_path):
+    install(tmp_path, "echokit-quit", "quit", "echokit_quit", "raise SystemExit(3)")
+    body = "print(json.dumps([p for p in registry().problems if 'cardiac' not in p]))"
+    (problem,), _ = ask(tmp_path, body)
+    assert "echokit-quit:quit is not used: importing it raised SystemExit: 3" in problem
+
+
+class NewerPlugin(Plugin):
+    echokit_interface = INTERFACE + 1
+
+
+class OlderPlugin(Plugin):
+    echokit_interface = INTERFACE - 1
+
+
+class OddPlugin(Plugin):
+    echokit_interface = "1"
+
+
+class Unmarked(Plugin):
+    def register_loaders(self, register): ...
+
+
+class Twice(Plugin):
+    @hookimpl
+    def register_aggregators(self, register):
+        register("vote", tuple)
+        register("vote", list)
+
+
+class WrongArgument(Plugin):
+    @hookimpl
+    def register_aggregators(self, add): ...
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        (NewerPlugin, r"needs interface 2, and this echokit has 1: pip install --upgrade"),
+        (OlderPlugin, r"written for interface 0.*install a newer version of the plugin"),
+        (OddPlugin, r"is '1': a whole number"),
+        (Unmarked, r"register_loaders is not marked as a hook: write @hookimpl above it"),
+        (Twice, r"registers the aggregator 'vote' twice"),
+        (WrongArgument, r"{'add'}"),
+    ],
+)
+def test_a_plugin_that_breaks_a_rule_is_refused_whole(empty_registry, kind, says):
+    with pytest.raises(PluginError, match=says):
+        empty_registry.add(kind("net", "x"), "echokit-a:a")
+    assert empty_registry.components == []
+    empty_registry.add(Plugin("net", "y"), "echokit-a:a")
+    assert resolve("backbone", "net", **SHAPE) == "y 3 1 8"
+
+
+def test_a_plugin_of_this_interface_is_welcome(empty_registry):
+    plugin = Plugin("net", "x")
+    plugin.echokit_interface = INTERFACE
+    empty_registry.add(plugin, "echokit-a:a")
+    assert resolve("backbone", "net", **SHAPE) == "x 3 1 8"
+
+
+def test_taken_names_are_told_with_what_to_type(two):
+    (clash,) = two.clashes
+    assert "'echokit-a:a/net' or 'echokit-b:b/net'" in clash
+
+
+def test_an_unknown_option_names_the_distribution(two):
+    with pytest.raises(OptionError, match="backbone 'net' of echokit-b has no option 'depth'"):
+        resolve("backbone", "echokit-b/net", **SHAPE, depth=4)
+
+
+@pytest.mark.parametrize(
+    ("raised", "says"),
+    [
+        (ModuleNotFoundError("No module named 'timm'", name="timm"), "needs the module 'timm'"),
+        (RuntimeError("no GPU"), "could not be made: RuntimeError: no GPU"),
+        (ValueError("too wide"), "cannot be made with width=3: too wide"),
+    ],
+)
+def test_a_factory_that_fails_is_told_with_its_distribution(empty_registry, raised, says):
+    class Failing:
+        @hookimpl
+        def register_explainers(self, register):
+            def fail(width: int = 1) -> None:
+                raise raised
+
+            register("fail", fail)
+
+    empty_registry.add(Failing(), "echokit-a:a")
+    with pytest.raises(PluginError, match=f"explainer 'fail' of echokit-a {says}"):
+        resolve("explainer", "fail", width=3)
+
+
+class Renaming:
+    """A backbone whose option `width` was called `channels` once."""
+
+    @hookimpl
+    def register_backbones(self, register):
+        @deprecated_option("channels", instead="width", since="1.3")
+        @deprecated_option("filters", instead="width", since="1.1")
+        def net(num_classes: int, in_channels: int, *, width: int = 8) -> int:
+            return width
+
+        register("net", net)
+
+
+def test_a_renamed_option_works_and_warns_once(empty_registry):
+    empty_registry.add(Renaming(), "echokit-once:once")
+    says = r"'channels' of the backbone 'net' of echokit-once is called 'width' since version 1.3"
+    with pytest.warns(DeprecatedOptionWarning, match=says) as caught:
+        assert [resolve("backbone", "net", **SHAPE, channels=3) for _ in range(2)] == [3, 3]
+    assert len(caught) == 1
+    assert "write width=3" in str(caught[0].message)
+    assert resolve("backbone", "net", **SHAPE, width=4) == 4
+
+
+def test_both_names_of_an_option_are_refused(empty_registry):
+    empty_registry.add(Renaming(), "echokit-both:both")
+    with pytest.raises(OptionError, match="leave 'filters' out"):
+        resolve("backbone", "net", **SHAPE, width=3, filters=3)
 
 
 @pytest.mark.parametrize(

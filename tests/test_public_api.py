@@ -3,6 +3,7 @@
 import echokit
 
 EXPECTED = [
+    "INTERFACE",
     "VIEWS",
     "Aggregator",
     "Backbone",
@@ -31,6 +32,7 @@ EXPECTED = [
     "UsageError",
     "Votes",
     "__version__",
+    "deprecated_option",
     "hookimpl",
     "resolve",
 ]

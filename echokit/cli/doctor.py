@@ -31,7 +31,7 @@ def doctor(
         "packages": {name: version_of(name) for name in PACKAGES},
         "machine": machine(),
         "components": {kind: len(list(found.of_kind(kind))) for kind in KINDS},
-        "problems": found.problems,
+        "problems": [*found.problems, *found.clashes],
     }
     if as_json:
         print_json(facts)
@@ -48,9 +48,7 @@ def doctor(
     if here["device"] == "cpu":
         out.print("No CUDA device: `--preset quick` is made for this; `paper` wants a GPU.")
     out.print(", ".join(f"{len(list(found.of_kind(kind)))} {kind}s" for kind in KINDS))
-    for problem in found.problems:
-        distribution = problem.removeprefix("Plugin ").partition(":")[0]
+    for problem in [*found.problems, *found.clashes]:
         out.print(problem, style="yellow", markup=False, soft_wrap=True)
-        out.print(f"  Update it or remove it: pip uninstall {distribution}", soft_wrap=True)
-    if not found.problems:
+    if not found.problems and not found.clashes:
         out.print("[green]No problem found.[/green]")

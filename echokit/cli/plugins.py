@@ -25,7 +25,7 @@ def list_plugins(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every component by kind, and the plugin it comes from where that is not ours."""
-    from echokit.cli.console import out, print_json
+    from echokit.cli.console import one_line, out, print_json
     from echokit.errors import UsageError, nearest
     from echokit.plugins import KINDS, registry
 
@@ -52,6 +52,8 @@ def list_plugins(
             )
         out.print(f"[cyan]{wanted}s[/cyan]")
         out.print(table)
+    for clash in registry().clashes:
+        one_line("warning", "yellow", clash)
 
 
 @app.command("show")
@@ -75,7 +77,8 @@ def show(
         return
     for component in found:
         described = _describe(component)
-        out.print(f"[bold]{component.name}[/bold]  {component.kind} of {component.owner}")
+        owner = f"{component.owner} {component.version}".rstrip()
+        out.print(f"[bold]{component.name}[/bold]  {component.kind} of {owner}")
         for option in described["options"]:
             default = f" = {option['default']}" if option["default"] is not None else ""
             out.print(f"  {option['name']}: {option['type']}{default}", markup=False)

@@ -1,0 +1,106 @@
+"""A registered component, and what is asked of a plugin before its components are taken."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pluggy
+
+from echokit.errors import PluginError, nearest
+from echokit.hookspecs import INTERFACE
+
+Kind = Literal["loader", "transform", "backbone", "aggregator", "explainer", "recipe"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One registered component and the plugin that it belongs to."""
+
+    kind: Kind
+    name: str
+    factory: Any
+    """The factory; for a recipe, the path of its TOML file."""
+    owner: str
+    """`distribution:entrypoint`."""
+    version: str
+    """Version of the distribution."""
+
+    @property
+    def full_name(self) -> str:
+        """`owner/name`, which picks this component even where its name is taken twice."""
+        return f"{self.owner}/{self.name}"
+
+    @property
+    def distribution(self) -> str:
+        """Name of the distribution it was installed with."""
+        return self.owner.partition(":")[0]
+
+    def __str__(self) -> str:
+        """What an error calls it: `backbone 'tiny3d' of echokit-tiny3d`."""
+        return f"{self.kind} {self.name!r} of {self.distribution}"
+
+    @property
+    def options(self) -> dict[str, inspect.Parameter]:
+        """The factory's keyword arguments by name; empty for a recipe."""
+        if self.kind == "recipe":
+            return {}
+        return dict(inspect.signature(self.factory).parameters)
+
+
+def check_interface(plugin: object) -> None:
+    """Refuse a plugin that was written for an interface that this echokit does not have."""
+    wanted = getattr(plugin, "echokit_interface", INTERFACE)
+    if not isinstance(wanted, int):
+        raise PluginError(
+            f"Its `echokit_interface` is {wanted!r}: a whole number, such as "
+            f"{INTERFACE}, is expected."
+        )
+    if wanted > INTERFACE:
+        raise PluginError(
+            f"It needs interface {wanted}, and this echokit has {INTERFACE}: "
+            "pip install --upgrade echokit-cardiac"
+        )
+    if wanted < INTERFACE:
+        raise PluginError(
+            f"It was written for interface {wanted}, and this echokit has {INTERFACE}: "
+            "install a newer version of the plugin."
+        )
+
+
+def check_marked(plugin: object, callers: Iterable[pluggy.HookCaller]) -> None:
+    """Refuse a hook without its mark, which pluggy would pass over in silence."""
+    marked = {caller.name for caller in callers}
+    for kind in KINDS:
+        name = f"register_{kind}s"
+        if callable(getattr(plugin, name, None)) and name not in marked:
+            raise PluginError(
+                f"Its {name} is not marked as a hook: write @hookimpl above it, after "
+                "`from echokit import hookimpl`."
+            )
+
+
+def check_component(component: Component) -> None:
+    """Refuse a factory that cannot be called, and a recipe that is not the path of a file."""
+    if component.kind == "recipe":
+        if not isinstance(component.factory, Path) or not component.factory.is_file():
+            raise PluginError(
+                f"The recipe {component.name!r} is {component.factory!r}; register the "
+                "pathlib.Path of a TOML file."
+            )
+    elif not callable(component.factory):
+        raise PluginError(
+            f"The {component.kind} {component.name!r} is {component.factory!r}; register a "
+            "function that makes one."
+        )
+
+
+def nearest_hook(plugin: object) -> str:
+    """Say which hooks the misspelt ones of a plugin may stand for."""
+    valid = [f"register_{kind}s" for kind in KINDS]
+    strays = [n for n in dir(plugin) if n.startswith("register_") and n not in valid]
+    return " ".join(f"For {stray!r}: {nearest(stray, valid)}" for stray in strays)
