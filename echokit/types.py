@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Shaped, UInt8
+if TYPE_CHECKING:  # a tenth of a second that `echokit --help` need not wait
+    import numpy as np
+    from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 USUAL_FPS = 25.0
 """Frames per second to play a clip at whose source does not say (the paper's frame rate)."""
@@ -150,7 +152,3 @@ class Saliency:
     """Index of the class explained: the predicted one unless asked otherwise."""
     method: str
     """Name of the explainer."""
-
-
-Array = Shaped[np.ndarray, "..."]
-"""Any array, for signatures where the shape is the caller's."""

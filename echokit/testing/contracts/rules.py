@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from jaxtyping import Shaped
 
-from echokit.types import Array, Clip
+from echokit.types import Clip
+
+Array = Shaped[np.ndarray, "..."]
 
 
 class ContractError(AssertionError):

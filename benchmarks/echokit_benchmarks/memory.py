@@ -1,0 +1,59 @@
+"""Peak memory of a run as its cohort grows tenfold."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+SMALL = [
+    "views.use=['PSAX-P']",
+    "data.views=['PSAX-P']",
+    "data.files=0",
+    "data.size=96",
+    "data.frames=26",
+    "train.epochs=1",
+    "sequences.n=4",
+    "evaluate.bootstrap=50",
+]
+AT_MOST = 1.1
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """One row: peak memory of a run of a small cohort, and of one ten times as large."""
+    patients = 15 if quick else 40
+    small, large = _peak(patients), _peak(10 * patients)
+    return [
+        {
+            "name": f"peak memory of a run, {10 * patients} patients",
+            "against": f"{patients} patients",
+            "ours_mb": round(large),
+            "theirs_mb": round(small),
+            "ratio": large / small,
+            "spread": None,
+            "goal": f"at most {AT_MOST:g}× the memory",
+            "reached": large / small <= AT_MOST,
+            "repeats": 1,
+        }
+    ]
+
+
+def _peak(patients: int) -> float:
+    """Peak resident memory of a run in a process of its own, MiB."""
+    settings = [*SMALL, f"data.patients={patients}"]
+    with tempfile.TemporaryDirectory() as scratch:
+        words = ["run", "ph-newborn", "--json", "--out", str(Path(scratch) / "run")]
+        words += [word for setting in settings for word in ("--set", setting)]
+        script = (
+            "import resource, sys; from echokit.cli import app; app(sys.argv[1:], "
+            "standalone_mode=False);"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, *words], capture_output=True, text=True, check=True
+        )
+        json.loads(done.stdout)  # the run was finished
+    return int(done.stderr.splitlines()[-1]) / 1024
