@@ -1,0 +1,67 @@
+"""Grad-CAM for the predicted class: hardly more than the forward pass it needs anyway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from echokit import resolve
+from echokit.bench.timing import Claim, judge, paired
+
+AT_MOST_MEMORY = 1.2
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """Two rows: time and memory of an explained prediction against the prediction alone."""
+    side, width = (48, 12) if quick else (112, 64)
+    model = resolve(
+        "backbone", "pytorchvideo-r2plus1d-18", num_classes=3, in_channels=1, width=width
+    )
+    model = model.eval().to(memory_format=torch.channels_last_3d)
+    sequence = torch.randn(1, 12, side, side, generator=torch.Generator().manual_seed(0))
+    explain = resolve("explainer", "captum-gradcam")
+
+    def forward() -> None:
+        _predict(model, sequence)
+
+    claim = Claim(
+        f"Grad-CAM of a given class, R(2+1)D-18, 12×{side}×{side}", "the forward pass", at_most=1.35
+    )
+    row = judge(claim, *paired(lambda: explain(model, sequence, 0), forward, 3 if quick else 15))
+    ours, theirs = _peak(lambda: explain(model, sequence, 0)), _peak(forward)
+    memory = {
+        "name": f"memory of Grad-CAM, R(2+1)D-18, 12×{side}×{side}",
+        "against": "the forward pass",
+        "ours_mb": round(ours),
+        "theirs_mb": round(theirs),
+        "ratio": ours / theirs if theirs else None,
+        "spread": None,
+        "goal": f"at most {AT_MOST_MEMORY:g}× the memory",
+        "reached": ours <= AT_MOST_MEMORY * theirs,
+        "repeats": 1,
+    }
+    return [row, memory]
+
+
+def _predict(model: nn.Module, sequence: Tensor) -> Tensor:
+    with torch.inference_mode():
+        seen: Tensor = model(sequence[None].to(memory_format=torch.channels_last_3d))
+        return seen.softmax(1)
+
+
+def _peak(work: Any) -> float:
+    """Memory that tensors take at most at one moment of the work, MiB, weights not counted."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(
+        activities=[ProfilerActivity.CPU], profile_memory=True, record_shapes=False
+    ) as seen:
+        work()
+    now = most = 0
+    for event in sorted(seen.profiler.kineto_results.events(), key=lambda e: e.start_ns()):
+        if event.name() == "[memory]":
+            now += event.nbytes()
+            most = max(most, now)
+    return most / 2**20

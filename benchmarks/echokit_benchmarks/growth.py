@@ -1,0 +1,107 @@
+"""Cost against size: it must grow no faster than linearly."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from echokit import Clip
+from echokit.recipe import load_recipe
+from echokit.stages.predict import vote_clips
+from echokit.stages.sequences import Item
+from echokit.stages.store import Store
+from echokit.testing import tiny_clip
+from echokit.wiring.components import (
+    make_aggregator,
+    make_model,
+    make_preparation,
+    make_sequence_spec,
+)
+
+AT_MOST = 1.1
+"""Exponent of cost in size, over the three largest, that counts as linear: a tenth is left to the
+clock."""
+CLASSES = ("none", "mild", "moderate-severe")
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """One row for each kind of size: the exponent of cost in it, and the points."""
+    steps = 3 if quick else 5
+    doubled = [2**step for step in range(steps)]
+    recipe = load_recipe("ph-newborn", preset="quick")
+    prepare = make_preparation(load_recipe("ph-newborn", preset="paper"))
+
+    def prepared(clip: Clip) -> Callable[[], object]:
+        return lambda: prepare(clip)
+
+    with tempfile.TemporaryDirectory() as scratch:
+        store = Store(Path(scratch) / "store.zarr")
+        small = tiny_clip(40, 48, 48)
+        items = [Item(f"clip-{n}", f"{n:032x}", 40, 0) for n in range(doubled[-1] * 2)]
+        for item in items:
+            store.put(item.key, small)
+        models = [make_model(recipe, len(CLASSES)).eval() for _ in range(5)]
+
+        def voted(clips: int, views: int = 1) -> Callable[[], object]:
+            def vote() -> None:
+                for model in models[:views]:
+                    spec = make_sequence_spec(recipe, training=False)
+                    rule = make_aggregator(recipe.aggregate.view)
+                    list(vote_clips(model, items[:clips], CLASSES, store, spec, rule))
+
+            return vote
+
+        cases: list[tuple[str, str, Iterable[tuple[int, Callable[[], object]]]]] = [
+            ("prediction", "clips", [(2 * n, voted(2 * n)) for n in doubled]),
+            ("prediction", "views", [(n, voted(2, n)) for n in range(1, 6)]),
+            ("preparation", "frames", [(24 * n, prepared(_movie(24 * n, 240))) for n in doubled]),
+            (
+                "preparation",
+                "pixels of a frame",
+                [(round(4 * s * s / 3), prepared(_movie(24, s))) for s in _sides(doubled)],
+            ),
+        ]
+        return [_row(what, size, points, 3 if quick else 5) for what, size, points in cases]
+
+
+def _sides(doubled: list[int]) -> list[int]:
+    """Heights of frames with 1, 2, 4 ... times as many pixels."""
+    return [round(180 * n**0.5) for n in doubled]
+
+
+def _movie(frames: int, height: int) -> Clip:
+    """A clip like those of a scanner: its sector is not known and has to be found."""
+    return replace(tiny_clip(frames, height, 4 * height // 3), sector=None)
+
+
+def _row(
+    what: str, size: str, points: Iterable[tuple[int, Callable[[], object]]], repeats: int
+) -> dict[str, Any]:
+    sizes, seconds = [], []
+    for number, work in points:
+        work()
+        times = []
+        for _ in range(repeats):
+            started = time.process_time()
+            work()
+            times.append(time.process_time() - started)
+        sizes.append(number)
+        seconds.append(statistics.median(times))
+    exponent = float(np.polyfit(np.log(sizes[-3:]), np.log(seconds[-3:]), 1)[0])
+    return {
+        "name": f"{what}, as the number of {size} grows from {sizes[0]} to {sizes[-1]}",
+        "against": f"{size}",
+        "ratio": exponent,
+        "spread": None,
+        "goal": f"exponent at most {AT_MOST:g}",
+        "reached": exponent <= AT_MOST,
+        "repeats": repeats,
+        "points": [list(point) for point in zip(sizes, seconds, strict=True)],
+    }
