@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 from echokit.bench.timing import Claim, judge, paired
@@ -16,8 +17,8 @@ def measure(quick: bool) -> list[dict[str, Any]]:
     rows = []
     for name, (words, seconds) in COMMANDS.items():
         ours, python = paired(
-            lambda words=words: _run("-m", "echokit", *words),
-            lambda: _run("-c", "pass"),
+            partial(_run, "-m", "echokit", *words),
+            partial(_run, "-c", "pass"),
             3 if quick else 15,
         )
         row = judge(Claim(name, "Python's own start", seconds=seconds), ours, python)

@@ -79,7 +79,7 @@ def _bare(recipe: Recipe, inputs: Tensor, samples: int) -> float:
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.train.lr)
     batch = recipe.train.batch
     labels = torch.arange(batch) % 3
-    batches = [b.to(memory_format=torch.channels_last_3d) for b in inputs.split(batch)]
+    batches = [b.to(memory_format=torch.channels_last_3d) for b in torch.split(inputs, batch)]
     started = time.perf_counter()
     for step in range(-(-samples // batch)):
         left = min(batch, samples - step * batch)

@@ -7,7 +7,7 @@ import warnings
 
 import typer
 
-from echokit.cli import data, doctor, plugins, predict, report, run
+from echokit.cli import bench, data, doctor, plugins, predict, report, run
 from echokit.errors import EchokitError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("report")(report.report)
 app.command("recipes")(plugins.recipes)
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(data.app, name="data")
+app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 
 

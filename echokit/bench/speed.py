@@ -1,0 +1,175 @@
+"""The speed suite: every claim is a ratio, measured in one run of one machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from echokit.bench.result import Column, Row, Table, document, write_result
+from echokit.errors import UsageError, nearest
+from echokit.progress import Progress
+from echokit.report.svg import Plot, drawing, text
+from echokit.report.words import memory
+
+GROUP = "echokit.benchmarks"
+"""Entry points of this group are measuring functions: `quick: bool` to rows."""
+TITLE = "Speed of echokit"
+
+
+def measure_all(quick: bool, only: Sequence[str], progress: Progress) -> list[dict[str, Any]]:
+    """Run every case of the suite, each in a process of its own, one after the other.
+
+    Args:
+        quick: small sizes and few repeats: shows that the suite works, not how fast echokit is.
+        only: names of cases; empty for all.
+        progress: who watches.
+
+    Returns:
+        The rows of all cases, each with its case's name under `case`.
+
+    Raises:
+        UsageError: there is no such case, or none is installed.
+    """
+    cases = {found.name: found for found in entry_points(group=GROUP)}
+    for name in only:
+        if name not in cases:
+            raise UsageError(f"The speed suite has no case {name!r}: {nearest(name, cases)}")
+    chosen = [cases[name] for name in sorted(only or cases)]
+    if not chosen:
+        raise UsageError(
+            "No speed suite is installed: reinstall echokit, pip install --force-reinstall "
+            "echokit-cardiac"
+        )
+    rows: list[dict[str, Any]] = []
+    with progress.bar("Measuring", len(chosen), "cases") as tick:
+        for case in chosen:
+            rows += [{"case": case.name, **row} for row in _alone(case, quick)]
+            tick(1)
+    return rows
+
+
+def _alone(case: EntryPoint, quick: bool) -> list[dict[str, Any]]:
+    """Measure one case in a fresh process: threads, caches and memory of others do not count."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_measure, case, quick).result()
+
+
+def _measure(case: EntryPoint, quick: bool) -> list[dict[str, Any]]:
+    measure: Callable[[bool], list[dict[str, Any]]] = case.load()
+    return measure(quick)
+
+
+def write_speed(rows: Sequence[Mapping[str, Any]], quick: bool, out: Path) -> Path:
+    """Write the result of the suite below `out`; return the page."""
+    growth = [row for row in rows if row.get("points")]
+    claims = [row for row in rows if not row.get("points")]
+    result = document("speed", synthetic=False, quick=quick, claims=claims, growth=growth)
+    small = " Measured at tiny size: this shows that the suite works, not how fast echokit is."
+    tables = [
+        Table(
+            "Claims",
+            "claims",
+            _COLUMNS,
+            "Medians, and the median of paired ratios with its quartiles: both sides took turns "
+            "within one run." + small * quick,
+        ),
+        Table(
+            "Cost against size",
+            "growth",
+            _GROWTH,
+            "The exponent of cost in size over the three largest sizes; 1 is linear."
+            + small * quick,
+            growth_chart(growth) if growth else "",
+        ),
+    ]
+    return write_result(out, "speed", TITLE, result, [t for t in tables if result[t.name]])
+
+
+def _amount(row: Row, side: str) -> str:
+    if row.get(f"{side}_mb") is not None:
+        return memory(row[f"{side}_mb"])
+    seconds = row.get(f"{side}_s")
+    if seconds is None:
+        return "–"
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1e3:.3g} ms"
+
+
+def _ratio(row: Row) -> str:
+    if row["ratio"] is None:
+        return "–"
+    spread = row.get("spread")
+    between = f" ({spread[0]:.2f}–{spread[1]:.2f})" if spread else ""
+    return f"{row['ratio']:.2f}{between}"
+
+
+def _reached(row: Row) -> str:
+    return {True: "reached", False: "not reached", None: "–"}[row["reached"]]
+
+
+_COLUMNS = (
+    Column("what", lambda row: str(row["name"])),
+    Column("against", lambda row: row["against"] or "–"),
+    Column("ours", partial(_amount, side="ours"), right=True),
+    Column("theirs", partial(_amount, side="theirs"), right=True),
+    Column("ratio", _ratio, right=True),
+    Column("goal", lambda row: row["goal"] or "–"),
+    Column("", _reached),
+    Column("note", lambda row: row.get("note", "")),
+)
+_GROWTH = (
+    Column("cost of", lambda row: str(row["name"])),
+    Column("exponent", _ratio, right=True),
+    Column("goal", lambda row: row["goal"]),
+    Column("", _reached),
+)
+
+
+def growth_chart(rows: Sequence[Row]) -> Markup:
+    """Cost relative to the smallest size, on two logarithmic axes; linear growth is dashed."""
+    lines = [_relative(row["points"]) for row in rows]
+    most = max(
+        1.0, *(x for line in lines for x, _ in line), *(y for line in lines for _, y in line)
+    )
+    plot = Plot(720, 320, (0, most), (0, most), left=44, right=210, bottom=30)
+    ticks = list(range(math.ceil(most) + 1))
+    parts = [plot.line([(0, 0), (most, most)], "chance")]
+    for tick in ticks:
+        x, y = plot.at(tick, 0)
+        parts.append(text(x, y + 16, f"{2**tick}×", "tick mid"))
+        x, y = plot.at(0, tick)
+        parts.append(text(x - 6, y + 4, f"{2**tick}×", "tick end"))
+    for index, (row, line) in enumerate(zip(rows, lines, strict=True)):
+        colour = f"c{index % 5}"
+        parts.append(plot.line(line, f"{colour} solid"))
+        parts += [plot.dot(x, y, colour) for x, y in line]
+        parts.append(text(724 - 200, 24 + 20 * index, _short(row), f"tick {colour}"))
+    return drawing(720, 320, "Cost against size, both relative to the smallest", parts)
+
+
+def _relative(points: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+    """Powers of two of size and cost, relative to the first point."""
+    (size, cost), *_ = points
+    return [(math.log2(x / size), max(0.0, math.log2(y / cost))) for x, y in points]
+
+
+def _short(row: Row) -> str:
+    return f"{str(row['name']).partition(',')[0]}, {row['against']}"
+
+
+def sentence(row: Row) -> str:
+    """One row for the terminal: a mark, what was measured, figures and the goal."""
+    mark = {True: "✓", False: "✗", None: "·"}[row["reached"]]
+    sides = f"{_amount(row, 'ours')} against {_amount(row, 'theirs')} of {row['against']}"
+    sides = f"exponent {row['ratio']:.2f}" if row.get("points") else sides
+    ratio = "" if row["ratio"] is None or row.get("points") else f", ratio {_ratio(row)}"
+    return f"{mark} {row['name']}: {sides}{ratio}; goal: {row['goal'] or 'none'}"
