@@ -10,13 +10,15 @@ from echokit import Aggregator, hookimpl
 
 @hookimpl
 def register_aggregators(register: Callable[[str, Callable[..., Any]], None]) -> None:
-    """Add the paper's vote, rules that pool probabilities, and rules that learn."""
+    """Add the paper's vote, rules that pool, rules that learn, evidence and ranks."""
     register("majority-vote", majority_vote)
     register("mean-probability", mean_probability)
     register("confidence-weighted", confidence_weighted)
     register("max-confidence", max_confidence)
     register("stacking", stacking)
     register("attention", attention)
+    register("dempster-shafer", dempster_shafer)
+    register("borda", borda)
 
 
 def majority_vote() -> Aggregator:
@@ -161,3 +163,52 @@ def attention(*, l2: float = 1.0) -> Aggregator:
     from echokit_voting.attentive import Attention
 
     return Attention(l2)
+
+
+def dempster_shafer(*, reliability: float = 0.9) -> Aggregator:
+    """Dempster's rule of combination over the voters' discounted probabilities.
+
+    Shafer, A Mathematical Theory of Evidence, 1976. A voter that is d sure puts the mass d p on
+    each label and 1 - d on "any of them" (discounting; d is its confidence, or its largest
+    probability where it carries none, times `reliability`). Masses are combined by Dempster's
+    rule, conflict is shared out by its normalisation, and what is left of "any" is divided evenly
+    (pignistic probability, Smets and Kennes 1994, doi:10.1016/0004-3702(94)90026-4).
+
+    Voters are taken to be independent. Sequences of one clip are not, so for them the confidence
+    runs close to 1; it is at home where views vote.
+
+        tie: the tied label that more voters chose, then the more severe;
+        confidence: the pignistic probability of the label that wins;
+        probabilities: the pignistic ones.
+
+    Args:
+        reliability: the most a voter is believed, between 0 and 1.
+
+    Returns:
+        An aggregator; it raises `DataError` on votes that cannot be counted.
+
+    Raises:
+        OptionError: `reliability` is not between 0 and 1.
+    """
+    from echokit_voting.evidence import DempsterShafer
+
+    return DempsterShafer(reliability)
+
+
+def borda() -> Aggregator:
+    """Borda's count: each voter ranks the labels and gives each a point for every one below it.
+
+    de Borda 1781; for classifiers Ho, Hull and Srihari 1994, doi:10.1109/34.273716. Labels that
+    are equally probable to a voter share their points. How far a voter is from sure counts for
+    nothing, only its order. With two labels it is the majority vote.
+
+        tie: the tied label that more voters chose, then the more severe;
+        confidence: points of the label that wins as a share of those it could have had;
+        probabilities: shares of all points; a label that all put first of three has 2/3.
+
+    Returns:
+        An aggregator without options; it raises `DataError` on votes that cannot be counted.
+    """
+    from echokit_voting.evidence import borda_vote
+
+    return borda_vote
