@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +11,8 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from echokit import DataError, PluginError, Saliency, SupportsCam, UsageError
+from echokit import DataError, PluginError, Saliency, SupportsCam
+from echokit_captum.common import check_target, evaluating
 
 METHOD = "captum-gradcam"
 FLAT = 1e-6
@@ -90,29 +89,32 @@ def class_activation(
         UsageError: the model has no class `target`.
     """
     shapes: list[tuple[int, ...]] = []
-    hook = layer.register_forward_hook(lambda _module, _inputs, out: shapes.append(_shape(out)))
+
+    def begin_graph(_module: nn.Module, _inputs: object, output: object) -> object:
+        """Nothing below the layer is differentiated, so nothing below it is kept in memory."""
+        shapes.append(_shape(output))
+        if torch.is_grad_enabled() or not isinstance(output, Tensor):
+            return output
+        torch.set_grad_enabled(True)
+        return output.detach().requires_grad_()
 
     def logits_of(sequences: Tensor) -> Tensor:
-        logits: Tensor = model(sequences)
+        with torch.no_grad():
+            logits: Tensor = model(sequences)
         if not shapes or len(shapes[-1]) != 5:
             found = f"gives {shapes[-1]}" if shapes else "does not run"
             raise PluginError(
                 f"The {type(layer).__name__} that Grad-CAM looks at in {type(model).__name__} "
                 f"{found}: name a layer whose output is (1, C', T', H', W')."
             )
-        if logits.ndim != 2 or not 0 <= target < logits.shape[1]:
-            raise UsageError(
-                f"Class {target} cannot be explained: the model's output is "
-                f"{tuple(logits.shape)}, where (1, K) is expected, and classes count from 0 to "
-                "K - 1."
-            )
+        check_target(logits, target)
         return logits
 
     device = next((p.device for p in model.parameters()), sequence.device)
+    hook = layer.register_forward_hook(begin_graph)
     try:
         with torch.inference_mode(False), torch.enable_grad(), evaluating(model):
-            # a leaf of its own, so that gradients flow through a frozen model too, and end here
-            inputs = sequence.detach().clone().to(device)[None].requires_grad_()
+            inputs = sequence.detach().clone().to(device)[None]
             weighted: Tensor = LayerGradCam(logits_of, layer).attribute(
                 inputs, target, relu_attributions=True
             )
@@ -134,15 +136,3 @@ def enlarge(coarse: Float[Tensor, "t h w"], size: tuple[int, ...]) -> Float32[np
     fine = F.interpolate(coarse[None, None].float(), size=tuple(size), mode="trilinear")[0, 0]
     fine = (fine - fine.min()) / (fine.max() - fine.min())
     return fine.cpu().numpy()
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module in eval mode, and each back into its own mode afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
