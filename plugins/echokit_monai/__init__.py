@@ -9,7 +9,7 @@ place says so.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from echokit import Transform, hookimpl
 
@@ -30,6 +30,69 @@ def register_transforms(register: Callable[[str, Callable[..., Transform]], None
     register("monai-noise", monai_noise)
     register("monai-background", monai_background)
     register("monai-affine", monai_affine)
+
+
+@hookimpl
+def register_backbones(register: Callable[[str, Callable[..., Any]], None]) -> None:
+    """Register MONAI's 3D ResNet-18 and DenseNet-121."""
+    register("monai-resnet18", monai_resnet18)
+    register("monai-densenet121", monai_densenet121)
+
+
+def monai_resnet18(
+    num_classes: int, in_channels: int, *, width: float = 1.0, weights: str = "none"
+) -> Any:
+    """MONAI's ResNet with 18 layers of 3D convolutions (33.2 M parameters).
+
+    Hara et al., CVPR 2018, doi:10.1109/CVPR.2018.00685. Time is its first axis of space. Any number
+    of frames (from 1) and any frame size works.
+
+    Args:
+        num_classes: number of classes K, at least 1.
+        in_channels: number of input channels C, at least 1; 1 for grey frames.
+        width: factor of every stage's channels, above 0; 1 as published.
+        weights: `none` for fresh ones, or the path of a `.pth`, `.pt` or `.safetensors` state dict
+            of the same network. The file's input channels are summed and spread evenly over
+            `in_channels`; a head of another number of classes is left fresh.
+
+    Returns:
+        The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
+
+    Raises:
+        OptionError: a number is out of range, or the weights cannot be read or do not fit.
+    """
+    from echokit_monai.networks import resnet
+    from echokit_monai.options import checked, checked_whole
+
+    checked_whole("num_classes", num_classes, 1, 10_000)
+    checked_whole("in_channels", in_channels, 1, 10_000)
+    return resnet(num_classes, in_channels, checked("width", width, 1 / 64, 64.0), weights)
+
+
+def monai_densenet121(num_classes: int, in_channels: int, *, weights: str = "none") -> Any:
+    """MONAI's DenseNet with 121 layers of 3D convolutions (11.2 M parameters).
+
+    Huang et al., CVPR 2017, doi:10.1109/CVPR.2017.243. Time is its first axis of space, halved
+    five times. Any number of frames (from 1) and any frame size works: where a pooling meets an
+    odd size it keeps the rest, and is MONAI's own at multiples of 32.
+
+    Args:
+        num_classes: number of classes K, at least 1.
+        in_channels: number of input channels C, at least 1; 1 for grey frames.
+        weights: as for `monai-resnet18`.
+
+    Returns:
+        The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
+
+    Raises:
+        OptionError: a number is below 1, or the weights cannot be read or do not fit.
+    """
+    from echokit_monai.networks import densenet
+    from echokit_monai.options import checked_whole
+
+    checked_whole("num_classes", num_classes, 1, 10_000)
+    checked_whole("in_channels", in_channels, 1, 10_000)
+    return densenet(num_classes, in_channels, weights)
 
 
 def monai_sector(frames: int = 24, smallest: float = 0.05) -> Transform:
@@ -92,13 +155,13 @@ def monai_equalise(within: Literal["frame", "sector"] = "frame") -> Transform:
 
 
 def monai_normalise(mean: float, sd: float) -> Transform:
-    """Normalise float32 frames: (x - mean) / sd, with MONAI's NormalizeIntensity.
+    """Normalise float32 frames: (x - mean) / sd, like MONAI's NormalizeIntensity.
 
     Args:
         mean: grey level in [0, 1] that becomes 0.
         sd: positive standard deviation, in grey levels of [0, 1], that becomes 1.
     """
-    from echokit_monai.intensity import normalise_transform
+    from echokit_monai.normalise import normalise_transform
     from echokit_monai.options import checked
 
     return normalise_transform(checked("mean", mean, -10.0, 10.0), checked("sd", sd, 1e-6, 10.0))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from math import ceil, floor
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
-import torch.nn.functional as F
-from jaxtyping import Shaped
+from jaxtyping import Float32, Int, Shaped
 
 from echokit import Box, Clip, Transform
-from echokit_monai.bridge import as_tensor
+
+if TYPE_CHECKING:
+    import torch
 
 Mode = Literal["bilinear", "nearest"]
 
@@ -104,15 +104,47 @@ def _resample(
 ) -> Shaped[np.ndarray, "T size size"]:
     """Resize each frame without antialiasing, as OpenCV's `INTER_LINEAR` does (± 1 grey level).
 
-    One frame at a time in float32: torch's own uint8 path takes four times as long and rounds
-    twice, and MONAI's `Resize` takes fifteen times as long.
+    In numpy, so that clips are prepared without torch too: as fast as torch's `interpolate`, and
+    its result but for two pixels in a million that round the other way. MONAI's `Resize` takes
+    fifteen times as long.
     """
+    height, width = frames.shape[1:]
+    if mode == "nearest":
+        picked: Shaped[np.ndarray, "T size size"] = frames[:, _nearest(height, size)]
+        return np.ascontiguousarray(picked[:, :, _nearest(width, size)])
+    above, below, down = _neighbours(height, size)
+    left, right, across = _neighbours(width, size)
     out: Shaped[np.ndarray, "T size size"] = np.empty((len(frames), size, size), frames.dtype)
-    how = mode if mode == "bilinear" else "nearest-exact"
     for i, frame in enumerate(frames):
-        image = F.interpolate(as_tensor(frame)[None, None].float(), (size, size), mode=how)[0, 0]
-        out[i] = image.numpy() if frames.dtype == np.float32 else image.round_().numpy()
+        upper, lower = (
+            rows[:, left] * (1 - across) + rows[:, right] * across
+            for rows in (frame[above], frame[below])
+        )
+        image = upper * (1 - down[:, None]) + lower * down[:, None]
+        out[i] = image if frames.dtype == np.float32 else np.rint(image)
     return out
+
+
+def _nearest(length: int, size: int) -> Int[np.ndarray, " size"]:
+    """The source pixel that each pixel of a resized axis shows."""
+    # in float32, as torch counts: where two pixels are as near, both take the same one
+    at = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(length / size)
+    return np.minimum(at.astype(np.intp), length - 1)
+
+
+def _neighbours(
+    length: int, size: int
+) -> tuple[Int[np.ndarray, " size"], Int[np.ndarray, " size"], Float32[np.ndarray, " size"]]:
+    """The two source pixels between whose centres each pixel of a resized axis lies.
+
+    Returns:
+        The first, the second, and the weight of the second in [0, 1].
+    """
+    scale = np.float32(length) / np.float32(size)
+    centre = scale * (np.arange(size, dtype=np.float32) + np.float32(0.5)) - np.float32(0.5)
+    centre = np.maximum(centre, np.float32(0))
+    first = np.minimum(centre.astype(np.intp), length - 1)
+    return first, np.minimum(first + 1, length - 1), centre - first.astype(np.float32)
 
 
 def _scaled(region: Box, rows: float, columns: float) -> Box:

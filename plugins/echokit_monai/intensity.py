@@ -1,4 +1,4 @@
-"""Changes of grey level: normalisation, sharpness, brightness and gamma."""
+"""Changes of grey level: sharpness, brightness and gamma."""
 
 from __future__ import annotations
 
@@ -6,26 +6,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from monai.transforms import ImageFilter, NormalizeIntensity, ScaleIntensity
+from monai.transforms import ImageFilter, ScaleIntensity
 
-from echokit import Clip, Transform
-from echokit_monai.bridge import as_array, float_frames, unit_array
+from echokit import Clip
+from echokit_monai.bridge import float_frames, unit_array
 from echokit_monai.draw import Augmentation, chance, uniform
 from echokit_monai.options import Range
 
 BLUR = ((1.0, 1.0, 1.0), (1.0, 5.0, 1.0), (1.0, 1.0, 1.0))
 """The smoothing kernel of PIL and torchvision's `adjust_sharpness`, before division by its sum."""
-
-
-def normalise_transform(mean: float, sd: float) -> Transform:
-    """Make the transform `(x - mean) / sd`."""
-    return partial(_normalise, mean=mean, sd=sd)
-
-
-def _normalise(clip: Clip, rng: torch.Generator, *, mean: float, sd: float) -> Clip:
-    del rng
-    normalised = NormalizeIntensity(subtrahend=mean, divisor=sd)(float_frames(clip))
-    return replace(clip, frames=as_array(normalised))
 
 
 @dataclass(frozen=True, slots=True)
