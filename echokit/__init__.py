@@ -39,6 +39,7 @@ from echokit.types import (
     Saliency,
     Votes,
 )
+from echokit.weights import fit_weights, read_weights
 
 __version__ = "0.1.0"
 
@@ -73,6 +74,8 @@ __all__ = [
     "Votes",
     "__version__",
     "deprecated_option",
+    "fit_weights",
     "hookimpl",
+    "read_weights",
     "resolve",
 ]

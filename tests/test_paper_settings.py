@@ -13,7 +13,8 @@ from echokit.folder import RunFolder
 from echokit.progress import Silent
 from echokit.recipe import load_recipe
 from echokit.stages.cohort import split_patients
-from echokit.stages.sequences import BalancedSampler, SequenceSpec
+from echokit.stages.drawing import BalancedSampler
+from echokit.stages.sequences import SequenceSpec
 from echokit.stages.store import Store
 from echokit.stages.train import Job, Settings, TrainingSet, train
 from echokit.wiring.networks import jobs_of, train_all

@@ -33,7 +33,9 @@ EXPECTED = [
     "Votes",
     "__version__",
     "deprecated_option",
+    "fit_weights",
     "hookimpl",
+    "read_weights",
     "resolve",
 ]
 

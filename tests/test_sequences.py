@@ -12,16 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echokit import Clip, ClipError
-from echokit.stages.sequences import (
-    BalancedSampler,
-    Item,
-    SequenceSpec,
-    TrainingSequences,
-    VotingSequences,
-    digest,
-    draw_start,
-    voting_starts,
-)
+from echokit.stages.drawing import BalancedSampler, TrainingSequences, VotingSequences, draw_start
+from echokit.stages.sequences import Item, SequenceSpec, digest, voting_starts
 
 
 def generator(seed: int = 0) -> torch.Generator:

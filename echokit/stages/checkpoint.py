@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from echokit.errors import UsageError
 from echokit.files import whole
 
 
@@ -21,6 +22,25 @@ def save_tensors(
 
     with whole(path) as partial:
         save_file({name: t.contiguous() for name, t in tensors.items()}, partial, metadata)
+
+
+def load_weights(model: nn.Module, path: Path, device: str | torch.device = "cpu") -> nn.Module:
+    """Load a trained network's weights, set it to evaluation and put it on a device.
+
+    Raises:
+        UsageError: the file is not there, or is of another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise UsageError(f"There is no trained network at {path}. Finish the run first.")
+    try:
+        model.load_state_dict(load_file(path))
+    except (RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{path} does not fit the recipe's backbone: {reason}") from error
+    return model.eval().to(memory_format=torch.channels_last_3d).to(device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from echokit.stages.sequences import Item, SequenceSpec, draw_start, voting_starts, window
+from echokit.stages.drawing import draw_start
+from echokit.stages.sequences import Item, SequenceSpec, voting_starts, window
 from echokit.stages.store import Store
 
 

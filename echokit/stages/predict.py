@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import nn
-from torch.utils.data import DataLoader
+from jaxtyping import Float, Float32
 
-from echokit.errors import UsageError
 from echokit.interfaces import Aggregator
-from echokit.stages.sequences import Item, SequenceSpec, VotingSequences, voting_starts
+from echokit.stages.sequences import Item, SequenceSpec, voting_starts
 from echokit.stages.store import Store
-from echokit.types import Prediction, Votes
+from echokit.types import Clip, Prediction, Votes
+
+Forward = Callable[[Float32[np.ndarray, "B C T H W"]], Float32[np.ndarray, "B K"]]
+"""A trained network as an engine runs it: normalised sequences to logits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +31,8 @@ class ClipVotes:
     prediction: Prediction
 
 
-def load_weights(model: nn.Module, path: Path, device: str | torch.device = "cpu") -> nn.Module:
-    """Load a trained network's weights, set it to evaluation and put it on a device.
-
-    Raises:
-        UsageError: the file is not there, or is of another network.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not path.is_file():
-        raise UsageError(f"There is no trained network at {path}. Finish the run first.")
-    try:
-        model.load_state_dict(load_file(path))
-    except (RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"{path} does not fit the recipe's backbone: {reason}") from error
-    return model.eval().to(memory_format=torch.channels_last_3d).to(device)
-
-
 def vote_clips(
-    model: nn.Module,
+    forward: Forward,
     items: Sequence[Item],
     classes: tuple[str, ...],
     store: Store,
@@ -61,6 +42,15 @@ def vote_clips(
 ) -> Iterable[ClipVotes]:
     """Let `spec.n` sequences of `spec.k` frames vote for each clip (paper, section 2.3).
 
+    Args:
+        forward: the network, as an engine runs it.
+        items: the clips.
+        classes: label names, least severe first.
+        store: holds the clips.
+        spec: which sequences, and how frames become what the network sees.
+        aggregate: who counts.
+        batch: sequences judged at once, of one clip or several.
+
     Yields:
         One `ClipVotes` per clip, in order.
 
@@ -68,18 +58,10 @@ def vote_clips(
         ClipError: a clip has fewer than `spec.k` frames.
     """
     starts = [voting_starts(item.clip, item.frames, spec.k, spec.n) for item in items]
-    windows = [(i.key, s) for i, drawn in zip(items, starts, strict=True) for s in drawn]
-    # a generator of its own: a loader draws from the global one otherwise
-    loader = DataLoader(
-        VotingSequences(windows, store, spec), batch_size=batch, generator=torch.Generator()
-    )
-    device = next(model.parameters()).device
     waiting: list[np.ndarray] = []
     done = 0
-    for sequences in loader:  # (B, 1, k, H, W)
-        with torch.inference_mode():
-            seen = sequences.to(device).to(memory_format=torch.channels_last_3d)
-            waiting += list(model(seen).float().softmax(1).cpu().numpy())
+    for sequences in _ahead(_batches(voting_sequences(items, store, spec), batch)):
+        waiting += list(softmax(forward(sequences)))
         while done < len(items) and len(waiting) >= spec.n:
             probabilities, waiting = np.stack(waiting[: spec.n]), waiting[spec.n :]
             votes = Votes(
@@ -90,6 +72,50 @@ def vote_clips(
             )
             yield ClipVotes(items[done], starts[done], votes, aggregate(votes))
             done += 1
+
+
+def voting_sequences(
+    items: Iterable[Item], store: Store, spec: SequenceSpec
+) -> Iterator[Float32[np.ndarray, "1 k H W"]]:
+    """Every voting sequence of every clip, in order.
+
+    A clip is read once, however its sequences overlap; each is normalised by itself, since a
+    transform may look at the whole of one.
+    """
+    for item in items:
+        starts = voting_starts(item.clip, item.frames, spec.k, spec.n)
+        first = min(starts)
+        frames = store.window(item.key, first, max(starts) + spec.k - first)
+        sector = store.sector(item.key)
+        for start in starts:
+            shown = frames[start - first : start - first + spec.k]
+            yield spec.plain(Clip(frames=shown, sector=sector))
+
+
+def _batches(
+    sequences: Iterable[Float32[np.ndarray, "1 k H W"]], size: int
+) -> Iterator[Float32[np.ndarray, "B 1 k H W"]]:
+    remaining = iter(sequences)
+    while gathered := list(islice(remaining, size)):
+        yield np.stack(gathered)
+
+
+def _ahead(
+    batches: Iterator[Float32[np.ndarray, "B 1 k H W"]],
+) -> Iterator[Float32[np.ndarray, "B 1 k H W"]]:
+    """Make each batch while the one before it is being judged."""
+    with ThreadPoolExecutor(1, "sequences") as thread:
+        coming = thread.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield batch
+
+
+def softmax(logits: Float32[np.ndarray, "B K"]) -> Float32[np.ndarray, "B K"]:
+    """Class probabilities from logits."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: Float32[np.ndarray, "B K"] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
 
 
 def vote_views(

@@ -1,22 +1,21 @@
-"""Windows of k frames out of a clip: which ones, how they are augmented, how classes balance."""
+"""Windows of k frames out of a clip: which ones vote, and what a network sees of them."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from jaxtyping import Float
-from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from jaxtyping import Float32
 
 from echokit.errors import ClipError
 from echokit.interfaces import Transform
-from echokit.stages.store import Store
+from echokit.stages.store import Store, undrawn
 from echokit.types import Clip
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,28 @@ class SequenceSpec:
     """Probability that a sequence is augmented at all (paper, section 3.1: 0.9)."""
     normalise: Transform | None = None
 
-    def __call__(self, clip: Clip, rng: torch.Generator) -> Float[Tensor, "1 k H W"]:
-        """Scale to float32 [0, 1], augment, normalise, add the channel axis."""
-        clip = replace(clip, frames=clip.frames.astype(np.float32) / 255)
+    def __call__(self, clip: Clip, rng: torch.Generator) -> torch.Tensor:
+        """Scale to float32 [0, 1], augment, normalise, add the channel axis: `(1, k, H, W)`."""
+        import torch
+
+        clip = _unit(clip)
         if self.augment and torch.rand((), generator=rng).item() < self.share:
             for transform in self.augment:
                 clip = transform(clip, rng)
+        return torch.from_numpy(self._seen(clip, rng))
+
+    def plain(self, clip: Clip) -> Float32[np.ndarray, "1 k H W"]:
+        """The same without augmenting, as an array and without torch."""
+        return self._seen(_unit(clip), undrawn())
+
+    def _seen(self, clip: Clip, rng: Any) -> Float32[np.ndarray, "1 k H W"]:
         if self.normalise is not None:
             clip = self.normalise(clip, rng)
-        return torch.from_numpy(np.ascontiguousarray(clip.frames)).unsqueeze(0)  # (1, k, H, W)
+        return np.ascontiguousarray(clip.frames)[None]
+
+
+def _unit(clip: Clip) -> Clip:
+    return replace(clip, frames=clip.frames.astype(np.float32) / 255)
 
 
 def digest(*parts: object) -> int:
@@ -74,11 +86,6 @@ def check_length(clip: str, frames: int, k: int) -> None:
         raise ClipError(f"{clip} has {frames} frame{'s' * (frames != 1)}; a sequence needs {k}")
 
 
-def draw_start(frames: int, k: int, rng: torch.Generator) -> int:
-    """Draw the first frame of a window; every start from 0 to `frames - k` is equally likely."""
-    return int(torch.randint(0, frames - k + 1, (), generator=rng))
-
-
 def voting_starts(clip: str, frames: int, k: int, n: int) -> tuple[int, ...]:
     """The starts of the `n` sequences that vote for a clip: the same in every run.
 
@@ -88,65 +95,22 @@ def voting_starts(clip: str, frames: int, k: int, n: int) -> tuple[int, ...]:
         ClipError: the clip has fewer than `k` frames.
     """
     check_length(clip, frames, k)
-    rng = torch.Generator().manual_seed(digest(clip))
+    # the stream of torch's CPU generator, which numpy promises never to change, without torch
+    rng = np.random.RandomState(digest(clip) & 0xFFFFFFFF)
     possible = frames - k + 1
-    rounds = [torch.randperm(possible, generator=rng) for _ in range(-(-n // possible))]
-    return tuple(sorted(torch.cat(rounds)[:n].tolist()))
+    drawn = [start for _ in range(-(-n // possible)) for start in _shuffled(possible, rng)]
+    return tuple(sorted(drawn[:n]))
 
 
-class TrainingSequences(Dataset[tuple[Tensor, int]]):
-    """Sequences drawn afresh: an index is `(item, seed)`, and the seed makes every choice."""
-
-    def __init__(self, items: Sequence[Item], store: Store, spec: SequenceSpec) -> None:
-        self.items, self.store, self.spec = items, store, spec
-
-    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, int]:
-        item, rng = self.items[index[0]], torch.Generator().manual_seed(index[1])
-        start = draw_start(item.frames, self.spec.k, rng)
-        return self.spec(window(self.store, item.key, start, self.spec.k), rng), item.label
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-
-class VotingSequences(Dataset[Tensor]):
-    """Given sequences of given clips, not augmented."""
-
-    def __init__(
-        self, windows: Sequence[tuple[str, int]], store: Store, spec: SequenceSpec
-    ) -> None:
-        self.windows, self.store, self.spec = windows, store, spec
-
-    def __getitem__(self, index: int) -> Tensor:
-        key, start = self.windows[index]
-        return self.spec(window(self.store, key, start, self.spec.k), torch.Generator())
-
-    def __len__(self) -> int:
-        return len(self.windows)
+def _shuffled(count: int, rng: np.random.RandomState) -> list[int]:
+    """The numbers below `count` as `torch.randperm` shuffles them."""
+    order = list(range(count))
+    for place, number in enumerate(rng.randint(2**32, size=count - 1, dtype=np.uint32).tolist()):
+        other = place + number % (count - place)
+        order[place], order[other] = order[other], order[place]
+    return order
 
 
 def window(store: Store, key: str, start: int, k: int) -> Clip:
     """One sequence as a `Clip`, with its sector for the transforms that need it."""
     return Clip(frames=store.window(key, start, k), sector=store.sector(key))
-
-
-class BalancedSampler(Sampler[tuple[int, int]]):
-    """Draws items with the inverse frequency of their class as weight (paper, section 3.1).
-
-    So an epoch shows about as many sequences of each class. Each draw carries the seed of its own
-    random choices; all follow from (`seed`, epoch), whatever process loads them.
-    """
-
-    def __init__(self, labels: Sequence[int], draws: int, seed: int, balanced: bool = True) -> None:
-        counts = Counter(labels)
-        self.weights = torch.tensor([1 / counts[y] if balanced else 1.0 for y in labels])
-        self.draws, self.seed, self.epoch = draws, seed, 0
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        rng = torch.Generator().manual_seed(digest(self.seed, "epoch", self.epoch))
-        items = torch.multinomial(self.weights, self.draws, replacement=True, generator=rng)
-        seeds = torch.randint(0, 2**62, (self.draws,), generator=rng)
-        yield from zip(items.tolist(), seeds.tolist(), strict=True)
-
-    def __len__(self) -> int:
-        return self.draws

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -27,6 +28,15 @@ SHARD = 128
 """Frames in a shard, which is one file."""
 
 
+def undrawn() -> Any:
+    """What a transform that draws nothing is handed: a generator, or None where torch is not used.
+
+    So clips are prepared without torch, if their transforms do without it.
+    """
+    torch = sys.modules.get("torch")
+    return None if torch is None else torch.Generator()
+
+
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """The transforms that prepare a clip, and the text that tells two preparations apart."""
@@ -41,11 +51,8 @@ class Preparation:
         Raises:
             ClipError: a step refuses the clip, or hands on something that cannot be stored.
         """
-        import torch
-
-        rng = torch.Generator()
         for step in self.steps:
-            clip = step(clip, rng)
+            clip = step(clip, undrawn())
         if clip.frames.dtype != np.uint8 or clip.frames.ndim != 3 or not clip.frames.size:
             raise ClipError(
                 f"preparing made frames of {clip.frames.dtype} {clip.frames.shape}; "
@@ -55,10 +62,8 @@ class Preparation:
 
     def masked(self, clip: Clip) -> Clip:
         """Take the steps up to the one that finds the sector: source pixels, nothing outside it."""
-        import torch
-
         for step in self.steps:
-            clip = step(clip, torch.Generator())
+            clip = step(clip, undrawn())
             if clip.sector is not None:
                 break
         return clip

@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 from echokit.errors import TrainingError, UsageError
 from echokit.files import write_json
 from echokit.stages.checkpoint import Checkpoint, save_tensors
-from echokit.stages.sequences import BalancedSampler, SequenceSpec, TrainingSequences, digest
+from echokit.stages.drawing import BalancedSampler, TrainingSequences
+from echokit.stages.sequences import SequenceSpec, digest
 from echokit.stages.store import Store
 
 Tick = Callable[[int], None]

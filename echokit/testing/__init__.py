@@ -1,32 +1,53 @@
 """What a plugin's author tests with: one contract per kind of component, and tiny inputs.
 
-from functools import partial
-from echokit.testing import check_backbone
-from my_plugin import tiny3d
+from echokit.testing import BackboneContract
 
-def test_tiny3d() -> None:
-    check_backbone(partial(tiny3d, depth=2))
+class TestTiny3d(BackboneContract):
+    component = "tiny3d"
+    options = {"width": 4}
 """
 
 from echokit.testing.clips import tiny_clip, tiny_votes
 from echokit.testing.contracts import (
+    CONTRACTS,
+    AggregatorContract,
+    BackboneContract,
+    Contract,
     ContractError,
+    ExplainerContract,
+    LoaderContract,
+    RecipeContract,
+    TransformContract,
+    Verdict,
     check_aggregator,
     check_backbone,
     check_explainer,
     check_loader,
     check_recipe,
     check_transform,
+    judge,
+    rules,
 )
 
 __all__ = [
+    "CONTRACTS",
+    "AggregatorContract",
+    "BackboneContract",
+    "Contract",
     "ContractError",
+    "ExplainerContract",
+    "LoaderContract",
+    "RecipeContract",
+    "TransformContract",
+    "Verdict",
     "check_aggregator",
     "check_backbone",
     "check_explainer",
     "check_loader",
     "check_recipe",
     "check_transform",
+    "judge",
+    "rules",
     "tiny_clip",
     "tiny_votes",
 ]

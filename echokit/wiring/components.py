@@ -66,7 +66,7 @@ def make_model(recipe: Recipe, classes: int) -> nn.Module:
 
 def load_model(recipe: Recipe, classes: int, weights: Path) -> nn.Module:
     """The network that the recipe names, with trained weights, ready to predict."""
-    from echokit.stages.predict import load_weights
+    from echokit.stages.checkpoint import load_weights
     from echokit.stages.train import device_of
 
     return load_weights(bare_model(recipe, classes), weights, device_of(recipe.compute.device))

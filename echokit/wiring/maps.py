@@ -108,8 +108,9 @@ def _frame_order(
     job: Job, study: Study, recipe: Recipe, folder: RunFolder, tick: Tick
 ) -> dict[str, Any]:
     """What shuffling frames does to one network: the first sequence of some held-out clips."""
+    from echokit.stages.drawing import VotingSequences
     from echokit.stages.perturbation import order_effect
-    from echokit.stages.sequences import VotingSequences, digest, voting_starts
+    from echokit.stages.sequences import digest, voting_starts
 
     recipe = recipe.of_approach(job.approach)
     spec, store = make_sequence_spec(recipe, training=False), Store(folder.store)

@@ -120,7 +120,7 @@ def view_works(
     Raises:
         CohortError: a label has no clip to learn from.
     """
-    from echokit.stages.sequences import TrainingSequences
+    from echokit.stages.drawing import TrainingSequences
 
     for job in jobs:
         items, classes = study.items(job, "train"), study.labelled[job.task].classes

@@ -1,4 +1,4 @@
-"""The paper's spatial baseline, ResNet-18 on single frames, built from torchvision's own parts."""
+"""The paper's spatial baseline, ResNet-18 on single frames, and torchvision's video networks."""
 
 from __future__ import annotations
 
@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Any
 from echokit import OptionError, hookimpl
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from echokit_torchvision.resnet import ResNet18
 
 
 @hookimpl
 def register_backbones(register: Callable[[str, Callable[..., Any]], None]) -> None:
-    """Add ResNet-18."""
+    """Add ResNet-18 on single frames, and torchvision's video networks."""
     register("torchvision-resnet-18", resnet_18)
+    register("torchvision-r2plus1d-18", r2plus1d_18)
+    register("torchvision-r3d-18", r3d_18)
+    register("torchvision-mc3-18", mc3_18)
+    register("torchvision-s3d", s3d)
+    register("torchvision-swin3d-t", swin3d_t)
+    register("torchvision-mvit-v2-s", mvit_v2_s)
+    register("frozen-mvit-v2-s", frozen_mvit_v2_s)
 
 
 def resnet_18(
@@ -75,3 +84,213 @@ def resnet_18(
     if weights != "none":
         load_weights(network, weights)
     return network
+
+
+def r2plus1d_18(num_classes: int, in_channels: int, *, weights: str = "none") -> nn.Module:
+    """R(2+1)D with 18 layers as torchvision builds it (31.3 M parameters).
+
+    Tran et al., CVPR 2018, doi:10.1109/CVPR.2018.00675. Any number of frames (from 1)
+    and any frame size works.
+
+    Args:
+        num_classes: number of classes K, at least 1.
+        in_channels: number of input channels C, at least 1; 1 for grey frames.
+        weights: `none` for fresh ones; `kinetics400` for torchvision's published ones (fetched
+            once by torchvision); or the path of a `.pth`, `.pt` or `.safetensors` state dict of
+            the same network. The file's input channels are summed and spread evenly over
+            `in_channels`; a head of another number of classes is left fresh.
+
+    Returns:
+        The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
+
+    Raises:
+        OptionError: a number is below 1, or the weights cannot be read or do not fit.
+    """
+    from echokit_torchvision.video import Residual, build
+
+    _check("torchvision-r2plus1d-18", num_classes=num_classes, in_channels=in_channels)
+    return Residual(build("r2plus1d-18", num_classes, in_channels, weights))
+
+
+def r3d_18(num_classes: int, in_channels: int, *, weights: str = "none") -> nn.Module:
+    """ResNet with 18 layers of 3D convolutions (33.2 M parameters).
+
+    Tran et al., CVPR 2018, doi:10.1109/CVPR.2018.00675. Any number of frames (from 1)
+    and any frame size works.
+
+    Args:
+        num_classes: number of classes K, at least 1.
+        in_channels: number of input channels C, at least 1; 1 for grey frames.
+        weights: `none` for fresh ones; `kinetics400` for torchvision's published ones (fetched
+            once by torchvision); or the path of a `.pth`, `.pt` or `.safetensors` state dict of
+            the same network. The file's input channels are summed and spread evenly over
+            `in_channels`; a head of another number of classes is left fresh.
+
+    Returns:
+        The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
+
+    Raises:
+        OptionError: a number is below 1, or the weights cannot be read or do not fit.
+    """
+    from echokit_torchvision.video import Residual, build
+
+    _check("torchvision-r3d-18", num_classes=num_classes, in_channels=in_channels)
+    return Residual(build("r3d-18", num_classes, in_channels, weights))
+
+
+def mc3_18(num_classes: int, in_channels: int, *, weights: str = "none") -> nn.Module:
+    """3D convolutions in the first stages, 2D ones in the others (11.5 M parameters).
+
+    Tran et al., CVPR 2018, doi:10.1109/CVPR.2018.00675. Any number of frames (from 1)
+    and any frame size works.
+
+    Args:
+        num_classes: number of classes K, at least 1.
+        in_channels: number of input channels C, at least 1; 1 for grey frames.
+        weights: `none` for fresh ones; `kinetics400` for torchvision's published ones (fetched
+            once by torchvision); or the path of a `.pth`, `.pt` or `.safetensors` state dict of
+            the same network. The file's input channels are summed and spread evenly over
+            `in_channels`; a head of another number of classes is left fresh.
+
+    Returns:
+        The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
+
+    Raises:
+        OptionError: a number is below 1, or the weights cannot be read or do not fit.
+    """
+    from echokit_torchvision.video import Residual, build
+
+    _check("torchvision-mc3-18", num_classes=num_classes, in_channels=in_channels)
+    return Residual(build("mc3-18", num_classes, in_channels, weights))
+
+
+def s3d(
+    num_classes: int, in_channels: int, *, dropout: float = 0.2, weights: str = "none"
+) -> nn.Module:
+    """S3D: inception blocks of separable 3D convolutions (7.9 M parameters).
+
+    Xie et al., ECCV 2018, doi:10.1007/978-3-030-01267-0_19. torchvision's last pooling wants 7x7
+    cells; here it takes any number of frames (from 1) and any frame size, and is the same at 224.
+
+    Args:
+        num_classes: number of classes K, at least 1.
+        in_channels: number of input channels C, at least 1; 1 for grey frames.
+        weights: `none` for fresh ones; `kinetics400` for torchvision's published ones (fetched
+            once by torchvision); or the path of a `.pth`, `.pt` or `.safetensors` state dict of
+            the same network. The file's input channels are summed and spread evenly over
+            `in_channels`; a head of another number of classes is left fresh.
+        dropout: share of features dropped before the head in training, in [0, 1].
+
+    Returns:
+        The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
+
+    Raises:
+        OptionError: a number is below 1, or the weights cannot be read or do not fit.
+    """
+    from echokit_torchvision.video import Separable, build
+
+    _check("torchvision-s3d", num_classes=num_classes, in_channels=in_channels)
+    return Separable(build("s3d", num_classes, in_channels, weights, dropout=dropout))
+
+
+def swin3d_t(num_classes: int, in_channels: int, *, weights: str = "none") -> nn.Module:
+    """Video Swin transformer, tiny: attention within shifted windows (27.9 M parameters).
+
+    Liu et al., CVPR 2022, doi:10.1109/CVPR52688.2022.00320. Any number of frames (from 1) and any
+    frame size works: windows are padded.
+
+    Args:
+        num_classes: number of classes K, at least 1.
+        in_channels: number of input channels C, at least 1; 1 for grey frames.
+        weights: `none` for fresh ones; `kinetics400` for torchvision's published ones (fetched
+            once by torchvision); or the path of a `.pth`, `.pt` or `.safetensors` state dict of
+            the same network. The file's input channels are summed and spread evenly over
+            `in_channels`; a head of another number of classes is left fresh.
+
+    Returns:
+        The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
+
+    Raises:
+        OptionError: a number is below 1, or the weights cannot be read or do not fit.
+    """
+    from echokit_torchvision.video import Shifted, build
+
+    _check("torchvision-swin3d-t", num_classes=num_classes, in_channels=in_channels)
+    return Shifted(build("swin3d-t", num_classes, in_channels, weights))
+
+
+def mvit_v2_s(num_classes: int, in_channels: int, *, weights: str = "none") -> nn.Module:
+    """MViTv2, small: attention over scales, with a class token (34.2 M parameters).
+
+    Li et al., CVPR 2022, doi:10.1109/CVPR52688.2022.00476. torchvision's takes 16 frames of 224x224
+    only; here relative places are interpolated to any number of frames (from 1) and any frame
+    size, and the result is the same at that size. Its class token sees the features through
+    attention, so there is no layer for Grad-CAM: explain it by `captum-integrated-gradients` or
+    `captum-occlusion`.
+
+    Args:
+        num_classes: number of classes K, at least 1.
+        in_channels: number of input channels C, at least 1; 1 for grey frames.
+        weights: `none` for fresh ones; `kinetics400` for torchvision's published ones (fetched
+            once by torchvision); or the path of a `.pth`, `.pt` or `.safetensors` state dict of
+            the same network. The file's input channels are summed and spread evenly over
+            `in_channels`; a head of another number of classes is left fresh.
+
+    Returns:
+        The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
+
+    Raises:
+        OptionError: a number is below 1, or the weights cannot be read or do not fit.
+    """
+    from echokit_torchvision.video import Multiscale, build
+
+    _check("torchvision-mvit-v2-s", num_classes=num_classes, in_channels=in_channels)
+    return Multiscale(build("mvit-v2-s", num_classes, in_channels, weights))
+
+
+def frozen_mvit_v2_s(
+    num_classes: int, in_channels: int, *, embedding: int = 512, weights: str = "none"
+) -> nn.Module:
+    """A frozen MViTv2-S encoder from your own file, and a linear head that is trained on it.
+
+    The layout is that of EchoPrime's video encoder (Vukadinovic et al. 2024, arXiv:2410.09704):
+    the state dict of torchvision's `mvit_v2_s` whose last layer gives 512 values. No weights come
+    with echokit and none are fetched; mind the licence of those you use. The encoder stays as it is
+    and in eval mode; grey frames are shown to it as RGB. A run keeps the encoder with its networks,
+    so predicting needs the file no more.
+
+    EchoPrime's encoder learned from 16 frames of 224x224 with a mean of 0.113 and a standard
+    deviation of 0.185, so give it the like:
+
+        --set backbone=frozen-mvit-v2-s --set backbone.weights=echo_prime_encoder.pt
+        --set sequences.k=16 --set normalise.mean=0.113 --set normalise.sd=0.185
+
+    Args:
+        num_classes: number of classes K, at least 1.
+        in_channels: 1 for grey frames, or 3.
+        embedding: length of what the encoder gives, at least 1.
+        weights: the path of the encoder's `.pth`, `.pt` or `.safetensors` state dict; `none` for a
+            random encoder, which is good for nothing but being loaded over.
+
+    Returns:
+        The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
+
+    Raises:
+        OptionError: the file cannot be read or is of another encoder, or a number is out of range.
+    """
+    from echokit_torchvision.frozen import FrozenEncoder
+
+    _check("frozen-mvit-v2-s", num_classes=num_classes, embedding=embedding)
+    if in_channels not in (1, 3):
+        raise OptionError(
+            f"The backbone 'frozen-mvit-v2-s' was given in_channels={in_channels}: give 1 or 3."
+        )
+    return FrozenEncoder(num_classes, in_channels, embedding, weights)
+
+
+def _check(name: str, **numbers: int) -> None:
+    for option, value in numbers.items():
+        if value < 1:
+            raise OptionError(
+                f"The backbone {name!r} was given {option}={value}: give a whole number from 1."
+            )

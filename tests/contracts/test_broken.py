@@ -15,7 +15,16 @@ import pytest
 import torch
 from torch import nn
 
-from echokit import Clip, ClipError, ClipRef, DataError, Prediction, Rejection, Saliency
+from echokit import (
+    Clip,
+    ClipError,
+    ClipRef,
+    DataError,
+    Prediction,
+    Rejection,
+    Saliency,
+    resolve,
+)
 from echokit.testing import (
     ContractError,
     check_aggregator,
@@ -571,10 +580,65 @@ def test_a_broken_recipe_is_caught(tmp_path: Path, text, words):
 
 
 def test_a_good_recipe_passes(tmp_path: Path):
+    check_recipe(resolve("recipe", "ph-newborn"))
+    broken(partial(check_recipe, tmp_path / "none.toml"), "raised FileNotFoundError")
+
+
+def test_a_recipe_that_does_not_validate_or_cannot_be_made_is_caught(tmp_path: Path):
     path = tmp_path / "recipe.toml"
     path.write_text(GOOD)
-    check_recipe(path)
-    broken(partial(check_recipe, tmp_path / "none.toml"), "raised FileNotFoundError")
+    broken(partial(check_recipe, path), "RecipeError.*name: Field required")
+    good = resolve("recipe", "ph-newborn").read_text("utf-8")
+    path.write_text(good.replace("backbone.width = 12", "backbone.width = 0"))
+    broken(partial(check_recipe, path), "Making the recipe's components raised OptionError")
+    path.write_text(good.replace("split.splits = 3", "split.splits = -3"))
+    broken(partial(check_recipe, path), "Resolving the preset 'bench'")
+
+
+# --- new rules of explainers, transforms and loaders ---------------------------------------------
+
+
+def edges():
+    """An edge detector: it looks as if it explained, and knows nothing of the model."""
+
+    def explain(model, sequence, target):
+        values = np.abs(np.diff(sequence[0].numpy(), axis=1, prepend=0)).astype(np.float32)
+        return Saliency(values / values.max(), target, "edges")
+
+    return explain
+
+
+def test_a_map_that_does_not_depend_on_the_model_is_caught():
+    from echokit.testing import ExplainerContract
+
+    contract = ExplainerContract.of(edges)
+    contract.test_map()
+    broken(contract.test_randomised_model, r"correlate by 1\.00")
+
+
+def flicker():
+    """Another brightness for each frame."""
+
+    def change(clip, rng):
+        factors = torch.rand(len(clip.frames), 1, 1, generator=rng).numpy()
+        return replace(clip, frames=(clip.frames * factors).astype(np.float32))
+
+    return change
+
+
+def test_a_draw_for_each_frame_is_caught_unless_it_is_meant():
+    broken(partial(check_transform, flicker, "augment"), "made frames differ that were alike")
+    check_transform(flicker, "augment", per_frame=True)
+
+
+def test_a_suite_is_judged_rule_by_rule():
+    from echokit.testing import ExplainerContract, judge
+
+    verdicts = {v.rule: v for v in judge(ExplainerContract.of(edges))}
+    assert list(verdicts) == ["map", "model is kept", "place", "randomised model"]
+    assert verdicts["model is kept"].broken is None
+    assert verdicts["randomised model"].broken
+    assert verdicts["map"].sentence.startswith("A map is (T, H, W) float32 in [0, 1]")
 
 
 # --- what they are given -----------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 import warnings
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,68 +11,80 @@ from typing import Any
 import numpy as np
 import pytest
 
-from echokit.plugins import Component, Kind, registry
+from echokit.plugins import KINDS, Component, Kind, registry
 from echokit.testing import (
-    check_aggregator,
-    check_backbone,
-    check_explainer,
-    check_loader,
-    check_recipe,
+    CONTRACTS,
+    Contract,
+    LoaderContract,
     check_transform,
+    rules,
     tiny_clip,
 )
 
+ATTRIBUTES = ("stage", "per_frame")
 SMALL = tomllib.loads((Path(__file__).parent / "small.toml").read_text("utf-8"))
 
 
-def folder_of_clips(folder: Path) -> str:
-    for patient, view in (("one", "A4C"), ("two", "PLAX")):
-        (folder / patient).mkdir()
-        np.save(folder / patient / f"{view}.npy", tiny_clip(known=False).frames)
-    (folder / "notes.txt").write_text("not a clip")
-    return str(folder)
+class FilesContract(LoaderContract):
+    def source(self, folder: Path) -> str:
+        for patient, view in (("one", "A4C"), ("two", "PLAX")):
+            (folder / patient).mkdir()
+            np.save(folder / patient / f"{view}.npy", tiny_clip(known=False).frames)
+        (folder / "notes.txt").write_text("not a clip")
+        return str(folder)
+
+    def bad_source(self, folder: Path) -> tuple[str, str]:
+        return self.source(folder), "notes.txt"
 
 
-def folder_with_a_sheet(folder: Path) -> str:
-    for name in ("30CV.mp4", "130LA.mp4"):
-        with (folder / name).open("wb") as file:  # what a clip is, its content says
-            np.save(file, tiny_clip(known=False).frames)
-    (folder / "grades.csv").write_text("Grades\n\nNummer;Score PH\n30;1\n130;0 bis 1\n31;2\n")
-    return str(folder)
+class SheetContract(LoaderContract):
+    def source(self, folder: Path) -> str:
+        for name in ("30CV.mp4", "130LA.mp4"):
+            with (folder / name).open("wb") as file:  # what a clip is, its content says
+                np.save(file, tiny_clip(known=False).frames)
+        sheet = "Grades\n\nNummer;Score PH\n30;1\n130;0 bis 1\n31;2\n"
+        (folder / "grades.csv").write_text(sheet)
+        return str(folder)
+
+    def bad_source(self, folder: Path) -> tuple[str, str]:
+        source = self.source(folder)
+        (folder / "30LA.mp4").write_bytes(b"this is no video")
+        return source, "30LA.mp4"
 
 
-SOURCES: dict[str, Callable[[Path], str]] = {
-    "files": folder_of_clips,
-    "newborn-sheet": folder_with_a_sheet,
-}
-
-
-def every(kind: Kind) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize(
-        "component", [pytest.param(c, id=c.name) for c in registry().of_kind(kind)]
-    )
-
-
-def factory(component: Component) -> Callable[..., Any]:
-    return partial(component.factory, **options(component))
+LOADERS = {"files": FilesContract, "newborn-sheet": SheetContract}
 
 
 def options(component: Component) -> dict[str, Any]:
-    return {k: v for k, v in SMALL.get(component.name, {}).items() if k != "stage"}
+    return {k: v for k, v in SMALL.get(component.name, {}).items() if k not in ATTRIBUTES}
 
 
-def stage(component: Component) -> Any:
-    return SMALL.get(component.name, {}).get("stage", "augment")
+def attributes(component: Component) -> dict[str, Any]:
+    return {k: v for k, v in SMALL.get(component.name, {}).items() if k in ATTRIBUTES}
 
 
-@every("backbone")
-def test_backbone(component):
-    check_backbone(factory(component))
+def cases(*kinds: Kind) -> list[Any]:
+    """Every rule of the contract of every registered component."""
+    return [
+        pytest.param(component, rule, id=f"{component.name}-{rule.removeprefix('test_')}")
+        for kind in kinds
+        for component in registry().of_kind(kind)
+        for rule, _ in rules(CONTRACTS[kind])
+    ]
 
 
-@every("transform")
-def test_transform(component):
-    check_transform(factory(component), stage(component))
+@pytest.mark.parametrize(("component", "rule"), cases(*KINDS))
+def test_contract(component, rule, tmp_path):
+    if component.kind == "loader":
+        contract: Contract = LOADERS.get(component.name, LoaderContract)()
+    else:
+        contract = CONTRACTS[component.kind]()
+    contract.component = component.full_name
+    contract.options = options(component)
+    for name, value in attributes(component).items():
+        setattr(contract, name, value)
+    method = getattr(contract, rule)
+    method(tmp_path) if component.kind == "loader" else method()
 
 
 @pytest.mark.parametrize(
@@ -85,27 +96,8 @@ def test_transform(component):
     ],
 )
 def test_augmentation_that_surely_acts(component):
-    check_transform(partial(factory(component), probability=1.0), stage(component))
-
-
-@every("aggregator")
-def test_aggregator(component):
-    check_aggregator(factory(component))
-
-
-@every("explainer")
-def test_explainer(component):
-    check_explainer(factory(component))
-
-
-@every("loader")
-def test_loader(component, tmp_path):
-    check_loader(factory(component), SOURCES.get(component.name, lambda _: "")(tmp_path))
-
-
-@every("recipe")
-def test_recipe(component):
-    check_recipe(component.factory)
+    made = partial(component.factory, **options(component) | {"probability": 1.0})
+    check_transform(made, **{"stage": "augment"} | attributes(component))
 
 
 def test_every_first_party_plugin_is_here():

@@ -24,7 +24,8 @@ from echokit import Clip, ClipError, RecipeError, UsageError, resolve
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
 from echokit.run import run
-from echokit.stages.sequences import Item, SequenceSpec, TrainingSequences
+from echokit.stages.drawing import TrainingSequences
+from echokit.stages.sequences import Item, SequenceSpec
 from echokit.stages.store import CHUNK, Preparation, Store, prepare
 from echokit.testing import tiny_clip
 

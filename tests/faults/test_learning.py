@@ -14,13 +14,8 @@ from echokit import Clip, ClipError, resolve
 from echokit.folder import RunFolder
 from echokit.progress import Silent
 from echokit.recipe import load_recipe
-from echokit.stages.sequences import (
-    BalancedSampler,
-    SequenceSpec,
-    TrainingSequences,
-    draw_start,
-    voting_starts,
-)
+from echokit.stages.drawing import BalancedSampler, TrainingSequences, draw_start
+from echokit.stages.sequences import SequenceSpec, voting_starts
 from echokit.stages.store import Store
 from echokit.stages.train import Job
 from echokit.wiring.networks import train_all

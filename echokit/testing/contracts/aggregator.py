@@ -18,6 +18,7 @@ from echokit.errors import DataError
 from echokit.interfaces import Aggregator, SupportsFit
 from echokit.testing.clips import CLASSES, tiny_votes
 from echokit.testing.contracts.rules import attempt, expect, same
+from echokit.testing.contracts.suite import Contract, keep
 from echokit.types import Prediction, Votes
 
 TIES = ((0, 1), (2, 0), (0, 1, 2), (1, 1, 2, 2, 0), (0, 2, 2, 0))
@@ -35,20 +36,43 @@ def check_aggregator(factory: Callable[[], Aggregator]) -> None:
     Raises:
         ContractError: the contract is broken; the message says how.
     """
-    for classes in (CLASSES, BINARY):
-        with attempt("The factory"):
-            aggregator = factory()
-        expect(callable(aggregator), f"The factory made a {type(aggregator).__name__}.")
-        if isinstance(aggregator, SupportsFit):
-            with attempt("fit(votes, labels)"):
-                aggregator.fit(*_training(classes))
-        for certain in (False, True):
+    keep(AggregatorContract.of(factory))
+
+
+class AggregatorContract(Contract):
+    """Made without arguments besides its options; see this module."""
+
+    kind = "aggregator"
+
+    def test_agreement(self) -> None:
+        """One vote decides, and where all agree their label wins, with a confidence in (0, 1]."""
+        for aggregator, classes, certain in self._cases():
             _check_decided(aggregator, classes, certain)
+
+    def test_order(self) -> None:
+        """The order of the voters never matters, in a tie neither."""
+        for aggregator, classes, certain in self._cases():
             for labels in TIES:
                 if max(labels) < len(classes):
                     for equal in (False, True):
                         _check_order(aggregator, _votes(labels, classes, certain, equal))
+
+    def test_nobody(self) -> None:
+        """No votes at all are refused with a DataError."""
+        for aggregator, classes, certain in self._cases():
             _check_none(aggregator, classes, certain)
+
+    def _cases(self) -> Iterator[tuple[Aggregator, Sequence[str], bool]]:
+        """Two and three classes, voters without and with confidences."""
+        for classes in (CLASSES, BINARY):
+            with attempt("The factory"):
+                aggregator = self.make()
+            expect(callable(aggregator), f"The factory made a {type(aggregator).__name__}.")
+            if isinstance(aggregator, SupportsFit):
+                with attempt("fit(votes, labels)"):
+                    aggregator.fit(*_training(classes))
+            for certain in (False, True):
+                yield aggregator, classes, certain
 
 
 def _votes(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from echokit.interfaces import SupportsCam
 from echokit.testing.contracts.rules import attempt, expect
+from echokit.testing.contracts.suite import Contract, keep
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -36,14 +37,36 @@ def check_backbone(factory: Callable[..., nn.Module]) -> None:
     Raises:
         ContractError: the contract is broken; the message says how.
     """
-    for shape in SHAPES:
-        _check_shape(factory, shape)
-    model = _make(factory, in_channels=1)
-    _check_eval(model)
-    _check_gradient(model)
-    _check_state(factory, model)
-    if isinstance(model, SupportsCam):
-        _check_cam(model)
+    keep(BackboneContract.of(factory))
+
+
+class BackboneContract(Contract):
+    """Made as `factory(num_classes=3, in_channels=1)`; see this module."""
+
+    kind = "backbone"
+
+    def test_shapes(self) -> None:
+        """Any batch, number of frames from 1 and frame size, odd ones too, has finite logits."""
+        for shape in SHAPES:
+            _check_shape(self.make, shape)
+
+    def test_eval_mode(self) -> None:
+        """In eval mode a sequence's logits are the same every time, whatever is beside it."""
+        _check_eval(_make(self.make, in_channels=1))
+
+    def test_gradient(self) -> None:
+        """Gradients of the logits reach the input."""
+        _check_gradient(_make(self.make, in_channels=1))
+
+    def test_state(self) -> None:
+        """Its state dict goes through safetensors into a second network of the same logits."""
+        _check_state(self.make, _make(self.make, in_channels=1))
+
+    def test_cam_layer(self) -> None:
+        """If it has `cam_layer()`, that is a module of its own with output (B, C', T', H', W')."""
+        model = _make(self.make, in_channels=1)
+        if isinstance(model, SupportsCam):
+            _check_cam(model)
 
 
 def _make(factory: Callable[..., nn.Module], in_channels: int) -> nn.Module:

@@ -15,6 +15,7 @@ import numpy as np
 
 from echokit.interfaces import Explainer
 from echokit.testing.contracts.rules import attempt, expect
+from echokit.testing.contracts.suite import Contract, keep
 from echokit.types import Saliency
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ PLACES = ((slice(0, 3), slice(0, 8), slice(24, 36)), (slice(6, 9), slice(16, 24)
 SHARE = 0.5
 """Of the saliency that must lie within the place; the place is a 27th of the sequence."""
 
+ALIKE = 0.8
+"""Correlation from which the maps of two different networks are the same map."""
+
 
 def check_explainer(factory: Callable[[], Explainer]) -> None:
     """Check an explainer's contract on a small random net and on one that sees one place a class.
@@ -39,13 +43,36 @@ def check_explainer(factory: Callable[[], Explainer]) -> None:
     Raises:
         ContractError: the contract is broken; the message says how.
     """
-    with attempt("The factory"):
-        explainer = factory()
-    expect(callable(explainer), f"The factory made a {type(explainer).__name__}, not a callable.")
-    for shape in SHAPES:
-        _check_map(explainer, shape)
-    _check_model_kept(explainer)
-    _check_place(explainer)
+    keep(ExplainerContract.of(factory))
+
+
+class ExplainerContract(Contract):
+    """Made without arguments besides its options; see this module."""
+
+    kind = "explainer"
+
+    def test_map(self) -> None:
+        """A map is (T, H, W) float32 in [0, 1], the same the second time, and names its method."""
+        for shape in SHAPES:
+            _check_map(self._made(), shape)
+
+    def test_model_is_kept(self) -> None:
+        """The model is left as it was: mode, parameters, gradients, requires_grad, hooks."""
+        _check_model_kept(self._made())
+
+    def test_place(self) -> None:
+        """The map is not constant and lies where and when the model looks for that class."""
+        _check_place(self._made())
+
+    def test_randomised_model(self) -> None:
+        """A network of other weights has another map: it does not show the sequence alone."""
+        _check_randomised(self._made())
+
+    def _made(self) -> Explainer:
+        with attempt("The factory"):
+            explainer: Explainer = self.make()
+        expect(callable(explainer), f"The factory made a {type(explainer).__name__}, not callable.")
+        return explainer
 
 
 def _explain(explainer: Explainer, model: nn.Module, sequence: Tensor, target: int) -> Saliency:
@@ -139,13 +166,31 @@ def _check_place(explainer: Explainer) -> None:
         )
 
 
+def _check_randomised(explainer: Explainer) -> None:
+    sequence = _sequence(SHAPES[0])
+    alike = []
+    for target in range(CLASSES):
+        one, other = (
+            _explain(explainer, _random_net(1, seed).eval(), sequence, target).values
+            for seed in (0, 1)
+        )
+        if one.std() > 0 and other.std() > 0:
+            alike.append(float(np.corrcoef(one.ravel(), other.ravel())[0, 1]))
+    expect(alike, "Every map of two random networks is constant.")
+    expect(
+        np.mean(alike) < ALIKE,
+        f"The maps of two networks of different random weights correlate by {np.mean(alike):.2f}: "
+        "a map must depend on the network, not on the sequence alone.",
+    )
+
+
 def _sequence(shape: tuple[int, ...]) -> Tensor:
     import torch
 
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
-def _random_net(in_channels: int) -> nn.Module:
+def _random_net(in_channels: int, seed: int = 0) -> nn.Module:
     import torch
     from torch import nn
 
@@ -166,7 +211,7 @@ def _random_net(in_channels: int) -> nn.Module:
             return self.norm
 
     model = RandomNet()
-    rng = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
         parameter.data.copy_(torch.randn(parameter.shape, generator=rng))
     return model

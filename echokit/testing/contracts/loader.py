@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from echokit.errors import ClipError
 from echokit.interfaces import Loader, SupportsFingerprint
 from echokit.testing.contracts.rules import attempt, expect, expect_valid_clip, same_clip
+from echokit.testing.contracts.suite import Contract, keep
 from echokit.types import ClipRef, Rejection
 
 
@@ -30,20 +32,83 @@ def check_loader(factory: Callable[..., Loader], source: str) -> None:
     Raises:
         ContractError: the contract is broken; the message says how.
     """
-    with attempt(f"factory({source!r})"):
-        loader, other = factory(source), factory(source)
-    found = _index(loader)
-    refs = [entry for entry in found if isinstance(entry, ClipRef)]
-    expect(refs, f"index() of {source!r} lists no clip: give a source that holds one.")
-    _check_refs(refs)
-    expect(
-        _index(loader) == found and _index(other) == found,
-        "index() lists other clips the second time, or in a second loader of the same source: "
-        "identifiers and order must be stable.",
-    )
-    for ref in {refs[0].clip: refs[0], refs[-1].clip: refs[-1]}.values():
-        _check_read(loader, other, ref)
-    _check_unknown(loader, refs[0])
+    keep(LoaderContract.of(factory, where=source))
+
+
+class LoaderContract(Contract):
+    """Made as `factory(source)`; see this module."""
+
+    kind = "loader"
+    where: str | None = None
+    """A source that is there already."""
+
+    def source(self, folder: Path) -> str:
+        """Override: write a small source below `folder` that holds a clip; return its address."""
+        return ""
+
+    def bad_source(self, folder: Path) -> tuple[str, str] | None:
+        """Override: write a source with a file that cannot be a clip; return it and the file."""
+        return None
+
+    def test_index(self, tmp_path: Path) -> None:
+        """`index()` lists clips without their pixels, each with an identifier of its own."""
+        _, _, found = self._two(tmp_path)
+        _check_refs([entry for entry in found if isinstance(entry, ClipRef)])
+
+    def test_identifiers_are_stable(self, tmp_path: Path) -> None:
+        """A second loader of the source lists the same clips in the same order."""
+        loader, other, found = self._two(tmp_path)
+        expect(
+            _index(loader) == found and _index(other) == found,
+            "index() lists other clips the second time, or in a second loader of the same source: "
+            "identifiers and order must be stable.",
+        )
+
+    def test_read(self, tmp_path: Path) -> None:
+        """`read()` gives a valid uint8 clip, the same every time."""
+        loader, other, found = self._two(tmp_path)
+        refs = [entry for entry in found if isinstance(entry, ClipRef)]
+        for ref in {refs[0].clip: refs[0], refs[-1].clip: refs[-1]}.values():
+            _check_read(loader, other, ref)
+
+    def test_unknown_clip(self, tmp_path: Path) -> None:
+        """A reference it does not know is refused with a ClipError."""
+        loader, _, found = self._two(tmp_path)
+        _check_unknown(loader, next(entry for entry in found if isinstance(entry, ClipRef)))
+
+    def test_bad_file(self, tmp_path: Path) -> None:
+        """A file that cannot be a clip is named with its reason: on listing, or on reading it."""
+        bad = self.bad_source(tmp_path)
+        if bad is not None:
+            _check_bad(self.make(bad[0]) if self.factory else self.make(source=bad[0]), bad[1])
+
+    def _two(self, folder: Path) -> tuple[Loader, Loader, list[ClipRef | Rejection]]:
+        """Two loaders of the source, and what the first lists."""
+        source = self.where if self.where is not None else self.source(folder)
+        with attempt(f"factory({source!r})"):
+            if self.factory:
+                loader, other = self.make(source), self.make(source)
+            else:
+                loader, other = self.make(source=source), self.make(source=source)
+        found = _index(loader)
+        listed = any(isinstance(entry, ClipRef) for entry in found)
+        expect(listed, f"index() of {source!r} lists no clip: give a source that holds one.")
+        return loader, other, found
+
+
+def _check_bad(loader: Loader, name: str) -> None:
+    for entry in _index(loader):
+        if isinstance(entry, Rejection) and name in (entry.where, Path(entry.where).name):
+            return
+        if isinstance(entry, ClipRef) and name in (entry.clip, Path(entry.where).name):
+            try:
+                with attempt(f"read() of {name}, where a ClipError is expected,", (ClipError,)):
+                    loader.read(entry)
+            except ClipError as error:
+                expect(str(error), f"The ClipError of {name} gives no reason.")
+                return
+            expect(False, f"read() made a clip of {name}, which is none.")
+    expect(False, f"{name} is neither listed nor rejected: name every file, with the reason.")
 
 
 def _index(loader: Loader) -> list[ClipRef | Rejection]:

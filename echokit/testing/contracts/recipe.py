@@ -1,4 +1,4 @@
-"""The contract of a recipe: its TOML can be read, and what it uses is there."""
+"""The contract of a recipe: valid under every preset, and what it uses is there and works."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 from echokit.errors import nearest
 from echokit.plugins import registry
+from echokit.recipe import load_recipe
 from echokit.testing.contracts.rules import attempt, expect
+from echokit.testing.contracts.suite import Contract, keep
 
 
 def check_recipe(path: Path) -> None:
@@ -23,6 +25,35 @@ def check_recipe(path: Path) -> None:
     Raises:
         ContractError: the contract is broken; the message says how.
     """
+    keep(RecipeContract.of(lambda: path))
+
+
+class RecipeContract(Contract):
+    """A recipe is not made but found: the path of its TOML file; see this module."""
+
+    kind = "recipe"
+
+    def test_parts(self) -> None:
+        """Its TOML can be read, and every `use` names an installed component and its options."""
+        _check_parts(self.make())
+
+    def test_presets(self) -> None:
+        """It is valid as it stands and under every preset."""
+        path = self.make()
+        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        for preset in document.get("presets", {None: None}):
+            with attempt(f"Resolving the preset {preset!r}" if preset else "Resolving the recipe"):
+                load_recipe(str(path), preset=preset).check_components()
+
+    def test_dry_run(self) -> None:
+        """Every component that its default preset uses can be made."""
+        from echokit.wiring.components import try_components
+
+        with attempt("Making the recipe's components"):
+            try_components(load_recipe(str(self.make())))
+
+
+def _check_parts(path: Path) -> None:
     with attempt(f"Reading the recipe {str(path)!r}"):
         recipe = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     slots = list(_slots(recipe, ""))

@@ -7,13 +7,15 @@ state gives the same clip, and nothing global is drawn from. By stage:
     prepare     uint8 in and out, the generator without effect; frames may change size, and sector
                 and structures with them. A clip whose sector is not known may be refused with a
                 `ClipError`; one whose sector is known is not.
-    augment     float32 in and out, within [0, 1], of the same shape.
+    augment     float32 in and out, within [0, 1], of the same shape; frames that are alike stay
+                alike, but for what differs by frame on purpose.
     normalise   float32 in and out, finite, of the same shape.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -22,6 +24,7 @@ from echokit.errors import ClipError
 from echokit.interfaces import Transform
 from echokit.testing.clips import tiny_clip
 from echokit.testing.contracts.rules import attempt, expect, expect_valid_clip, same_clip
+from echokit.testing.contracts.suite import Contract, keep
 from echokit.types import Clip
 
 if TYPE_CHECKING:
@@ -32,23 +35,69 @@ SEEDS = range(8)
 """Enough that a transform which acts half of the time is very likely met in the act."""
 
 
-def check_transform(factory: Callable[[], Transform], stage: Stage) -> None:
+def check_transform(
+    factory: Callable[[], Transform], stage: Stage, *, per_frame: bool = False
+) -> None:
     """Check a transform's contract.
 
     Args:
         factory: called without arguments; bind options with `functools.partial`.
         stage: `prepare`, `augment` or `normalise`: where in a recipe it stands.
+        per_frame: True for what differs by frame on purpose, such as noise.
 
     Raises:
         ContractError: the contract is broken; the message says how.
     """
     expect(stage in get_args(Stage), f"Stage {stage!r} is none of {', '.join(get_args(Stage))}.")
-    with attempt("The factory"):
-        transform = factory()
-    expect(callable(transform), f"The factory made a {type(transform).__name__}, not a callable.")
-    for seed in SEEDS:
-        _check(transform, stage, known=True, seed=seed)
-    _check(transform, stage, known=False, seed=0)
+    keep(TransformContract.of(factory, stage=stage, per_frame=per_frame))
+
+
+class TransformContract(Contract):
+    """Made without arguments besides its options; see this module."""
+
+    kind = "transform"
+    stage: Stage = "augment"
+    """Where in a recipe it stands."""
+    per_frame: bool = False
+    """True for what differs by frame on purpose, such as noise."""
+
+    def test_result(self) -> None:
+        """It returns a valid clip of as many frames and the same dtype, in the stage's range."""
+        self._try(SEEDS[0], known=True)
+
+    def test_randomness(self) -> None:
+        """The same generator state gives the same clip; nothing global is drawn from."""
+        for seed in SEEDS[1:]:
+            self._try(seed, known=True)
+
+    def test_unknown_sector(self) -> None:
+        """A clip without a known sector is changed too, or when preparing refused by ClipError."""
+        self._try(0, known=False)
+
+    def test_one_draw_for_all_frames(self) -> None:
+        """Frames that are alike stay alike: one draw serves a sequence, but for noise."""
+        if self.per_frame or self.stage != "augment":
+            return
+        transform = self._made()
+        still = tiny_clip(dtype="float32")
+        still = replace(still, frames=np.repeat(still.frames[:1], len(still.frames), axis=0))
+        for seed in SEEDS:
+            with attempt("Calling the transform on a still clip"):
+                frames = transform(still, _generator(seed)).frames
+            expect(
+                np.allclose(frames, frames[:1], atol=1e-5),
+                "It made frames differ that were alike: draw once for all frames, or say "
+                "`per_frame` if they must differ, as noise does.",
+            )
+
+    def _made(self) -> Transform:
+        with attempt("The factory"):
+            transform: Transform = self.make()
+        expect(callable(transform), f"The factory made a {type(transform).__name__}, not callable.")
+        return transform
+
+    def _try(self, seed: int, known: bool) -> None:
+        _check(self._made(), self.stage, known=known, seed=seed)
 
 
 def _check(transform: Transform, stage: Stage, known: bool, seed: int) -> None:

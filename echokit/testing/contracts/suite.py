@@ -1,0 +1,100 @@
+"""A contract as a class: each rule one `test_` method, its docstring the rule in a sentence.
+
+A class of a plugin's own tests subclasses it, and pytest runs the rules; `echokit plugins check`
+and the `check_` functions run them without pytest.
+"""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from echokit.plugins import Kind, resolve
+from echokit.testing.contracts.rules import ContractError
+
+
+class Contract:
+    """What every component of a kind must do.
+
+    ```python
+    class TestTiny3d(BackboneContract):
+        component = "tiny3d"
+        options = {"width": 4}
+    ```
+    """
+
+    kind: ClassVar[Kind]
+    component: ClassVar[str] = ""
+    """Registered name, or `owner/name`."""
+    options: ClassVar[Mapping[str, Any]] = {}
+    """Options that it is made with: small ones make quick tests."""
+    factory: Callable[..., Any] | None = None
+    """Makes the component instead, without a registry; options are not given to it."""
+
+    @classmethod
+    def of(cls, factory: Callable[..., Any], **attributes: Any) -> Self:
+        """The contract of what a factory makes."""
+        contract = cls()
+        contract.factory = factory
+        for name, value in attributes.items():
+            setattr(contract, name, value)
+        return contract
+
+    @property
+    def make(self) -> Callable[..., Any]:
+        """Makes the component; takes what its kind needs, such as `num_classes`."""
+        return self.factory or partial(resolve, self.kind, self.component, **self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How one rule fared."""
+
+    rule: str
+    """Name of the rule."""
+    sentence: str
+    """The rule in words."""
+    broken: str | None
+    """How it is broken; None where it is kept."""
+
+
+def rules(contract: type[Contract]) -> Iterator[tuple[str, str]]:
+    """Name and sentence of every rule of a contract, in order."""
+    for place in reversed(contract.__mro__):
+        for name, method in vars(place).items():
+            if name.startswith("test_"):
+                yield name, " ".join((inspect.getdoc(method) or "").split())
+
+
+def judge(contract: Contract) -> Iterator[Verdict]:
+    """Try every rule of a contract."""
+    for name, sentence in rules(type(contract)):
+        method = getattr(contract, name)
+        broken = None
+        with tempfile.TemporaryDirectory() as folder:
+            needs = {"tmp_path": Path(folder)} if "tmp_path" in _names(method) else {}
+            try:
+                method(**needs)
+            except ContractError as error:
+                broken = str(error)
+        yield Verdict(name.removeprefix("test_").replace("_", " "), sentence, broken)
+
+
+def keep(contract: Contract) -> None:
+    """Try every rule of a contract.
+
+    Raises:
+        ContractError: a rule is broken; the first one.
+    """
+    for verdict in judge(contract):
+        if verdict.broken is not None:
+            raise ContractError(verdict.broken)
+
+
+def _names(method: Callable[..., Any]) -> set[str]:
+    return set(inspect.signature(method).parameters)

@@ -1,0 +1,172 @@
+"""Backbones of torchvision, pytorchvideo and MONAI: each computes what its library's own does."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from echokit import OptionError, SupportsCam, resolve
+from echokit.plugins import registry
+
+TORCHVISION = ("r2plus1d_18", "r3d_18", "mc3_18", "s3d", "swin3d_t", "mvit_v2_s")
+SHAPES = {"s3d": (16, 224), "mvit_v2_s": (16, 224)}
+"""Frames and side at which a library's own network is made for one size."""
+CLASSES = 3
+
+
+def randn(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def made(name: str, in_channels: int = 3, **options: object) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network: nn.Module = resolve(
+            "backbone", name, num_classes=CLASSES, in_channels=in_channels, **options
+        )
+    return network.eval()
+
+
+def stirred(network: nn.Module) -> nn.Module:
+    """Give statistics and zeroed norms values that a mistake would show by."""
+    rng = torch.Generator().manual_seed(1)
+    for name, tensor in network.state_dict().items():
+        if name.endswith("running_var"):
+            tensor.copy_(torch.rand(tensor.shape, generator=rng) + 0.5)
+        elif tensor.ndim == 1 and tensor.is_floating_point():
+            tensor.copy_(torch.rand(tensor.shape, generator=rng) * 0.5 + 0.25)
+    return network.eval()
+
+
+def close(ours: nn.Module, theirs: nn.Module, sequences: torch.Tensor) -> None:
+    with torch.no_grad():
+        torch.testing.assert_close(ours(sequences), theirs(sequences), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_torchvisions_networks_are_torchvisions(name, tmp_path):
+    from torchvision.models import video
+
+    theirs = stirred(getattr(video, name)(num_classes=CLASSES))
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    component = f"torchvision-{name.replace('_', '-')}"
+    ours = made(component, weights=str(tmp_path / "weights.pth"))
+    frames, side = SHAPES.get(name, (4, 48))
+    close(ours, theirs, randn(1, 3, frames, side, side))
+    grey = made(component, in_channels=1, weights=str(tmp_path / "weights.pth"))
+    sequence = randn(1, 1, 4, 64, 48)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            grey(sequence), ours(sequence.expand(-1, 3, -1, -1, -1)), rtol=1e-3, atol=1e-3
+        )
+
+
+def theirs_of_pytorchvideo(name: str) -> tuple[nn.Module, tuple[int, int]]:
+    """As its model zoo builds it, and frames and side it is made for; logits for probabilities."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pytorchvideo.models import hub
+
+    network = {
+        "r2plus1d-50": lambda: hub.r2plus1d_r50(model_num_class=CLASSES, head_activation=None),
+        "slow-r50": lambda: hub.slow_r50(model_num_class=CLASSES),
+        "csn-r101": lambda: hub.csn_r101(model_num_class=CLASSES),
+        "x3d-s": lambda: hub.x3d_s(model_num_class=CLASSES, head_activation=None),
+        "x3d-m": lambda: hub.x3d_m(model_num_class=CLASSES, head_activation=None),
+    }[name]()
+    sizes = {"r2plus1d-50": (16, 224), "slow-r50": (8, 224), "csn-r101": (32, 224)}
+    return network, sizes.get(name, (13, 160) if name == "x3d-s" else (16, 224))
+
+
+@pytest.mark.parametrize("name", ["r2plus1d-50", "slow-r50", "csn-r101", "x3d-s", "x3d-m"])
+@pytest.mark.filterwarnings("ignore")
+def test_pytorchvideos_networks_are_those_of_its_model_zoo(name, tmp_path):
+    theirs, (frames, side) = theirs_of_pytorchvideo(name)
+    stirred(theirs)
+    torch.save({"model_state": theirs.state_dict()}, tmp_path / "zoo.pyth.pt")
+    ours = made(f"pytorchvideo-{name}", weights=str(tmp_path / "zoo.pyth.pt"))
+    close(ours, theirs, randn(1, 3, frames, side, side))
+
+
+@pytest.mark.parametrize(("name", "side"), [("resnet18", 24), ("densenet121", 32)])
+def test_monais_networks_are_monais(name, side, tmp_path):
+    from monai.networks import nets
+
+    channels = {"resnet18": "n_input_channels", "densenet121": "in_channels"}[name]
+    classes = {"resnet18": "num_classes", "densenet121": "out_channels"}[name]
+    theirs = stirred(getattr(nets, name)(spatial_dims=3, **{channels: 3, classes: CLASSES}))
+    torch.save(theirs.state_dict(), tmp_path / "weights.pt")
+    ours = made(f"monai-{name}", weights=str(tmp_path / "weights.pt"))
+    close(ours, theirs, randn(1, 3, 32, side, side))
+
+
+@pytest.mark.parametrize("component", list(registry().of_kind("backbone")), ids=lambda c: c.name)
+def test_every_backbone_takes_the_papers_twelve_grey_frames(component):
+    network = made(component.full_name, in_channels=1)
+    with torch.no_grad():
+        logits = network(randn(1, 1, 12, 64, 64))
+    assert logits.shape == (1, CLASSES)
+    assert logits.isfinite().all()
+    transformer = "mvit" in component.name
+    assert isinstance(network, SupportsCam) != transformer
+
+
+def test_a_file_of_another_network_is_refused_by_name(tmp_path):
+    torch.save(made("torchvision-r3d-18").state_dict(), tmp_path / "other.pth")
+    with pytest.raises(OptionError, match=r"other.pth' do not fit: .* is missing"):
+        made("torchvision-mc3-18", weights=str(tmp_path / "other.pth"))
+
+
+def test_published_weights_are_fetched_only_when_asked(monkeypatch, tmp_path):
+    def offline(url: str, *_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    made("torchvision-mc3-18")
+    with pytest.raises(OptionError, match=r"download\.pytorch\.org.*give its path"):
+        made("torchvision-mc3-18", weights="kinetics400")
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    """An encoder in EchoPrime's layout, with random weights, and its file."""
+    from torchvision.models.video import mvit_v2_s
+
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        network = mvit_v2_s()
+        network.head[-1] = nn.Linear(network.head[-1].in_features, 512)
+    path = tmp_path_factory.mktemp("encoder") / "encoder.pt"
+    torch.save(network.state_dict(), path)
+    return network.eval(), path
+
+
+def test_a_frozen_encoder_sees_what_it_saw_before(encoder):
+    theirs, path = encoder
+    ours = made("frozen-mvit-v2-s", in_channels=1, weights=str(path))
+    grey = randn(1, 1, 16, 224, 224)
+    with torch.no_grad():
+        expected = ours.head(theirs(grey.expand(-1, 3, -1, -1, -1)))
+        torch.testing.assert_close(ours(grey), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_only_the_head_of_a_frozen_encoder_learns(encoder):
+    ours = made("frozen-mvit-v2-s", in_channels=1, weights=str(encoder[1])).train()
+    before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
+    adam = torch.optim.Adam(ours.parameters(), lr=0.1)
+    nn.functional.cross_entropy(ours(randn(2, 1, 4, 32, 32)), torch.tensor([0, 2])).backward()
+    adam.step()
+    changed = {n for n, tensor in ours.state_dict().items() if not torch.equal(tensor, before[n])}
+    assert changed == {"head.weight", "head.bias"}
+    assert not any(module.training for module in ours.encoder.modules())
+
+
+def test_an_encoder_of_another_length_is_refused(encoder):
+    with pytest.raises(OptionError, match=r"an embedding of 768: head.1.weight is \(512, 768\)"):
+        made("frozen-mvit-v2-s", embedding=768, weights=str(encoder[1]))
+    with pytest.raises(OptionError, match="give 1 or 3"):
+        made("frozen-mvit-v2-s", in_channels=2)
