@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import echokit
+from echokit.engines.choose import Asked
 from echokit.errors import CohortError, UsageError
 from echokit.files import read_json, write_json
 from echokit.folder import RunFolder
@@ -21,15 +22,17 @@ from echokit.types import Prediction, Rejection
 from echokit.wiring.components import make_loader
 from echokit.wiring.fusion import subject_rule
 from echokit.wiring.study_clips import Bench, Predictor, as_json, judge_clips, prepare_clips
+from echokit.wiring.study_networks import opener
 from echokit.wiring.views import Viewer
 
 
-def open_predictor(folder: Path, task: str | None = None) -> Predictor:
-    """Open a finished run to predict with.
+def open_predictor(folder: Path, task: str | None = None, asked: Asked | None = None) -> Predictor:
+    """Open a finished run, or a bundle that was exported of one, to predict with.
 
     Args:
-        folder: the run's folder.
+        folder: the run's folder, or the bundle's.
         task: one of the run's tasks; None for its first.
+        asked: the engine and its precision; None for the default.
 
     Raises:
         UsageError: the folder is not a run, or holds no trained network for the task; or the task
@@ -61,15 +64,17 @@ def open_predictor(folder: Path, task: str | None = None) -> Predictor:
         )
     classes = tuple(read_json(next(iter(weights.values())).with_suffix(".json"))["classes"])
     inner = opened.path / "crossfit.parquet"
+    its = recipe.of_approach(approach)
     return Predictor(
         run=folder.resolve().name,
-        recipe=recipe.of_approach(approach),
+        recipe=its,
         task=task,
         classes=classes,
         weights=weights,
         rule=subject_rule(recipe, inner, classes, task=task, approach=approach, split=0),
         synthetic=bool(opened.state["synthetic"]),
         records=_records(opened.path / "saliency" / "index.json", task, approach),
+        open=opener(its, weights, len(classes), opened.path / "engines", asked or Asked()),
     )
 
 
@@ -120,6 +125,8 @@ def predict_study(
         raise UsageError(f"There is no study at {source}.")
     if out.exists():
         raise UsageError(f"{out} already exists; choose another folder with --out.")
+    if test_saliency and predictor.without_saliency:
+        raise UsageError(f"There is no saliency to test: {predictor.without_saliency}")
     if view is not None:
         spelled = {name.lower(): name for name in (*recipe.views.alias, *predictor.weights)}
         view = spelled.get(view.lower(), view)
@@ -152,6 +159,8 @@ def predict_study(
                 "classes": list(predictor.classes),
                 "synthetic_training": predictor.synthetic or bool(viewer and viewer.synthetic),
                 "view_run": viewer.run if viewer else None,
+                "inference": {clip["view"]: clip["inference"] for clip in clips},
+                "without_saliency": predictor.without_saliency,
                 "subjects": _subjects(clips, predictor),
                 "rejected": [_refused(r, source_of_view, confidences) for r in rejected],
             }
@@ -183,6 +192,7 @@ def _subjects(clips: list[dict[str, Any]], predictor: Predictor) -> list[dict[st
     from echokit.stages.predict import vote_views
 
     subjects = []
+    apart = {"patient", "inference"}
     for patient in dict.fromkeys(clip["patient"] for clip in clips):
         own = [clip for clip in clips if clip["patient"] == patient]
         ballot = []
@@ -197,7 +207,7 @@ def _subjects(clips: list[dict[str, Any]], predictor: Predictor) -> list[dict[st
                 **as_json(vote_views(ballot, predictor.classes, predictor.rule), predictor.classes),
                 "views_used": [view for view in predictor.weights if view in views],
                 "views_missing": [v for v in predictor.recipe.views.use if v not in views],
-                "clips": [{k: v for k, v in clip.items() if k != "patient"} for clip in own],
+                "clips": [{k: v for k, v in clip.items() if k not in apart} for clip in own],
             }
         )
     return subjects

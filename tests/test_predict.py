@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from echokit import ClipError, ClipRef, Cohort, Prediction, UsageError
-from echokit.stages.checkpoint import save_tensors
-from echokit.stages.predict import load_weights, row, sequence_predictions, vote_clips, vote_views
+from echokit.engines.eager import run_eagerly
+from echokit.stages.checkpoint import load_weights, save_tensors
+from echokit.stages.predict import row, sequence_predictions, vote_clips, vote_views
 from echokit.stages.sequences import SequenceSpec, voting_starts
 
 CLASSES = ("none", "mild", "severe")
@@ -38,7 +39,8 @@ class Recorder:
 def vote(network, items, store, n=3, batch=8):
     recorder = Recorder()
     spec = SequenceSpec(n, 4)
-    return list(vote_clips(network, items, CLASSES, store, spec, recorder, batch)), recorder.met
+    forward = run_eagerly(network).forward
+    return list(vote_clips(forward, items, CLASSES, store, spec, recorder, batch)), recorder.met
 
 
 @pytest.mark.parametrize("batch", [1, 2, 4, 7, 100])

@@ -67,7 +67,9 @@ def equal(a, b):
 
 
 def test_a_square_that_moves_across_is_told_from_one_that_moves_down(prepared, parts, tmp_path):
-    from echokit.stages.predict import load_weights, vote_clips
+    from echokit.engines.eager import run_eagerly
+    from echokit.stages.checkpoint import load_weights
+    from echokit.stages.predict import vote_clips
 
     store, items = prepared(24)
     spec = SequenceSpec(3, 4)
@@ -76,7 +78,9 @@ def test_a_square_that_moves_across_is_told_from_one_that_moves_down(prepared, p
     train(JOB, lambda: parts.backbone(2, 1), data, settings, tmp_path, silent)
     assert losses(tmp_path)[-1] < losses(tmp_path)[0] / 2
     network = load_weights(parts.backbone(2, 1), (tmp_path / JOB.stem).with_suffix(".safetensors"))
-    held_out = vote_clips(network, items[12:], ("none", "severe"), store, spec, parts.vote())
+    held_out = vote_clips(
+        run_eagerly(network).forward, items[12:], ("none", "severe"), store, spec, parts.vote()
+    )
     right = [v.prediction.label == ("none", "severe")[v.item.label] for v in held_out]
     assert len(right) == 12
     assert sum(right) / len(right) > 0.9

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from echokit import Clip
+from echokit.engines.eager import run_eagerly
 from echokit.recipe import load_recipe
 from echokit.stages.predict import vote_clips
 from echokit.stages.sequences import Item
@@ -54,7 +55,11 @@ def measure(quick: bool) -> list[dict[str, Any]]:
                 for model in models[:views]:
                     spec = make_sequence_spec(recipe, training=False)
                     rule = make_aggregator(recipe.aggregate.view)
-                    list(vote_clips(model, items[:clips], CLASSES, store, spec, rule))
+                    list(
+                        vote_clips(
+                            run_eagerly(model).forward, items[:clips], CLASSES, store, spec, rule
+                        )
+                    )
 
             return vote
 

@@ -139,7 +139,7 @@ class _Record:
     reference: Running
 
     def judged(self, running: Running, precision: Precision) -> Judge | None:
-        """Compare an engine with torch unless that was done; None, with a warning, if they differ."""
+        """Compare an engine with torch, unless that was done; None, with a warning, if not alike."""
         rows = [Agreement(**row) for row in read_json(self.path)] if self.path.is_file() else []
         agreement = next((row for row in rows if row.is_of(running, precision)), None)
         if agreement is None:

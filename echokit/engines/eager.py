@@ -29,7 +29,8 @@ def run_eagerly(network: nn.Module, precision: Precision = "exact", batch: int =
 
     def forward(sequences: Float32[np.ndarray, "B C T H W"]) -> Float32[np.ndarray, "B K"]:
         with _rounding(precision), torch.inference_mode(), autocast:
-            parts = [network(_moved(part, device)) for part in _split(sequences, batch)]
+            given = torch.split(torch.from_numpy(sequences), batch)
+            parts = [network(_moved(part, device)) for part in given]
             logits: Float32[np.ndarray, "B K"] = torch.cat(parts).float().cpu().numpy()
         return logits
 
@@ -50,12 +51,8 @@ def compiled(network: nn.Module) -> nn.Module:
 def has_bfloat16(device: torch.device) -> bool:
     """Whether a device computes in bfloat16, and does not only imitate it."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
-def _split(sequences: Float32[np.ndarray, "B C T H W"], batch: int) -> tuple[torch.Tensor, ...]:
-    return torch.from_numpy(sequences).split(batch)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def _moved(sequences: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -92,6 +92,14 @@ def voting_sequences(
             yield spec.plain(Clip(frames=shown, sector=sector))
 
 
+def sample(
+    items: Iterable[Item], store: Store, spec: SequenceSpec, count: int = 2
+) -> Float32[np.ndarray, "count 1 k H W"]:
+    """The first voting sequences of some clips, to compare engines on; over again if too few."""
+    some = list(islice(voting_sequences(items, store, spec), count))
+    return np.stack([some[i % len(some)] for i in range(count)])
+
+
 def _batches(
     sequences: Iterable[Float32[np.ndarray, "1 k H W"]], size: int
 ) -> Iterator[Float32[np.ndarray, "B 1 k H W"]]:

@@ -83,8 +83,8 @@ def load_fused(recipe: Recipe, classes: int, weights: Path) -> FusedNetwork:
     """A trained network over all views, ready to predict."""
     import torch
 
+    from echokit.stages.checkpoint import load_weights
     from echokit.stages.joint import FusedNetwork
-    from echokit.stages.predict import load_weights
 
     width = recipe.feature_fusion.embedding
     with torch.random.fork_rng():  # the weights that are drawn here are not kept

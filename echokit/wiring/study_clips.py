@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from echokit.engines.choose import Judge
 from echokit.interfaces import Aggregator, Loader
 from echokit.progress import Progress
 from echokit.recipe import Recipe
@@ -14,7 +15,6 @@ from echokit.stages import cohort as cohorts
 from echokit.stages.store import Store, prepare, too_short
 from echokit.types import USUAL_FPS, Box, ClipRef, Prediction, Rejection
 from echokit.wiring.components import (
-    load_model,
     make_aggregator,
     make_explainer,
     make_preparation,
@@ -23,7 +23,15 @@ from echokit.wiring.components import (
 from echokit.wiring.views import Viewer, fill_views
 
 if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float32
+
     from echokit.stages.predict import ClipVotes
+
+Opener = Callable[[str, "Float32[np.ndarray, 'B 1 k H W']", int], tuple[Judge, Any]]
+"""`(view, sample, sequences)` to the engine that judges the view's clips, and the network as torch
+has it, to be explained; None where there is no such network. Engines are compared on the sample;
+`sequences` are to be judged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,10 @@ class Predictor:
     """True if the networks learned from a synthetic cohort."""
     records: Mapping[str, Mapping[str, int]]
     """View -> how many `maps` of its network the run tested, and how many `passed`."""
+    open: Opener
+    """Opens the network of a view."""
+    without_saliency: str = ""
+    """Why no saliency can be made, in a sentence; empty where it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +107,29 @@ def judge_clips(
     """Judge and explain every clip, view by view, so that one network is held at a time.
 
     Yields:
-        One clip's part of `prediction.json`, with its patient.
+        One clip's part of `prediction.json`, with its patient and the engine that judged it.
     """
     from echokit.stages import predict
     from echokit.stages.sequences import Item
 
     recipe, classes = bench.predictor.recipe, bench.predictor.classes
     aggregate, spec = make_aggregator(recipe.aggregate.view), make_sequence_spec(recipe, False)
-    with progress.bar("Predicting and explaining", len(ready), "clips") as tick:
-        for view, weights in bench.predictor.weights.items():
+    work = "Predicting" if bench.predictor.without_saliency else "Predicting and explaining"
+    with progress.bar(work, len(ready), "clips") as tick:
+        for view in bench.predictor.weights:
             here = {ref.clip: (ref, key) for ref, key in ready if ref.view == view}
             if not here:
                 continue
-            network = load_model(recipe, len(classes), weights)
             items = [Item(ref.clip, key, bench.store.length(key), -1) for ref, key in here.values()]
-            for voted in predict.vote_clips(network, items, classes, bench.store, spec, aggregate):
+            sample = predict.sample(items, bench.store, spec)
+            judge, network = bench.predictor.open(view, sample, len(items) * spec.n)
+            forward = judge.running.forward
+            for voted in predict.vote_clips(forward, items, classes, bench.store, spec, aggregate):
                 ref, _ = here[voted.item.clip]
                 singles = predict.sequence_predictions(voted.votes)
                 yield {
                     "patient": ref.patient,
+                    "inference": judge.as_json(),
                     "clip": ref.clip,
                     "view": view,
                     **as_json(voted.prediction, classes),
@@ -123,7 +139,9 @@ def judge_clips(
                         {"start": start, **as_json(single, classes)}
                         for start, single in zip(voted.starts, singles, strict=True)
                     ],
-                    "saliency": _explain(network, voted, ref, bench, out),
+                    "saliency": None
+                    if network is None
+                    else _explain(network, voted, ref, bench, out),
                 }
                 tick(1)
 

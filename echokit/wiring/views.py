@@ -163,6 +163,7 @@ def _look(
     Raises:
         ClipError: it cannot be told; the message is the reason.
     """
+    from echokit.engines.eager import run_eagerly
     from echokit.stages.predict import vote_clips
     from echokit.stages.sequences import Item
 
@@ -172,7 +173,8 @@ def _look(
         raise ClipError(f"its view is unknown and cannot be found: {reason}")
     item = Item(ref.clip, key, store.length(key), -1)
     aggregate = make_aggregator(viewer.recipe.aggregate.view)
-    [voted] = vote_clips(network, [item], viewer.classes, store, spec, aggregate)
+    forward = run_eagerly(network).forward
+    [voted] = vote_clips(forward, [item], viewer.classes, store, spec, aggregate)
     mean = dict(zip(viewer.classes, voted.votes.probabilities.mean(0).tolist(), strict=True))
     view = voted.prediction.label
     if mean[view] < viewer.threshold:

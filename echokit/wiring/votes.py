@@ -79,6 +79,7 @@ def _write(rows: list[dict[str, Any]], path: Path) -> None:
 def _view_rows(
     job: Job, study: Study, recipe: Recipe, folder: RunFolder
 ) -> Iterator[dict[str, Any]]:
+    from echokit.engines.eager import run_eagerly
     from echokit.stages import predict
 
     recipe = recipe.of_approach(job.approach)
@@ -87,7 +88,7 @@ def _view_rows(
     if not items:
         return
     voted = predict.vote_clips(
-        load_network(job, recipe, len(classes), folder),
+        run_eagerly(load_network(job, recipe, len(classes), folder)).forward,
         items,
         classes,
         Store(folder.store),
