@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from echokit.cli import plugins_check
+
 if TYPE_CHECKING:
     from echokit.plugins import Component
 
 OWN = "echokit-cardiac:"
 """Our own components are listed without the plugin they come from."""
 
-app = typer.Typer(help="What is installed, whose it is and what it takes.", no_args_is_help=True)
+app = typer.Typer(
+    help="What is installed, whose it is, what it takes; checking and writing plugins.",
+    no_args_is_help=True,
+)
+app.command("check")(plugins_check.check)
 
 
 @app.command("list")

@@ -82,6 +82,8 @@ def judge(contract: Contract) -> Iterator[Verdict]:
                 method(**needs)
             except ContractError as error:
                 broken = str(error)
+            except Exception as error:  # a stranger's component may raise anything
+                broken = f"It raised {type(error).__name__}: {error}"
         yield Verdict(name.removeprefix("test_").replace("_", " "), sentence, broken)
 
 

@@ -76,7 +76,7 @@ class TransformContract(Contract):
 
     def test_one_draw_for_all_frames(self) -> None:
         """Frames that are alike stay alike: one draw serves a sequence, but for noise."""
-        if self.per_frame or self.stage != "augment":
+        if self.per_frame or self.stage == "prepare":
             return
         transform = self._made()
         still = tiny_clip(dtype="float32")
@@ -86,8 +86,8 @@ class TransformContract(Contract):
                 frames = transform(still, _generator(seed)).frames
             expect(
                 np.allclose(frames, frames[:1], atol=1e-5),
-                "It made frames differ that were alike: draw once for all frames, or say "
-                "`per_frame` if they must differ, as noise does.",
+                "It made frames differ that were alike: draw once for all frames; if they must "
+                "differ, as noise does, say so by `per_frame = True` (--per-frame).",
             )
 
     def _made(self) -> Transform:
