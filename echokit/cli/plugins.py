@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from echokit.cli import plugins_check
+from echokit.cli import plugins_check, plugins_new
 
 if TYPE_CHECKING:
     from echokit.plugins import Component
@@ -21,6 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("check")(plugins_check.check)
+app.command("new")(plugins_new.new)
 
 
 @app.command("list")
