@@ -81,7 +81,7 @@ def test_a_backbone_is_some_twenty_lines(six):
         ("../tiny", "backbone", "cannot name a plugin"),
         ("tiny--3d", "backbone", "cannot name a plugin"),
         ("tiny3d", "backbon", "did you mean 'backbone'"),
-        ("majority-vote", "aggregator", "echokit-cardiac:voting already has a aggregator"),
+        ("majority-vote", "aggregator", "echokit-cardiac:voting already registers the aggregator"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_written(tmp_path, name, kind, says):

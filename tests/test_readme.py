@@ -109,3 +109,9 @@ def test_its_plugin_trains(tiny3d: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["metrics"]["rows"]
+
+
+def test_its_plugin_is_the_example_that_ships(tiny3d: Path) -> None:
+    example = ROOT / "docs" / "examples" / "echokit-tiny3d"
+    assert (example / "echokit_tiny3d.py").read_text("utf-8") == block("python", "tiny3d")
+    assert (example / "pyproject.toml").read_text("utf-8") == block("toml", "echokit_tiny3d")
