@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import echokit
+from echokit.bundle.manifest import is_bundle
 from echokit.engines.choose import Asked
 from echokit.errors import CohortError, UsageError
 from echokit.files import read_json, write_json
@@ -38,6 +39,10 @@ def open_predictor(folder: Path, task: str | None = None, asked: Asked | None = 
         UsageError: the folder is not a run, or holds no trained network for the task; or the task
             is to tell views.
     """
+    if is_bundle(folder):
+        from echokit.bundle.open import open_bundle
+
+        return open_bundle(folder, task, asked or Asked())
     opened = RunFolder.open(folder)
     recipe = opened.recipe()
     task = task or next(iter(recipe.enabled_tasks))

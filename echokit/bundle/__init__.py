@@ -1,1 +1,4 @@
-"""Bundles: the networks of a run in one folder that predicts studies wherever it is copied to."""
+"""Bundles: a run's networks in one folder that predicts studies wherever it is copied to.
+
+`write` makes one, `open` reads it; `manifest` is what they agree on, `card` is for people.
+"""

@@ -7,7 +7,7 @@ import warnings
 
 import typer
 
-from echokit.cli import bench, data, doctor, plugins, predict, report, run
+from echokit.cli import bench, data, doctor, export, plugins, predict, report, run
 from echokit.errors import EchokitError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("recipes")(plugins.recipes)
 app.add_typer(plugins.app, name="plugins")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -11,7 +11,9 @@ from echokit.errors import UsageError
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run, with its networks.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a finished run, or a bundle that was exported of one.")
+    ],
     study: Annotated[Path, typer.Argument(help="A DICOM or video file, or a folder of them.")],
     view: Annotated[
         str | None,
@@ -33,6 +35,17 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the result. By default below predictions/.")
     ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="What runs the networks: auto (the fastest installed, where that is worth it), "
+            "torch, torch-compile, openvino or onnxruntime. One that differs from torch is not "
+            "used."
+        ),
+    ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="exact: 32 bits; fast: bfloat16 where the processor has it.")
+    ] = "exact",
     task: Annotated[str | None, typer.Option(help="Task of the run; by default its first.")] = None,
     test_saliency: Annotated[
         bool,
@@ -54,12 +67,13 @@ def predict(
     """
     from echokit.cli.console import Bars, print_json
     from echokit.cli.console import out as console
+    from echokit.engines.choose import Asked
     from echokit.folder import next_free
     from echokit.progress import Silent
     from echokit.study import open_predictor, predict_study
     from echokit.wiring.views import find_view_run, open_viewer
 
-    predictor, viewer = open_predictor(run, task), None
+    predictor, viewer = open_predictor(run, task, Asked(engine, cast(Any, precision))), None
     if view is not None and view.lower() == "auto":
         usual = predictor.recipe.views.threshold
         threshold = usual if view_threshold is None else view_threshold
@@ -97,4 +111,6 @@ def predict(
                 "not clinical evidence.",
                 style="yellow",
             )
+        if result["without_saliency"]:
+            console.print(result["without_saliency"], markup=False, soft_wrap=True)
         console.print(f"Page: {target / 'index.html'}", soft_wrap=True)

@@ -12,8 +12,10 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +94,7 @@ def choose(
     sample: Float32[np.ndarray, "B C T H W"],
     sequences: int,
     asked: Asked,
-    kept: Path,
+    kept: Path | None,
 ) -> Judge:
     """Choose the engine of a network that torch can run, too.
 
@@ -102,29 +104,26 @@ def choose(
         sample: two sequences or more to compare engines on; all have its size.
         sequences: how many are to be judged.
         asked: what the user wants.
-        kept: folder in which converted networks are kept, with their agreement.
+        kept: folder in which converted networks are kept, with their agreement; None keeps none.
     """
-    from echokit.engines.eager import compiled, run_eagerly
+    from echokit.engines.eager import run_compiled, run_eagerly
 
     reference = run_eagerly(network)
     device = next(network.parameters()).device
-    folder = kept / hashlib.sha256(identity.encode()).hexdigest()[:12]
-    record = _Record(folder / "agreement.json", sample, reference)
+    folder = kept / hashlib.sha256(identity.encode()).hexdigest()[:12] if kept else None
+    record = _Record(folder / "agreement.json" if folder else None, sample, reference)
     work = sum(p.numel() for p in network.parameters()) * sample[0].size * sequences
+    tried: list[tuple[str, Callable[[], Running]]] = []
     if asked.engine != "auto" or (device.type == "cpu" and work >= WORTH):
         for engine in asked.among(ENGINES):
-            judge = _try(engine, network, folder, record, asked.precision)
-            if judge is not None:
-                return judge
+            load = partial(_loaded, engine, network, sample, folder, asked.precision)
+            tried.append((engine.name, load))
     if asked.engine == "torch-compile":
-        with_compiler = replace(
-            run_eagerly(compiled(network), asked.precision), engine=asked.engine
-        )
-        judge = record.judged(with_compiler, asked.precision)
-        if judge is not None:
-            return judge
+        tried.append((asked.engine, partial(run_compiled, network, asked.precision)))
     if asked.precision == "fast":
-        judge = record.judged(run_eagerly(network, "fast"), "fast")
+        tried.append(("torch", partial(run_eagerly, network, "fast")))
+    for name, make in tried:
+        judge = _attempt(name, make, record, asked.precision)
         if judge is not None:
             return judge
     return Judge(reference, "exact", None)
@@ -134,58 +133,69 @@ def choose(
 class _Record:
     """What is known of one network's engines, in a file."""
 
-    path: Path
+    path: Path | None
     sample: Float32[np.ndarray, "B C T H W"]
     reference: Running
 
     def judged(self, running: Running, precision: Precision) -> Judge | None:
-        """Compare an engine with torch, unless that was done; None, with a warning, if not alike."""
-        rows = [Agreement(**row) for row in read_json(self.path)] if self.path.is_file() else []
+        """An engine as a judge, compared with torch unless that was done; None if they differ."""
+        kept = read_json(self.path) if self.path and self.path.is_file() else []
+        rows = [Agreement(**row) for row in kept]
         agreement = next((row for row in rows if row.is_of(running, precision)), None)
         if agreement is None:
             expected = self.reference.forward(self.sample)
             agreement = compare(running, precision, self.sample, expected)
-            _keep(self.path, [*(row.as_json() for row in rows), agreement.as_json()])
-        return trusted(running, precision, agreement)
+            if self.path is not None:  # a run that cannot be written to is compared each time
+                with suppress(OSError):
+                    write_json(self.path, [row.as_json() for row in [*rows, agreement]])
+        if agreement.holds:
+            return Judge(running, precision, agreement)
+        warnings.warn(refusal(agreement), EngineWarning, stacklevel=2)
+        return None
 
 
-def trusted(running: Running, precision: Precision, agreement: Agreement) -> Judge | None:
-    """The engine as a judge if it agrees with torch; else None, with a warning."""
-    if agreement.holds:
-        return Judge(running, precision, agreement)
-    warnings.warn(
-        f"The engine {running.engine} {running.version} ({precision}) is not used: its logits "
-        f"differ from torch's by {agreement.logits:.1e}, probabilities by "
-        f"{agreement.probabilities:.1e}.",
-        EngineWarning,
-        stacklevel=2,
+def refusal(agreement: Agreement) -> str:
+    """Why an engine is not used, in a sentence."""
+    return (
+        f"The engine {agreement.engine} {agreement.version} ({agreement.precision}) is not used: "
+        f"its logits differ from torch's by {agreement.logits:.1e}, its probabilities by "
+        f"{agreement.probabilities:.1e}."
     )
-    return None
 
 
-def _try(
-    engine: Engine, network: nn.Module, folder: Path, record: _Record, precision: Precision
+def _attempt(
+    name: str, make: Callable[[], Running], record: _Record, precision: Precision
 ) -> Judge | None:
-    """Convert a network for an engine, unless that was done, and compare it with torch."""
-    place = folder / f"{engine.name}-{engine.version}"
+    """An engine as a judge; None, with a warning, if it cannot run the network or differs."""
     try:
-        if (place / engine.file).is_file():
-            return record.judged(engine.load(place / engine.file, precision), precision)
-        with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
-            made = Path(scratch) / "network"
-            made.mkdir()
-            engine.convert(on_cpu(network), record.sample, made / engine.file)
-            running = engine.load(made / engine.file, precision)
-            _keep_folder(made, place)
-            return record.judged(running, precision)
+        return record.judged(make(), precision)
     except Exception as error:  # whatever a library raises of a network that it does not know
+        first = next(iter(str(error).splitlines()), "")
         warnings.warn(
-            f"The engine {engine.name} cannot take this network: {type(error).__name__}: "
-            f"{str(error).splitlines()[0] if str(error) else ''}",
+            f"The engine {name} cannot run this network: {type(error).__name__}: {first}",
             EngineWarning,
             stacklevel=2,
         )
         return None
+
+
+def _loaded(
+    engine: Engine,
+    network: nn.Module,
+    sample: Float32[np.ndarray, "B C T H W"],
+    folder: Path | None,
+    precision: Precision,
+) -> Running:
+    """Load a network that was converted for an engine; convert it first unless that was done."""
+    place = folder / f"{engine.name}-{engine.version}" if folder else None
+    if place is not None and (place / engine.file).is_file():
+        return engine.load(place / engine.file, precision)
+    with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
+        made = Path(scratch)
+        engine.convert(on_cpu(network), sample, made / engine.file)
+        if place is not None and _keep_folder(made, place):
+            made = place  # not from here: the weights stay mapped to the file
+        return engine.load(made / engine.file, precision)
 
 
 def on_cpu(network: nn.Module) -> nn.Module:
@@ -195,22 +205,15 @@ def on_cpu(network: nn.Module) -> nn.Module:
     return copy.deepcopy(network).cpu()
 
 
-def _keep(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write what is known; a run that may not be written to is compared anew each time."""
-    try:
-        write_json(path, rows)
-    except OSError:
-        return
-
-
-def _keep_folder(made: Path, place: Path) -> None:
-    """Put a converted network in its place, whole or not at all, if that may be written to."""
-    partial = place.with_name(f".{place.name}.{os.getpid()}")
+def _keep_folder(made: Path, place: Path) -> bool:
+    """Put a converted network in its place, whole or not at all; whether it is there now."""
+    partly = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(made, partial)
-        partial.rename(place)
-    except OSError:
-        return
+        shutil.copytree(made, partly)
+        partly.rename(place)
+    except OSError:  # no right to write there, or another process was first
+        pass
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(partly, ignore_errors=True)
+    return place.is_dir()
