@@ -39,3 +39,61 @@ def speed(
         for row in rows:
             console.print(sentence(row), markup=False, soft_wrap=True)
         console.print(f"Result: {page}", markup=False, soft_wrap=True)
+
+
+@app.command("accuracy")
+def accuracy(
+    backbone: Annotated[
+        str | None, typer.Option(help="Backbones, comma-separated; the first is the baseline.")
+    ] = None,
+    aggregator: Annotated[str | None, typer.Option(help="Voting rules, comma-separated.")] = None,
+    explainer: Annotated[str | None, typer.Option(help="Explainers, comma-separated.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Repeats, each with splits of its own.")] = None,
+    suite: Annotated[
+        Path | None, typer.Option(help="TOML file that defines the benchmark; options override it.")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="The recipe that parts are put into.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Its preset.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Override one key of the recipe. Repeatable.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where runs and tables go.")] = Path(
+        "runs/bench-accuracy"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Swap backbones, voting rules and explainers on identical splits: a leaderboard.
+
+    Each backbone is trained once for each seed and serves every voting rule. Stopped, the same
+    command goes on where it was.
+    """
+    from echokit.bench.accuracy import train_all
+    from echokit.bench.leaderboard import write_leaderboard
+    from echokit.bench.suite import Suite, read_suite, slots
+    from echokit.cli.console import Bars, print_json
+    from echokit.cli.console import out as console
+    from echokit.files import read_json
+    from echokit.progress import Silent
+
+    given = {
+        "backbone": slots(backbone.split(",")) if backbone else None,
+        "aggregator": slots(aggregator.split(",")) if aggregator else None,
+        "explainer": slots(explainer.split(",")) if explainer else None,
+        "seeds": seeds,
+        "recipe": recipe,
+        "preset": preset,
+        "settings": settings,
+    }
+    if suite is not None:
+        asked = read_suite(suite, **given)
+    else:
+        given["backbone"] = given["backbone"] or slots(["pytorchvideo-r2plus1d-18"])
+        given["aggregator"] = given["aggregator"] or slots(["majority-vote"])
+        asked = Suite(**{k: v for k, v in given.items() if v is not None})
+    progress = Silent() if as_json else Bars()
+    page = write_leaderboard(asked, train_all(asked, out, progress), out, progress)
+    if as_json:
+        print_json(read_json(out / "accuracy.json"))
+    else:
+        console.print((out / "accuracy.md").read_text("utf-8"), markup=False, soft_wrap=True)
+        console.print(f"Result: {page}", markup=False, soft_wrap=True)

@@ -40,12 +40,12 @@ def check(
     for text in settings or []:
         (key,), value = parse_setting(text)
         options[key] = value
-    results = []
+    results: list[tuple[Component, str, list[Verdict]]] = []
     for component in find(name):
         contracts = suites(component, options, stage, per_frame, source)
         tried = [(fit, list(judge(contract))) for fit, contract in contracts]
-        verdicts = min(tried, key=lambda one: sum(v.broken is not None for v in one[1]))
-        results.append((component, *verdicts))
+        fit, verdicts = min(tried, key=lambda one: sum(v.broken is not None for v in one[1]))
+        results.append((component, fit, verdicts))
     if as_json:
         print_json([_as_json(*result) for result in results])
     else:
@@ -101,10 +101,11 @@ def suites(
     from echokit.testing import CONTRACTS, LoaderContract, TransformContract
     from echokit.testing.contracts.transform import Stage
 
-    given: dict[str, Any] = {
+    required: dict[str, dict[str, Any]] = {
         "loader": {"source": ""},
         "backbone": {"num_classes": 2, "in_channels": 1},
-    }.get(component.kind, {})
+    }
+    given = required.get(component.kind, {})
     if component.kind != "recipe":
         try:
             check_options(component, given | options)

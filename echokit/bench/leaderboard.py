@@ -1,0 +1,151 @@
+"""The leaderboard of an accuracy benchmark: who reaches what, and who differs clearly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from echokit.bench.accuracy import Trained, cost, explained, vote_again
+from echokit.bench.result import Column, Table, document, write_result
+from echokit.bench.suite import Suite
+from echokit.progress import Progress
+from echokit.report.words import duration, interval, mean_sd, memory, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "Accuracy of echokit's parts"
+
+
+def write_leaderboard(suite: Suite, runs: list[Trained], out: Path, progress: Progress) -> Path:
+    """Judge every pair of backbone and voting rule, every explainer, and write the tables.
+
+    Returns:
+        The page.
+    """
+    import pandas as pd
+
+    pairs = [(one, name) for one in runs for name in suite.aggregator]
+    with progress.bar("Voting", len(pairs), "votes") as tick:
+        voted = []
+        for one, name in pairs:
+            voted.append(vote_again(one, name, suite.aggregator[name]))
+            tick(1)
+    first = [one for one in runs if one.seed == 0]
+    asked = [(one, name) for one in first for name in suite.explainer]
+    explainers = []
+    with progress.bar("Explaining", len(asked), "explainers") as tick:
+        for one, name in asked:
+            explainers.append(explained(one, name, suite.explainer[name]))
+            tick(1)
+    rows = leaderboard(pd.concat(voted), runs[0].classes, runs[0].recipe.evaluate.bootstrap)
+    synthetic = any(bool(one.folder.state["synthetic"]) for one in runs)
+    result = document(
+        "accuracy",
+        synthetic,
+        suite=suite.model_dump(exclude_none=True),
+        leaderboard=rows,
+        explainers=explainers,
+        costs=[cost(one) for one in first],
+    )
+    seeds = f"{suite.seeds} seed{'s' * (suite.seeds > 1)}"
+    tables = [
+        Table(
+            "Leaderboard",
+            "leaderboard",
+            _LEADERBOARD,
+            f"Held-out subjects, {seeds}, the same splits for every row. Mean ± sd over splits, "
+            "the 95 % interval from resampled subjects. The lead is over the first row of its task "
+            "and views, on the same subjects; it is clear where its interval excludes zero.",
+        ),
+        Table("What a backbone costs", "costs", _COSTS, "Of the first seed, on this machine."),
+        Table(
+            "Explainers",
+            "explainers",
+            _EXPLAINERS,
+            "Of the first seed: maps that pass every test of the report, and seconds for a map "
+            "with its tests.",
+        ),
+    ]
+    return write_result(out, "accuracy", TITLE, result, [t for t in tables if result[t.name]])
+
+
+def leaderboard(
+    table: pd.DataFrame, classes: Mapping[str, tuple[str, ...]], bootstrap: int
+) -> list[dict[str, Any]]:
+    """One row for each task, approach, view set, backbone and voting rule, best first.
+
+    Args:
+        table: subject rows of every backbone, seed and rule, the first pair first.
+        classes: task -> label names, least severe first.
+        bootstrap: resamples of the subjects for the intervals.
+    """
+    from echokit.stages.evaluate import evaluate
+    from echokit.stages.leads import leads
+
+    rows = []
+    for (task, _, _), here in table.groupby(["task", "approach", "view"], sort=False):
+        names = classes[str(task)]
+        parts = dict(list(here.groupby(["backbone", "aggregator"], sort=False)))
+        outcomes = {f"{b} / {a}": _outcome(part, names) for (b, a), part in parts.items()}
+        baseline = next(iter(outcomes))
+        ahead = dict(leads(outcomes, baseline, bootstrap, 0))
+        found = []
+        for (backbone, aggregator), part in parts.items():
+            (figures,) = evaluate(part, {str(task): names}, bootstrap, 0)
+            lead = ahead.get(f"{backbone} / {aggregator}")
+            found.append({"backbone": backbone, "aggregator": aggregator, **figures, "lead": lead})
+        rows += sorted(found, key=lambda row: -row["f1"]["mean"])
+    return rows
+
+
+def _outcome(part: pd.DataFrame, classes: tuple[str, ...]) -> Any:
+    import numpy as np
+
+    from echokit.stages.leads import Outcome
+
+    ordered = part.sort_values(["split", "patient"])
+    index = {name: i for i, name in enumerate(classes)}
+    return Outcome(
+        ordered["split"].to_numpy(int),
+        tuple(ordered["patient"]),
+        ordered["label"].map(index).to_numpy(int),
+        ordered["predicted"].map(index).to_numpy(int),
+        np.stack(ordered["probabilities"].tolist()),
+    )
+
+
+def _lead(row: Mapping[str, Any]) -> str:
+    lead = row["lead"]
+    if lead is None:
+        return "–"
+    ends = f" ({lead['ci95'][0]:+.2f} to {lead['ci95'][1]:+.2f})" if lead["ci95"] else ""
+    return f"{lead['mean']:+.2f}{ends}{' clear' if lead['excludes_zero'] else ''}"
+
+
+_LEADERBOARD = (
+    Column("backbone", lambda row: str(row["backbone"])),
+    Column("voting rule", lambda row: str(row["aggregator"])),
+    Column("task", lambda row: f"{row['task']}, {row['approach']}, {row['views']}"),
+    Column("F1-score", lambda row: f"{mean_sd(row['f1'])} ({interval(row['f1'])})", right=True),
+    Column("lead", _lead, right=True),
+    Column("balanced accuracy", lambda row: mean_sd(row["balanced_accuracy"]), right=True),
+    Column("AUROC", lambda row: mean_sd(row["auroc"]), right=True),
+    Column("subjects", lambda row: str(row["n_subjects"]), right=True),
+    Column("splits", lambda row: str(row["n_splits"]), right=True),
+)
+_COSTS = (
+    Column("backbone", lambda row: str(row["backbone"])),
+    Column("parameters, M", lambda row: number(row["parameters"] / 1e6), right=True),
+    Column("multiply-adds, G", lambda row: number(row["multiply_adds"] / 1e9), right=True),
+    Column("training", lambda row: duration(row["training_seconds"]), right=True),
+    Column("a study", lambda row: duration(row["study_seconds"]), right=True),
+    Column("peak memory", lambda row: memory(row["peak_memory_mb"]), right=True),
+)
+_EXPLAINERS = (
+    Column("explainer", lambda row: str(row["explainer"])),
+    Column("backbone", lambda row: str(row["backbone"])),
+    Column("maps that pass", lambda row: f"{row['passed']} of {row['maps']}", right=True),
+    Column("a map", lambda row: duration(row["seconds"] / max(1, row["maps"])), right=True),
+)
