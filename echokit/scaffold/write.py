@@ -47,7 +47,9 @@ def write_plugin(name: str, kind: Kind, out: Path) -> Path:
         )
     taken = [c for c in registry().of_kind(kind) if c.name == bare]
     if taken:
-        raise UsageError(f"{taken[0].owner} already registers the {kind} {bare!r}: choose another name.")
+        raise UsageError(
+            f"{taken[0].owner} already registers the {kind} {bare!r}: choose another name."
+        )
     folder = out / f"echokit-{bare}"
     if folder.exists():
         raise UsageError(f"{folder} already exists: choose another name or --out.")
