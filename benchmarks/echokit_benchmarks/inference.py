@@ -1,0 +1,89 @@
+"""Inference: a study's sequences by each engine, against a plain loop of eager PyTorch."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from echokit import resolve
+from echokit.bench.timing import Claim, judge, paired
+from echokit.engines.choose import ENGINES
+from echokit.engines.eager import run_eagerly
+from echokit.engines.engine import PRECISIONS, Precision, Running
+from echokit.stages.predict import softmax
+
+AT_LEAST: dict[Precision, float] = {"exact": 2.5, "fast": 4.0}
+"""Goals of the engine that `auto` takes first."""
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """One row for each engine that is installed and each precision, torch's own among them."""
+    side, width, sequences, repeats = (48, 12, 4, 3) if quick else (224, 64, 4, 5)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        plain, ours = (_network(width) for _ in range(2))
+    ours.load_state_dict(plain.state_dict())
+    ours = ours.to(memory_format=torch.channels_last_3d)
+    rng = np.random.default_rng(0)
+    given = rng.standard_normal((sequences, 1, 12, side, side), dtype=np.float32)
+    expected = _eagerly(plain, given)
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, make in _engines(ours, given, Path(scratch)):
+            for precision in PRECISIONS:
+                running = make(precision)
+                claim = Claim(
+                    f"{sequences} sequences of R(2+1)D-18, width {width}, 12×{side}×{side}, "
+                    f"{name}, {precision} ({running.computes_in})",
+                    "eager PyTorch, one sequence at a time",
+                    at_least=AT_LEAST[precision] if name == "openvino" and not quick else None,
+                )
+                row = judge(claim, *_timed(running, plain, given, repeats))
+                apart = np.abs(softmax(running.forward(given)) - softmax(expected)).max()
+                rows.append(row | {"max_difference": float(apart), "note": _note(apart)})
+    return rows
+
+
+def _note(apart: float) -> str:
+    return f"largest difference of a probability {apart:.1e}"
+
+
+def _network(width: int) -> nn.Module:
+    network: nn.Module = resolve(
+        "backbone", "pytorchvideo-r2plus1d-18", num_classes=3, in_channels=1, width=width
+    )
+    return network.eval()
+
+
+def _engines(
+    network: nn.Module, example: np.ndarray, scratch: Path
+) -> list[tuple[str, Callable[[Precision], Running]]]:
+    """Each engine that is installed, its network converted."""
+    found: list[tuple[str, Callable[[Precision], Running]]] = []
+    for engine in ENGINES:
+        if engine.version is not None:
+            file = scratch / engine.name / engine.file
+            file.parent.mkdir()
+            engine.convert(network, example, file)
+            found.append((engine.name, partial(engine.load, file)))
+    return [*found, ("torch", partial(run_eagerly, network))]
+
+
+def _timed(
+    running: Running, plain: nn.Module, given: np.ndarray, repeats: int
+) -> tuple[list[float], list[float]]:
+    return paired(lambda: running.forward(given), lambda: _eagerly(plain, given), repeats)
+
+
+def _eagerly(network: nn.Module, given: np.ndarray) -> np.ndarray:
+    """What a user would write: a loop over sequences."""
+    with torch.inference_mode():
+        logits = [network(torch.from_numpy(one)[None]) for one in given]
+    return torch.cat(logits).numpy()
