@@ -30,6 +30,7 @@ def register_transforms(register: Callable[[str, Callable[..., Transform]], None
     register("monai-noise", monai_noise)
     register("monai-background", monai_background)
     register("monai-affine", monai_affine)
+    register("monai", monai)
 
 
 @hookimpl
@@ -301,3 +302,38 @@ def monai_affine(
         checked_range("scale", scale, 0.05, 1.0),
         checked_range("zoom", zoom, 1.0, 20.0),
     )
+
+
+def monai(**options: Any) -> Transform:
+    """Augment: any of MONAI's intensity transforms, named by its class.
+
+        [augment.smooth]
+        use = "monai"
+        class = "RandGaussianSmooth"
+        prob = 0.5
+        sigma_x = [0.5, 1.5]
+
+    Frames stand in the place of channels, so one draw serves all of them; results are clamped to
+    [0, 1]. Every draw follows from the generator that is given. Transforms that move pixels are
+    not among them, since sector and structures would stay behind: use `monai-affine`.
+
+    Args:
+        options: `class`, the name of one of MONAI's intensity array transforms, and the options
+            of that class.
+
+    Raises:
+        OptionError: there is no such class, it does not fit, or it does not take an option.
+    """
+    from echokit import OptionError
+
+    given = dict(options)
+    name = given.pop("class", None)
+    if not isinstance(name, str):
+        raise OptionError(
+            "The transform 'monai' needs the option `class`, the name of one of MONAI's intensity "
+            'transforms, as in class = "RandGaussianSmooth".'
+        )
+    from echokit_monai.named import Named, check
+
+    check(name, given)
+    return Named(name, given)
