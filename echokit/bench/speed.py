@@ -149,10 +149,14 @@ def growth_chart(rows: Sequence[Row]) -> Markup:
         x, y = plot.at(0, tick)
         parts.append(text(x - 6, y + 4, f"{2**tick}×", "tick end"))
     for index, (row, line) in enumerate(zip(rows, lines, strict=True)):
-        colour = f"c{index % 5}"
+        colour = ("c0", "c1", "c2", "c3")[index % 4]
         parts.append(plot.line(line, f"{colour} solid"))
         parts += [plot.dot(x, y, colour) for x, y in line]
-        parts.append(text(724 - 200, 24 + 20 * index, _short(row), f"tick {colour}"))
+        middle = 20 + 20 * index
+        parts.append(
+            Markup('<circle class="dot {}" cx="530" cy="{}" r="4"/>').format(colour, middle)
+        )
+        parts.append(text(540, middle + 4, _short(row), "tick"))
     return drawing(720, 320, "Cost against size, both relative to the smallest", parts)
 
 
