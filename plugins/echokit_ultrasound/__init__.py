@@ -1,0 +1,90 @@
+"""Augmentation by what happens in ultrasound: attenuation with depth, shadows, haze."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from echokit import hookimpl
+
+if TYPE_CHECKING:
+    from echokit import Transform
+
+
+@hookimpl
+def register_transforms(register: Callable[[str, Callable[..., Any]], None]) -> None:
+    """Add the augmentations."""
+    register("ultrasound-attenuation", attenuation)
+    register("ultrasound-shadow", shadow)
+    register("ultrasound-haze", haze)
+
+
+def attenuation(*, probability: float = 0.5, most: float = 2.0) -> Transform:
+    """Augment: darken with depth, as where the gain compensates too little.
+
+    Intensities are multiplied by exp(-a d), where d runs from 0 at the highest row of the sector to
+    1 at its lowest and a is drawn from U(0, most), once for all frames (as in Tupper and Gagné
+    2025, arXiv:2501.13193, after Ostvik et al. 2021, doi:10.1109/TMI.2021.3051778).
+
+    Args:
+        probability: of acting at all, in [0, 1].
+        most: largest a, above 0; 2 leaves a seventh at the far end.
+
+    Returns:
+        A transform of float frames in [0, 1].
+
+    Raises:
+        OptionError: a number is out of its range.
+    """
+    from echokit_ultrasound.physics import Attenuation, checked
+
+    checked("ultrasound-attenuation", probability=probability, most=most)
+    return Attenuation(probability, most)
+
+
+def shadow(*, probability: float = 0.5, strength: float = 0.8, width: float = 0.25) -> Transform:
+    """Augment: an acoustic shadow somewhere in the sector, dark at its centre.
+
+    Intensities are multiplied by 1 - s exp(-x²/2σx² - y²/2σy²) about a centre drawn within the
+    sector, s from U(0.25, 1) strength, σ from U(0.1, 1) width of the frame, once for all frames
+    (Smistad et al. 2018, doi:10.1109/ULTSYM.2018.8579835).
+
+    Args:
+        probability: of acting at all, in [0, 1].
+        strength: how dark the darkest shadow is, in (0, 1].
+        width: largest σ as a share of the frame, in (0, 1].
+
+    Returns:
+        A transform of float frames in [0, 1].
+
+    Raises:
+        OptionError: a number is out of its range.
+    """
+    from echokit_ultrasound.physics import Shadow, checked
+
+    checked("ultrasound-shadow", probability=probability, strength=strength, width=width)
+    return Shadow(probability, strength, width)
+
+
+def haze(*, probability: float = 0.5, strength: float = 0.5) -> Transform:
+    """Augment: a band of noisy haze at one depth, as of reverberation.
+
+    Noise with mean 1 and standard deviation 0.3, of every frame its own, is added in a band at a
+    depth drawn from U(0.05, 0.95) of the sector's height, with standard deviation U(0.05, 0.2) and
+    strength U(0, strength); nothing is added outside the sector (Ostvik et al. 2021,
+    doi:10.1109/TMI.2021.3051778).
+
+    Args:
+        probability: of acting at all, in [0, 1].
+        strength: largest brightness of the band, in (0, 1].
+
+    Returns:
+        A transform of float frames in [0, 1].
+
+    Raises:
+        OptionError: a number is out of its range.
+    """
+    from echokit_ultrasound.physics import Haze, checked
+
+    checked("ultrasound-haze", probability=probability, strength=strength)
+    return Haze(probability, strength)
