@@ -92,6 +92,12 @@ def check_component(component: Component) -> None:
                 f"The recipe {component.name!r} is {component.factory!r}; register the "
                 "pathlib.Path of a TOML file."
             )
+    elif inspect.ismodule(component.factory):
+        raise PluginError(
+            f"The {component.kind} {component.name!r} is the module {component.factory.__name__}: "
+            "importing a file of a package puts it in the place of a function of that name; rename "
+            "the file or the function."
+        )
     elif not callable(component.factory):
         raise PluginError(
             f"The {component.kind} {component.name!r} is {component.factory!r}; register a "

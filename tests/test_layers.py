@@ -100,6 +100,15 @@ def test_a_plugin_imports_nothing_heavy_when_it_is_listed(package):
     assert roots & heavy == set()
 
 
+@pytest.mark.parametrize("package", PLUGINS, ids=lambda p: p.name)
+def test_no_file_of_a_plugin_takes_the_name_of_what_it_defines(package):
+    """Importing `package.name` binds the module in the package, over a factory of that name."""
+    tree = ast.parse((package / "__init__.py").read_text("utf-8"))
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    below = {path.stem if path.is_file() else path.name for path in package.iterdir()}
+    assert defined & below == set()
+
+
 @pytest.mark.parametrize("path", files(CORE / "stages"), ids=lambda p: p.stem)
 def test_a_stage_imports_only_the_stages_it_may(path):
     used = {m for m, _ in imports(path) if m.startswith("echokit")}

@@ -365,6 +365,7 @@ def test_both_names_of_an_option_are_refused(empty_registry):
     ("hook", "thing", "says"),
     [
         ("register_backbones", 3, "register a function that makes one"),
+        ("register_explainers", json, "is the module json: .* rename the file or the function"),
         ("register_recipes", "recipe.toml", "register the pathlib.Path of a TOML file"),
     ],
 )

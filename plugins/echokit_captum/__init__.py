@@ -112,7 +112,7 @@ def occlusion(
     Raises:
         OptionError: a number is below 1, or there is no such baseline.
     """
-    from echokit_captum.occlusion import Occlusion
+    from echokit_captum.covering import Occlusion
 
     return Occlusion(frames, cells, baseline, batch)
 
