@@ -13,6 +13,7 @@ from typing import Any
 import echokit
 from echokit.bundle.manifest import is_bundle
 from echokit.engines.choose import Asked
+from echokit.engines.engine import need_torch
 from echokit.errors import CohortError, UsageError
 from echokit.files import read_json, write_json
 from echokit.folder import RunFolder
@@ -44,6 +45,7 @@ def open_predictor(folder: Path, task: str | None = None, asked: Asked | None = 
 
         return open_bundle(folder, task, asked or Asked())
     opened = RunFolder.open(folder)
+    need_torch("Predicting with a run, and not with a bundle exported of it,")
     recipe = opened.recipe()
     task = task or next(iter(recipe.enabled_tasks))
     if task not in recipe.enabled_tasks:

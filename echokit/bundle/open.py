@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from echokit.bundle.manifest import probe, unseal
 from echokit.engines.agreement import Agreement, compare
 from echokit.engines.choose import Asked, Judge, choose, refusal
-from echokit.engines.engine import Engine, EngineWarning, Running
+from echokit.engines.engine import Engine, EngineWarning, Running, need_torch
 from echokit.engines.onnx_runtime import ONNX_RUNTIME
 from echokit.engines.open_vino import OPENVINO
 from echokit.errors import UsageError
@@ -54,6 +54,7 @@ def open_bundle(folder: Path, task: str | None, asked: Asked) -> Predictor:
     place = {"task": manifest["task"], "approach": manifest["approach"], "split": 0}
     without = ""
     if manifest["format"] == "torch-export":
+        need_torch(f"{folder}, a bundle in the format torch-export,")
         opener = _torch_opener(recipe, weights, len(classes), folder, asked)
     else:
         engines = _engines(manifest["format"], asked, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from collections.abc import Mapping
@@ -161,6 +162,7 @@ def _save_torch(
     import torch
 
     batch = ({0: torch.export.Dim("batch")},)
+    network = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
     program = torch.export.export(network, (torch.from_numpy(example),), dynamic_shapes=batch)
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # where in whose files each was made
@@ -189,7 +191,8 @@ def _write_ballots(predictor: Predictor, run: RunFolder, approach: str, bundle: 
     own = (rows["level"] == "view") & (rows["task"] == predictor.task)
     own &= (rows["approach"] == approach) & (rows["split"] == 0)
     kept = rows[own].drop(columns=["clip", "start"])
-    kept["patient"] = pd.factorize(kept["patient"])[0].astype(str)
+    numbers = pd.factorize(kept["patient"], sort=True)[0].astype(str)
+    kept["patient"] = [number.zfill(8) for number in numbers]  # in the order of their names
     kept.to_parquet(bundle / CROSSFIT, index=False)
 
 
@@ -198,6 +201,7 @@ def _temperatures(run: RunFolder, task: str, approach: str) -> Mapping[str, floa
     path = run.path / "calibration.json"
     found = {}
     for row in read_json(path)["rows"] if path.is_file() else ():
-        if (row["task"], row["approach"]) == (task, approach) and row.get("tempered"):
-            found[row["views"]] = row["tempered"]["temperature"]["mean"]
+        temperature = (row.get("tempered") or {}).get("temperature")
+        if temperature and (row["task"], row["approach"]) == (task, approach):
+            found[row["views"]] = temperature["mean"]
     return found

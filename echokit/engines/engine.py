@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -74,6 +75,16 @@ class Engine:
                 f"The engine {self.name} is not installed: pip install "
                 f"'echokit-cardiac[{self.extra}]', or take --engine torch."
             )
+
+
+def need_torch(what: str) -> None:
+    """Refuse to go on without torch, which engines other than its own do without.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    if find_spec("torch") is None:
+        raise UsageError(f"{what} takes torch, which is not installed: pip install torch")
 
 
 def processor() -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from echokit.engines.engine import need_torch
 from echokit.errors import ClipError, UsageError
 from echokit.files import read_json
 from echokit.folder import RunFolder
@@ -87,6 +88,7 @@ def open_viewer(folder: Path, threshold: float) -> Viewer:
     """
     if not 0 <= threshold <= 1:
         raise UsageError(f"The view threshold {threshold:g} is no probability: 0 to 1.")
+    need_torch("Telling views by a network")
     opened = RunFolder.open(folder)
     recipe = opened.recipe()
     if not recipe.views.together or not recipe.view_tasks:
