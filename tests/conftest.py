@@ -295,8 +295,9 @@ def prepared(tmp_path: Path) -> Any:
     """A function that stores moving squares and returns the store and its training items."""
 
     def make(clips: int = 8, frames: int = FRAMES, name: str = "store.zarr") -> Any:
+        from echokit.stages.preparation import Preparation, prepare
         from echokit.stages.sequences import Item
-        from echokit.stages.store import Preparation, Store, prepare
+        from echokit.stages.store import Store
 
         loader = TinyLoader("", clips, ("A4C",), frames)
         refs = [ref for ref in loader.index() if isinstance(ref, ClipRef)]

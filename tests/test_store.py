@@ -12,7 +12,8 @@ import pytest
 
 from echokit import Box, Clip, ClipError, ClipRef
 from echokit.stages import store as stores
-from echokit.stages.store import CHUNK, SHARD, Preparation, Store, prepare, signature, too_short
+from echokit.stages.preparation import Preparation, prepare, signature, too_short
+from echokit.stages.store import CHUNK, SHARD, Store
 
 AS_IT_IS = Preparation((), "nothing")
 

@@ -11,7 +11,8 @@ from jaxtyping import Float32
 
 from echokit.errors import ClipError
 from echokit.interfaces import Transform
-from echokit.stages.store import Store, undrawn
+from echokit.stages.preparation import undrawn
+from echokit.stages.store import Store
 from echokit.types import Clip
 
 if TYPE_CHECKING:

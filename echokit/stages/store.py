@@ -1,72 +1,29 @@
-"""Prepared clips in zarr: made once, keyed by content, preparing steps and plugin versions."""
+"""Prepared clips in zarr, each under a name that tells its content and how it was prepared."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
-import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import UInt8
 
-from echokit.errors import ClipError
-from echokit.interfaces import Loader, SupportsFingerprint, Transform
+from echokit.interfaces import Loader, SupportsFingerprint
 from echokit.types import Box, Clip, ClipRef
 
 if TYPE_CHECKING:
     import zarr
 
+    from echokit.stages.preparation import Preparation
+
 CHUNK = 16
 """Frames in a chunk: a window of 12 touches two at most."""
 SHARD = 128
 """Frames in a shard, which is one file."""
-
-
-def undrawn() -> Any:
-    """What a transform that draws nothing is handed: a generator, or None where torch is not used.
-
-    So clips are prepared without torch, if their transforms do without it.
-    """
-    torch = sys.modules.get("torch")
-    return None if torch is None else torch.Generator()
-
-
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """The transforms that prepare a clip, and the text that tells two preparations apart."""
-
-    steps: tuple[Transform, ...]
-    signature: str
-    """Names, options and versions of the steps, in order."""
-
-    def __call__(self, clip: Clip) -> Clip:
-        """Prepare one clip.
-
-        Raises:
-            ClipError: a step refuses the clip, or hands on something that cannot be stored.
-        """
-        for step in self.steps:
-            clip = step(clip, undrawn())
-        if clip.frames.dtype != np.uint8 or clip.frames.ndim != 3 or not clip.frames.size:
-            raise ClipError(
-                f"preparing made frames of {clip.frames.dtype} {clip.frames.shape}; "
-                "uint8 (T, H, W) can be stored"
-            )
-        return clip
-
-    def masked(self, clip: Clip) -> Clip:
-        """Take the steps up to the one that finds the sector: source pixels, nothing outside it."""
-        for step in self.steps:
-            clip = step(clip, undrawn())
-            if clip.sector is not None:
-                break
-        return clip
 
 
 class Store:
@@ -182,34 +139,3 @@ def _write(path: Path, clip: Clip) -> None:
             "structure_names": list(clip.structure_names),
         }
     )
-
-
-def signature(steps: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
-    """The text that tells two preparations apart.
-
-    Args:
-        steps: (full name, version, options) of each step, in order.
-    """
-    return json.dumps([[name, version, options] for name, version, options in steps])
-
-
-def prepare(loader: Loader, refs: Sequence[ClipRef], preparation: Preparation, store: Store) -> Any:
-    """Prepare every clip that is not in the store yet.
-
-    Yields:
-        `(ref, key)` of each clip that is there now, or `(ref, ClipError)` of one that is refused.
-    """
-    for ref in refs:
-        try:
-            key = store.key(loader, ref, preparation)
-            if key not in store:
-                store.put(key, preparation(loader.read(ref)))
-            yield ref, key
-        except ClipError as error:
-            yield ref, error
-
-
-def too_short(store: Store, key: str, k: int) -> str:
-    """Why a prepared clip is too short for a sequence of `k` frames; empty if it is not."""
-    frames = store.length(key)
-    return f"it has {frames} frame{'s' * (frames != 1)}; a sequence needs {k}" if frames < k else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from echokit.interfaces import Aggregator, Explainer, Loader, Transform
 from echokit.plugins import registry, resolve
 from echokit.recipe import Recipe, Slot
-from echokit.stages.store import Preparation, signature
+from echokit.stages.preparation import Preparation, signature
 
 if TYPE_CHECKING:
     from torch import nn

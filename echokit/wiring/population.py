@@ -15,7 +15,8 @@ from echokit.folder import RunFolder
 from echokit.progress import Progress, Silent
 from echokit.recipe import DROP, TOGETHER, VIEW_COLUMN, Recipe
 from echokit.stages import cohort as cohorts
-from echokit.stages.store import Store, prepare, too_short
+from echokit.stages.preparation import prepare, too_short
+from echokit.stages.store import Store
 from echokit.types import ClipRef, Cohort, Rejection
 from echokit.wiring.components import make_loader, make_preparation
 from echokit.wiring.views import fill_views, open_viewer

@@ -18,7 +18,8 @@ from echokit.folder import RunFolder
 from echokit.interfaces import Loader
 from echokit.progress import Progress
 from echokit.recipe import TOGETHER, Recipe
-from echokit.stages.store import Store, prepare, too_short
+from echokit.stages.preparation import prepare, too_short
+from echokit.stages.store import Store
 from echokit.types import ClipRef, Rejection
 from echokit.wiring.components import (
     load_model,

@@ -25,8 +25,9 @@ from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
 from echokit.run import run
 from echokit.stages.drawing import TrainingSequences
+from echokit.stages.preparation import Preparation, prepare
 from echokit.stages.sequences import Item, SequenceSpec
-from echokit.stages.store import CHUNK, Preparation, Store, prepare
+from echokit.stages.store import CHUNK, Store
 from echokit.testing import tiny_clip
 
 TREE = Path(echokit.__file__).parent.parent
