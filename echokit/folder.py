@@ -6,10 +6,9 @@ import contextlib
 import os
 import platform
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import echokit
 from echokit.errors import UsageError
 from echokit.files import read_json, write_json, write_text
+from echokit.profile import Cost
 from echokit.recipe import Recipe, load_recipe
 
 PACKAGES = ("captum", "lightning", "monai", "numpy", "pydicom", "pytorchvideo", "scikit-learn")
@@ -135,22 +135,19 @@ class RunFolder:
         The block's value is the stage's row: keys set on it are kept.
         """
         before = next((r for r in self.state["stages"] if r["name"] == name), None)
-        row = {"name": name, "seconds": 0.0, "peak_memory_mb": 0, "done": False, "detail": ""}
+        row = {"name": name, **asdict(Cost()), "done": False, "detail": ""}
         if before is None:
             self.state["stages"].append(row)
         else:
             self.state["stages"][self.state["stages"].index(before)] = row
-        _reset_peak_memory()
-        started = time.monotonic()
+        earlier = before or row  # of an interrupted attempt
+        cost = Cost(earlier["seconds"], earlier["peak_memory_mb"])
         try:
-            yield row
+            with cost.measured():
+                yield row
             row["done"] = True
         finally:
-            earlier = before["seconds"] if before else 0.0  # of an interrupted attempt
-            row["seconds"] = round(earlier + time.monotonic() - started, 3)
-            row["peak_memory_mb"] = max(
-                _peak_memory_mb(), before["peak_memory_mb"] if before else 0
-            )
+            row |= asdict(cost) | {"seconds": round(cost.seconds, 3)}
             self.save()
 
     def remove_begun(self) -> None:
@@ -241,19 +238,3 @@ def _commit() -> str | None:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _reset_peak_memory() -> None:
-    with contextlib.suppress(OSError):  # Linux only; elsewhere the peak is the process's so far
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_memory_mb() -> int:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) // 1024
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // 2**20 if sys.platform == "darwin" else peak // 1024

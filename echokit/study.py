@@ -170,6 +170,7 @@ def predict_study(
                 "without_saliency": predictor.without_saliency,
                 "subjects": _subjects(clips, predictor),
                 "rejected": [_refused(r, source_of_view, confidences) for r in rejected],
+                "stages": bench.profile.rows(),
             }
             write_json(partial / "prediction.json", document)
             from echokit.report import build_study_page

@@ -113,4 +113,14 @@ def predict(
             )
         if result["without_saliency"]:
             console.print(result["without_saliency"], markup=False, soft_wrap=True)
+        console.print(_took(result["stages"]), style="dim", soft_wrap=True)
         console.print(f"Page: {target / 'index.html'}", soft_wrap=True)
+
+
+def _took(stages: list[dict[str, Any]]) -> str:
+    """Where the seconds went, most first."""
+    from echokit.report.words import duration
+
+    stages = sorted(stages, key=lambda stage: -stage["seconds"])
+    parts = ", ".join(f"{stage['name']} {duration(stage['seconds'])}" for stage in stages)
+    return f"Took {duration(sum(stage['seconds'] for stage in stages))}: {parts}."

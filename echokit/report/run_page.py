@@ -79,7 +79,7 @@ def build_run_report(run: Path) -> Path:
         gallery=_gallery(results, album),
         orders=frame_orders(results.networks),
         cohort=cohort_view(results),
-        stages=_stages(results.run),
+        stages=[one for one in results.run.get("stages") or () if isinstance(one, dict)],
         command=f"echokit run {_folder(run)}/recipe.toml",
         resume=f"echokit run --resume {_folder(run)}",
         gaps=(*results.gaps, *unread),
@@ -104,14 +104,6 @@ def _when(run: Mapping[str, Any]) -> str:
     if run.get("started"):
         return f"started {spoken(run['started'])}, not finished"
     return ""
-
-
-def _stages(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    stages = [dict(stage) for stage in run.get("stages") or () if isinstance(stage, dict)]
-    longest = max((float(s.get("seconds") or 0) for s in stages), default=0) or 1.0
-    for stage in stages:
-        stage["share"] = float(stage.get("seconds") or 0) / longest
-    return stages
 
 
 def _gallery(results: Results, album: Album) -> dict[str, list[Shown]]:

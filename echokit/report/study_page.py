@@ -80,7 +80,14 @@ def build_study_page(out: Path) -> Path:
         classes=tuple(map(str, document.get("classes") or ())),
         subjects=subjects,
         rejected=document.get("rejected") or [],
+        engines=_engines(document.get("inference") or {}),
     )
+
+
+def _engines(inference: Mapping[str, Any]) -> list[str]:
+    """Each engine that judged, with what it computed in."""
+    said = [f"{one.get('engine')} ({one.get('computes_in')})" for one in inference.values()]
+    return list(dict.fromkeys(said))
 
 
 def _subject(facts: Mapping[str, Any], out: Path, album: Album) -> Subject:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from echokit.engines.choose import Judge
 from echokit.interfaces import Aggregator, Loader
+from echokit.profile import Profile
 from echokit.progress import Progress
 from echokit.recipe import Recipe
 from echokit.stages import cohort as cohorts
-from echokit.stages.store import Store, prepare, too_short
+from echokit.stages.preparation import prepare, too_short
+from echokit.stages.store import Store
 from echokit.types import USUAL_FPS, Box, ClipRef, Prediction, Rejection
 from echokit.wiring.components import (
     make_aggregator,
@@ -70,6 +72,8 @@ class Bench:
     """Tells the views of clips that bear none; None where they are refused."""
     test_saliency: bool = False
     """Whether each map is tested, which takes some hundred passes through the network."""
+    profile: Profile = field(default_factory=Profile)
+    """Where the seconds go."""
 
 
 def prepare_clips(
@@ -84,11 +88,15 @@ def prepare_clips(
     recipe, weights = bench.predictor.recipe, bench.predictor.weights
     found, confidences = bench.loader.index(), dict[str, float]()
     if bench.viewer is not None:
-        found, confidences = fill_views(found, bench.loader, bench.viewer, bench.store, progress)
+        with bench.profile.stage("tell views"):
+            found, confidences = fill_views(
+                found, bench.loader, bench.viewer, bench.store, progress
+            )
     clips, refused = cohorts.sort_out(found, weights, recipe.views.alias)
     ready, rejected = [], list(refused)
     with progress.bar("Preparing clips", len(clips), "clips") as tick:
-        for ref, key in prepare(bench.loader, clips, make_preparation(recipe), bench.store):
+        prepared = prepare(bench.loader, clips, make_preparation(recipe), bench.store)
+        for ref, key in bench.profile.each("prepare", prepared):
             tick(1)
             if isinstance(key, Exception):
                 reason = str(key)
@@ -121,12 +129,18 @@ def judge_clips(
             if not here:
                 continue
             items = [Item(ref.clip, key, bench.store.length(key), -1) for ref, key in here.values()]
-            sample = predict.sample(items, bench.store, spec)
-            judge, network = bench.predictor.open(view, sample, len(items) * spec.n)
+            with bench.profile.stage("open networks"):
+                sample = predict.sample(items, bench.store, spec)
+                judge, network = bench.predictor.open(view, sample, len(items) * spec.n)
             forward = judge.running.forward
-            for voted in predict.vote_clips(forward, items, classes, bench.store, spec, aggregate):
+            votes = predict.vote_clips(forward, items, classes, bench.store, spec, aggregate)
+            for voted in bench.profile.each("predict", votes):
                 ref, _ = here[voted.item.clip]
                 singles = predict.sequence_predictions(voted.votes)
+                saliency = None
+                if network is not None:
+                    with bench.profile.stage("explain"):
+                        saliency = _explain(network, voted, ref, bench, out)
                 yield {
                     "patient": ref.patient,
                     "inference": judge.as_json(),
@@ -139,9 +153,7 @@ def judge_clips(
                         {"start": start, **as_json(single, classes)}
                         for start, single in zip(voted.starts, singles, strict=True)
                     ],
-                    "saliency": None
-                    if network is None
-                    else _explain(network, voted, ref, bench, out),
+                    "saliency": saliency,
                 }
                 tick(1)
 
