@@ -17,7 +17,8 @@ PLUGINS = sorted(path.parent for path in (TREE / "plugins").glob("echokit_*/__in
 STAGE_MAY_IMPORT = {
     "cohort": set(),
     "store": set(),
-    "sequences": {"store"},
+    "preparation": {"store"},
+    "sequences": {"preparation", "store"},
     "drawing": {"sequences", "store"},
     "checkpoint": set(),
     "train": {"checkpoint", "drawing", "sequences", "store"},
@@ -38,7 +39,7 @@ STAGE_MAY_IMPORT = {
     "fusion": {"ballots", "evaluate", "leads"},
     "__init__": set(),
 }
-BELOW_THE_STAGES = {"errors", "types", "interfaces", "files"}
+BELOW_THE_STAGES = {"ahead", "errors", "types", "interfaces", "files"}
 PLUGIN_LIBRARIES = {"monai", "pytorchvideo", "captum", "pydicom", "torchvision", "av", "openpyxl"}
 BOTTOM_UP = ["errors", "types", "interfaces", "hookspecs", "component", "plugins"]
 
@@ -134,7 +135,8 @@ def test_the_report_is_made_of_result_files_without_torch(path):
 
 
 @pytest.mark.parametrize(
-    "name", ["cohort", "store", "sequences", "predict", "intervals", "evaluate"]
+    "name",
+    ["cohort", "store", "preparation", "sequences", "predict", "intervals", "evaluate"],
 )
 def test_a_stage_without_networks_imports_no_torch_itself(name):
     tree = ast.parse((CORE / "stages" / f"{name}.py").read_text("utf-8"))

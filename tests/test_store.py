@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
@@ -120,11 +121,11 @@ def test_the_key_follows_content_steps_versions_and_options(tmp_path):
         [("io:x/resize", "1.1", {"size": 64}), usual[1]],
         [("io:x/resize", "1.0", {"size": 65}), usual[1]],
     ]
-    key = store.key(loader, ref, Preparation((), signature(usual)))
-    assert key == store.key(loader, ref, Preparation((), signature(list(usual))))
-    different = {store.key(loader, ref, Preparation((), signature(steps))) for steps in others}
+    key = store.key(loader, ref, signature(usual))
+    assert key == store.key(loader, ref, signature(list(usual)))
+    different = {store.key(loader, ref, signature(steps)) for steps in others}
     loader.content["a"] = 5
-    different.add(store.key(loader, ref, Preparation((), signature(usual))))
+    different.add(store.key(loader, ref, signature(usual)))
     assert key not in different
     assert len(different) == len(others) + 1
 
@@ -244,3 +245,41 @@ def test_masked_shows_source_pixels_with_the_sector_found_but_goes_no_further(tm
     shown = found.masked(bare)
     assert shown.sector is not None
     assert not shown.frames[:, ~shown.sector].any()
+
+
+def test_a_movie_that_changes_little_from_frame_to_frame_takes_little_room(tmp_path):
+    rng = np.random.default_rng(0)
+    still = rng.integers(0, 256, (64, 64), dtype=np.uint8)
+    frames = still + rng.integers(0, 4, (2 * CHUNK + 3, 64, 64), dtype=np.uint8)
+    Store(tmp_path).put("k", Clip(frames=frames))
+    size = sum(path.stat().st_size for path in (tmp_path / "k").rglob("*") if path.is_file())
+    assert size < 0.5 * frames.size
+    assert np.array_equal(
+        Store(tmp_path).window("k", CHUNK + 1, CHUNK), frames[CHUNK + 1 :][:CHUNK]
+    )
+
+
+def test_the_next_clip_is_read_while_one_is_prepared(tmp_path):
+    loader, seen = Loader(), []
+
+    def wait(clip, rng):
+        for _ in range(100):
+            if len(loader.reads) > len(seen) + 1:  # of the last clip, in vain
+                break
+            time.sleep(0.01)
+        seen.append(len(loader.reads))
+        return clip
+
+    list(prepare(loader, refs("a", "b", "c"), Preparation((wait,), ""), Store(tmp_path)))
+    assert seen[0] == 2, "the second clip was there before the first was done with"
+
+
+def test_clips_of_the_content_of_a_refused_one_are_refused_too(tmp_path):
+    def refuse(clip, rng):
+        raise ClipError("no sector")
+
+    loader = Loader()
+    loader.content = {"a": 1, "b": 1}
+    loader.fingerprint = lambda ref: "the same"
+    found = prepare(loader, refs("a", "b"), Preparation((refuse,), ""), Store(tmp_path))
+    assert [str(error) for _, error in found] == ["no sector"] * 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
+from echokit.ahead import ahead
 from echokit.interfaces import Aggregator
 from echokit.stages.sequences import Item, SequenceSpec, voting_starts
 from echokit.stages.store import Store
@@ -60,7 +60,7 @@ def vote_clips(
     starts = [voting_starts(item.clip, item.frames, spec.k, spec.n) for item in items]
     waiting: list[np.ndarray] = []
     done = 0
-    for sequences in _ahead(_batches(voting_sequences(items, store, spec), batch)):
+    for sequences in ahead(_batches(voting_sequences(items, store, spec), batch)):
         waiting += list(softmax(forward(sequences)))
         while done < len(items) and len(waiting) >= spec.n:
             probabilities, waiting = np.stack(waiting[: spec.n]), waiting[spec.n :]
@@ -106,17 +106,6 @@ def _batches(
     remaining = iter(sequences)
     while gathered := list(islice(remaining, size)):
         yield np.stack(gathered)
-
-
-def _ahead(
-    batches: Iterator[Float32[np.ndarray, "B 1 k H W"]],
-) -> Iterator[Float32[np.ndarray, "B 1 k H W"]]:
-    """Make each batch while the one before it is being judged."""
-    with ThreadPoolExecutor(1, "sequences") as thread:
-        coming = thread.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = thread.submit(next, batches, None)
-            yield batch
 
 
 def softmax(logits: Float32[np.ndarray, "B K"]) -> Float32[np.ndarray, "B K"]:

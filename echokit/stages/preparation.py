@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from echokit.ahead import ahead
 from echokit.errors import ClipError
 from echokit.interfaces import Loader, Transform
 from echokit.stages.store import Store
@@ -66,17 +67,33 @@ def signature(steps: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
     return json.dumps([[name, version, options] for name, version, options in steps])
 
 
-def prepare(loader: Loader, refs: Sequence[ClipRef], preparation: Preparation, store: Store) -> Any:
-    """Prepare every clip that is not in the store yet.
+def prepare(
+    loader: Loader, refs: Sequence[ClipRef], preparation: Preparation, store: Store
+) -> Iterator[tuple[ClipRef, str | ClipError]]:
+    """Prepare every clip that is not in the store yet; the next is read meanwhile.
 
     Yields:
         `(ref, key)` of each clip that is there now, or `(ref, ClipError)` of one that is refused.
     """
-    for ref in refs:
+    begun: set[str] = set()
+
+    def fetch(ref: ClipRef) -> tuple[ClipRef, str | ClipError, Clip | None]:
         try:
-            key = store.key(loader, ref, preparation)
-            if key not in store:
-                store.put(key, preparation(loader.read(ref)))
+            key = store.key(loader, ref, preparation.signature)
+            if key in store or key in begun:
+                return ref, key, None
+            begun.add(key)
+            return ref, key, loader.read(ref)
+        except ClipError as error:
+            return ref, error, None
+
+    for ref, key, clip in ahead(map(fetch, refs)):
+        if isinstance(key, ClipError):
+            yield ref, key
+            continue
+        try:
+            if key not in store:  # of the same content as one that was refused: refused, too
+                store.put(key, preparation(clip or loader.read(ref)))
             yield ref, key
         except ClipError as error:
             yield ref, error

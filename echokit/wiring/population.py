@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from echokit.errors import CohortError
+from echokit.errors import ClipError, CohortError
 from echokit.files import write_text
 from echokit.folder import RunFolder
 from echokit.progress import Progress, Silent
@@ -122,7 +122,7 @@ def prepare_cohort(cohort: Cohort, recipe: Recipe, store: Store, progress: Progr
     with progress.bar("Preparing clips", len(cohort.clips), "clips") as tick:
         for ref, key in prepare(loader, cohort.clips, preparation, store):
             tick(1)
-            if isinstance(key, Exception):
+            if isinstance(key, ClipError):
                 rejected.append(Rejection(ref.clip, str(key), ref.patient, ref.view))
             elif reason := too_short(store, key, longest) or _another_patients(ref, key, owner):
                 rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))

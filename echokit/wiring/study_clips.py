@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from echokit.engines.choose import Judge
+from echokit.errors import ClipError
 from echokit.interfaces import Aggregator, Loader
 from echokit.profile import Profile
 from echokit.progress import Progress
@@ -98,11 +99,9 @@ def prepare_clips(
         prepared = prepare(bench.loader, clips, make_preparation(recipe), bench.store)
         for ref, key in bench.profile.each("prepare", prepared):
             tick(1)
-            if isinstance(key, Exception):
-                reason = str(key)
-            else:
-                reason = too_short(bench.store, key, recipe.sequences.k)
-            if reason:
+            if isinstance(key, ClipError):
+                rejected.append(Rejection(ref.clip, str(key), ref.patient, ref.view))
+            elif reason := too_short(bench.store, key, recipe.sequences.k):
                 rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
             else:
                 ready.append((ref, key))

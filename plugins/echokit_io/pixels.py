@@ -15,6 +15,7 @@ from echokit_io.grey import monochrome, palette, to_plane
 from echokit_io.header import Header
 from echokit_io.quiet import quiet
 from echokit_io.recognise import open_regular
+from echokit_io.threads import in_threads
 from echokit_io.values import number, text
 
 GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
@@ -192,7 +193,7 @@ def _jpeg_luma(file: BinaryIO, header: Header) -> Iterator[UInt8[np.ndarray, "H 
     first = next(frames)
     if not _is_ycbcr(first):
         return None
-    return (_draft(data) for data in chain([first], frames))
+    return in_threads(_draft, chain([first], frames))
 
 
 def _is_ycbcr(data: bytes) -> bool:

@@ -82,6 +82,7 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
             if not container.streams.video:
                 raise ClipError(f"it holds no video stream{_others(container)}")
             stream = container.streams.video[0]
+            stream.thread_type = "AUTO"  # whole frames side by side too, where a codec can
             if stream.codec_context is None:
                 raise ClipError("its video is of a codec that cannot be decoded here")
             yield container, stream

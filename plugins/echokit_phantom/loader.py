@@ -12,7 +12,7 @@ from echokit import Clip, ClipError, ClipRef
 from echokit_phantom.cohort import Patient, Settings, draw_patients
 from echokit_phantom.physiology import PerFrame
 
-GENERATOR = "echokit-phantom/1"
+GENERATOR = "echokit-phantom/2"
 """Raised whenever the same options would give other pixels."""
 
 

@@ -64,9 +64,9 @@ NORMAL = {
 }
 """What varies between healthy hearts only: mean, relative standard deviation, source."""
 
-EXPRESSION_SD = {"PSAX-P": 0.04, "PLAX": 0.08, "A4C": 0.12, "PSAX-A": 0.15, "PSAX-S": 0.20}
-"""How far each view's picture strays from the patient's severity (foreshortened or oblique planes);
-the order is that of the paper's Tables 1 and 3."""
+EXPRESSION_SD = 0.08
+"""How far a clip's picture strays from the patient's severity (foreshortened or oblique planes): a
+choice of this simulation, the same for every view, so that none is made the best one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +109,15 @@ class Beat:
     """Opening of aortic and pulmonary valve."""
 
 
-def draw_heart(
-    severity: float, view: str, shared: np.random.Generator, own: np.random.Generator
-) -> Heart:
+def draw_heart(severity: float, shared: np.random.Generator, own: np.random.Generator) -> Heart:
     """Draw a heart around a severity.
 
     Args:
         severity: the patient's latent severity.
-        view: canonical name; views differ in how faithfully they show the severity.
         shared: generator of the patient, whose draws all views share.
         own: generator of this clip.
     """
-    shown = severity + EXPRESSION_SD[view] * own.standard_normal()
+    shown = severity + EXPRESSION_SD * own.standard_normal()
     size = float(np.exp(0.07 * shared.standard_normal()))
     values: dict[str, float] = {}
     for name, effect in EFFECTS.items():

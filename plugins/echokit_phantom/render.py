@@ -49,7 +49,7 @@ def stage(settings: Settings, patient: Patient, view: str) -> tuple[Scene, np.ra
     shared.standard_normal()  # the patient's severity was the first draw
     own = clip_rng(settings.seed, patient.number, view)
     frames = max(2, round(settings.frames + settings.frames_sd * own.standard_normal()))
-    heart = draw_heart(patient.severity, view, shared, own)
+    heart = draw_heart(patient.severity, shared, own)
     beat = draw_beat(frames, settings.fps, own)
     plane = PLANES[view]
     controls = draw_controls(own)
