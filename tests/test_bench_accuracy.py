@@ -99,7 +99,10 @@ def test_the_leaderboard_holds_every_pair_on_the_same_subjects(suite, tmp_path):
         assert "Synthetic cohort" in text
         assert "tiny-learner" in text
     with (tmp_path / "accuracy-leaderboard.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == 4
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 4
+    priced = {line["backbone"]: line["cost.parameters"] for line in lines}
+    assert priced == {row["backbone"]: str(row["parameters"]) for row in result["costs"]}
     assert "http" not in page.read_text("utf-8").replace("http-equiv", "")
 
 
@@ -131,6 +134,30 @@ def test_a_stopped_benchmark_goes_on_where_it_was(suite, tmp_path, trainings, mo
     monkeypatch.setattr(echokit.run, "run", carry_out)
     assert len(train_all(suite, tmp_path, Silent())) == 4
     assert trainings["train True"] == 16
+
+
+def test_an_explainer_with_other_options_is_tried_anew(suite, tmp_path, monkeypatch):
+    from echokit.wiring import maps
+
+    runs, asked = train_all(suite, tmp_path, Silent())[:1], []
+    explain = maps.explain_all
+
+    def counted(study: Any, recipe: Any, *rest: Any) -> str:
+        asked.append(recipe.explain.options)
+        return explain(study, recipe, *rest)
+
+    monkeypatch.setattr(maps, "explain_all", counted)
+    for options in ({}, {}, {"power": 2.0}):
+        row = accuracy.explained(runs[0], "map", Slot(use="tiny-map", **options))
+        assert set(row) == {"backbone", "explainer", "maps", "passed", "seconds"}
+    assert asked == [{}, {"power": 2.0}]
+
+
+@pytest.mark.parametrize("text", ["backbone.width=4", "explain=tiny-map"])
+def test_a_setting_that_would_be_lost_is_refused(suite, tmp_path, text):
+    with pytest.raises(UsageError, match="would be lost"):
+        train_all(suite.model_copy(update={"settings": (text,)}), tmp_path, Silent())
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_suite_in_the_same_folder_is_refused(suite, tmp_path):

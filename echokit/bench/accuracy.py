@@ -197,7 +197,8 @@ def explained(one: Trained, name: str, slot: Slot) -> dict[str, Any]:
 
     place = Elsewhere(one.folder, one.folder.path / "explainers" / name)
     kept = place.path / "result.json"
-    if not kept.is_file():
+    asked = slot.model_dump() | slot.options
+    if not kept.is_file() or read_json(kept)["asked"] != asked:
         store = Store(one.folder.store)
         study = prepare_cohort(find_clips(one.recipe, store, Silent()), one.recipe, store, Silent())
         shown = one.recipe.report.model_copy(update={"examples": 1})
@@ -207,8 +208,9 @@ def explained(one: Trained, name: str, slot: Slot) -> dict[str, Any]:
         seconds = time.monotonic() - started
         maps = read_json(place.path / "saliency" / "index.json")["maps"]
         passed = sum(bool(m["scores"]["verdict"]["passed"]) for m in maps)
-        write_json(kept, {"maps": len(maps), "passed": passed, "seconds": seconds})
+        write_json(kept, {"asked": asked, "maps": len(maps), "passed": passed, "seconds": seconds})
     row: dict[str, Any] = read_json(kept)
+    row.pop("asked")
     return {"backbone": one.backbone, "explainer": name, **row}
 
 

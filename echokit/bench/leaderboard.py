@@ -10,7 +10,7 @@ from echokit.bench.accuracy import Trained, cost, explained, vote_again
 from echokit.bench.result import Column, Table, document, write_result
 from echokit.bench.suite import Suite
 from echokit.progress import Progress
-from echokit.report.words import duration, interval, mean_sd, memory, number
+from echokit.report.words import duration, interval, mean_sd, memory
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,9 @@ def write_leaderboard(suite: Suite, runs: list[Trained], out: Path, progress: Pr
         for one, name in asked:
             explainers.append(explained(one, name, suite.explainer[name]))
             tick(1)
-    rows = leaderboard(pd.concat(voted), runs[0].classes, runs[0].recipe.evaluate.bootstrap)
+    costs = {one.backbone: cost(one) for one in first}
+    found = leaderboard(pd.concat(voted), runs[0].classes, runs[0].recipe.evaluate.bootstrap)
+    rows = [row | {"cost": costs[row["backbone"]]} for row in found]
     synthetic = any(bool(one.folder.state["synthetic"]) for one in runs)
     result = document(
         "accuracy",
@@ -47,7 +49,7 @@ def write_leaderboard(suite: Suite, runs: list[Trained], out: Path, progress: Pr
         suite=suite.model_dump(exclude_none=True),
         leaderboard=rows,
         explainers=explainers,
-        costs=[cost(one) for one in first],
+        costs=list(costs.values()),
     )
     seeds = f"{suite.seeds} seed{'s' * (suite.seeds > 1)}"
     tables = [
@@ -57,7 +59,8 @@ def write_leaderboard(suite: Suite, runs: list[Trained], out: Path, progress: Pr
             _LEADERBOARD,
             f"Held-out subjects, {seeds}, the same splits for every row. Mean ± sd over splits, "
             "the 95 % interval from resampled subjects. The lead is over the first row of its task "
-            "and views, on the same subjects; it is clear where its interval excludes zero.",
+            "and views, on the same subjects; it is clear where its interval excludes zero. Costs "
+            "are of the first seed, on this machine.",
         ),
         Table("What a backbone costs", "costs", _COSTS, "Of the first seed, on this machine."),
         Table(
@@ -124,6 +127,14 @@ def _lead(row: Mapping[str, Any]) -> str:
     return f"{lead['mean']:+.2f}{ends}{' clear' if lead['excludes_zero'] else ''}"
 
 
+def _count(value: float) -> str:
+    """A large number to three digits: 1.11 M, 83.4 k."""
+    for name, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:.3g} {name}"
+    return f"{value:g}"
+
+
 _LEADERBOARD = (
     Column("backbone", lambda row: str(row["backbone"])),
     Column("voting rule", lambda row: str(row["aggregator"])),
@@ -134,11 +145,15 @@ _LEADERBOARD = (
     Column("AUROC", lambda row: mean_sd(row["auroc"]), right=True),
     Column("subjects", lambda row: str(row["n_subjects"]), right=True),
     Column("splits", lambda row: str(row["n_splits"]), right=True),
+    Column("parameters", lambda row: _count(row["cost"]["parameters"]), right=True),
+    Column("multiply-adds", lambda row: _count(row["cost"]["multiply_adds"]), right=True),
+    Column("a study", lambda row: duration(row["cost"]["study_seconds"]), right=True),
+    Column("peak memory", lambda row: memory(row["cost"]["peak_memory_mb"]), right=True),
 )
 _COSTS = (
     Column("backbone", lambda row: str(row["backbone"])),
-    Column("parameters, M", lambda row: number(row["parameters"] / 1e6), right=True),
-    Column("multiply-adds, G", lambda row: number(row["multiply_adds"] / 1e9), right=True),
+    Column("parameters", lambda row: _count(row["parameters"]), right=True),
+    Column("multiply-adds", lambda row: _count(row["multiply_adds"]), right=True),
     Column("training", lambda row: duration(row["training_seconds"]), right=True),
     Column("a study", lambda row: duration(row["study_seconds"]), right=True),
     Column("peak memory", lambda row: memory(row["peak_memory_mb"]), right=True),

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from echokit.errors import UsageError, nearest
 from echokit.plugins import Kind, check_options, registry
 from echokit.recipe import Slot
+from echokit.recipe.settings import parse_setting
 
 
 class Suite(BaseModel):
@@ -32,11 +33,20 @@ class Suite(BaseModel):
     explainer: dict[str, Slot] = {}
 
     def check(self) -> None:
-        """Check that every component is there and takes its options.
+        """Check that every component is there and takes its options, and that settings count.
 
         Raises:
-            PluginError: one is not, or does not.
+            PluginError: a component is not there, or does not take an option.
+            UsageError: a setting is of a part that the suite itself puts into the recipe.
         """
+        for text in self.settings:
+            part = parse_setting(text)[0][0]
+            if part in ("backbone", "explain"):
+                table = {"explain": "explainer"}.get(part, part)
+                raise UsageError(
+                    f"--set {text} would be lost, for the benchmark sets {part} itself: write a "
+                    f"suite with a table [{table}.NAME], and its options in it."
+                )
         shape = {"num_classes": 2, "in_channels": 1}
         kinds: list[tuple[Kind, dict[str, Slot], dict[str, Any]]] = [
             ("backbone", self.backbone, shape),
