@@ -38,7 +38,8 @@ def files(
     is the topmost folder below `source` that is not a view or a word like `videos`, else the
     file's name before its view (`30_A4C.mp4`, `30KAPAP.avi`: patient 30). The view is DICOM's
     ViewName, ViewCodeSequence or SeriesDescription, else the one that the file's name or a
-    folder's holds.
+    folder's holds. A folder in the layout of the loader `newborn-sheet`, with the sheet of grades
+    as that study has it, is read as that loader reads it.
 
     Args:
         source: a clip's file, a CSV manifest, a folder with a `manifest.csv`, or a folder of
@@ -59,7 +60,10 @@ def files(
         OptionError: `patients` is neither word.
     """
     from echokit_io.loader import FileLoader
+    from echokit_io.study_sheet import recognise
 
+    if view is None and not columns and (study := recognise(source, newborn_sheet)) is not None:
+        return study
     return FileLoader.at(source, view=view, patients=patients, columns=columns or {})
 
 

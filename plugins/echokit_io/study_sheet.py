@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import final
 
-from echokit import Clip, ClipError, ClipRef, DataError, OptionError, Rejection
+from echokit import Clip, ClipError, ClipRef, DataError, Loader, OptionError, Rejection
 from echokit_io import folder
 from echokit_io.cells import SUFFIXES
 from echokit_io.formats import examine
-from echokit_io.loader import FileLoader
+from echokit_io.loader import MANIFEST, FileLoader
 from echokit_io.sheet import GRADE, Row, number_of, read_sheet
 
 VIEWS = ("KAPAP", "CV", "LA", "KAKL", "KAAP")
@@ -59,13 +60,7 @@ class SheetLoader:
         Raises:
             DataError: the sheet cannot be used.
         """
-        rows = read_sheet(
-            self.sheet,
-            number=self.number,
-            grade=self.grade,
-            header=self.header,
-            labels=self.labels,
-        )
+        rows = self.rows()
         patients = _by_number(rows)
         used: set[str] = set()
         for found in self._videos():
@@ -77,6 +72,20 @@ class SheetLoader:
             if row.fault or row.number not in used:
                 reason = row.fault or f"no clip of number {row.number} can be used"
                 yield Rejection(f"{self.sheet.name}, row {row.line}", reason, row.number or None)
+
+    def rows(self) -> tuple[Row, ...]:
+        """Every row of the sheet.
+
+        Raises:
+            DataError: the sheet cannot be used.
+        """
+        return read_sheet(
+            self.sheet,
+            number=self.number,
+            grade=self.grade,
+            header=self.header,
+            labels=self.labels,
+        )
 
     def read(self, ref: ClipRef) -> Clip:
         """Read one clip as grey uint8 frames (T, H, W).
@@ -132,6 +141,28 @@ class SheetLoader:
             where=where,
             synthetic=facts.synthetic,
         )
+
+
+def recognise(source: str, open_study: Callable[[str], Loader]) -> SheetLoader | None:
+    """What opens a folder that shows the study's layout; None where it does not.
+
+    It does if it has no manifest, its one sheet has the study's columns and a video is named as at
+    the study's site. An .xlsx that cannot be read here, for want of openpyxl, is taken to have
+    them: the loader will say what to install.
+    """
+    path = Path(source).expanduser()
+    if not source or not path.is_dir() or (path / MANIFEST).exists():
+        return None
+    try:
+        study = open_study(source)
+        assert isinstance(study, SheetLoader)
+        if not any(isinstance(_name(met), _Video) for met in folder.walk(study.root)):
+            return None
+        if study.sheet.suffix.lower() != ".xlsx" or find_spec("openpyxl"):
+            study.rows()
+    except DataError:
+        return None
+    return study
 
 
 @dataclass(frozen=True, slots=True)

@@ -478,3 +478,51 @@ def test_contract(folder, sheet):
     place = folder("30CV.mp4", "31LA.mp4", "x.txt")
     sheet(place, [[30, "", 1], [31, "", 2], [32, "", 0]])
     check_loader(lambda source: resolve("loader", "newborn-sheet", source=source), str(place))
+
+
+@pytest.mark.parametrize("write", [write_csv, write_xlsx], ids=["csv", "xlsx"])
+def test_a_folder_in_the_studys_layout_is_recognised_without_being_told(folder, write):
+    root = folder("30KAPAP.mp4", "130CV.mp4")
+    write(
+        root / f"sheet.{'csv' if write is write_csv else 'xlsx'}",
+        [["30", "", "2"], ["130", "", "0"]],
+    )
+    told, found = resolve("loader", "newborn-sheet", source=str(root)), load(root)
+    assert list(found.index()) == list(told.index())
+    assert {ref.patient: ref.labels["grade"] for ref in found.index()} == {"30": "2", "130": "0"}
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "head"),
+    [
+        (("30_A4C.mp4",), {}, HEAD),  # videos of other names
+        (("30KAPAP.mp4",), {"view": "A4C"}, HEAD),  # the user says more than a sheet does
+        (("30KAPAP.mp4",), {}, [["FileName", "EF"]]),  # another sheet
+    ],
+)
+def test_any_other_folder_is_read_as_ever(folder, names, options, head):
+    root = folder(*names)
+    write_csv(root / "sheet.csv", [["30", "", "2"]], head=head)
+    refs = [ref for ref in load(root, **options).index() if isinstance(ref, ClipRef)]
+    assert [dict(ref.labels) for ref in refs] == [{}]
+
+
+def test_a_manifest_goes_before_the_studys_sheet(folder):
+    root = folder("30KAPAP.mp4")
+    write_csv(root / "sheet.csv", [["30", "", "2"]])
+    (root / "manifest.csv").write_text("patient,view,file,grade\nA,A4C,30KAPAP.mp4,1\n")
+    refs = [ref for ref in load(root).index() if isinstance(ref, ClipRef)]
+    assert [(ref.patient, ref.labels["grade"]) for ref in refs] == [("A", "1")]
+
+
+def test_without_openpyxl_a_recognised_workbook_says_what_to_install(folder, monkeypatch):
+    root = folder("30KAPAP.mp4")
+    write_xlsx(root / "sheet.xlsx", [["30", "", "2"]])
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    monkeypatch.setattr("echokit_io.study_sheet.find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"pip install 'echokit-cardiac\[sheet\]'"):
+        list(load(root).index())
+
+
+def load(root, **options):
+    return resolve("loader", "files", source=str(root), **options)
