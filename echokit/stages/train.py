@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
+from echokit.ahead import ahead
 from echokit.errors import TrainingError, UsageError
 from echokit.files import write_json
 from echokit.stages.checkpoint import Checkpoint, save_tensors
@@ -173,7 +174,7 @@ def train(
         model.train()
         with torch.random.fork_rng():  # dropout and the loader draw from the global generator
             torch.manual_seed(digest(settings.seed, "dropout", epoch))
-            for sequences, labels in loader:  # (B, 1, k, H, W), (B,)
+            for sequences, labels in ahead(loader):  # (B, 1, k, H, W), (B,)
                 shape = list(sequences.shape[1:])
                 logits = model(sequences.to(memory_format=torch.channels_last_3d))
                 loss = F.cross_entropy(logits, labels)

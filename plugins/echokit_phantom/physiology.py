@@ -64,9 +64,10 @@ NORMAL = {
 }
 """What varies between healthy hearts only: mean, relative standard deviation, source."""
 
-EXPRESSION_SD = 0.08
-"""How far a clip's picture strays from the patient's severity (foreshortened or oblique planes): a
-choice of this simulation, the same for every view, so that none is made the best one."""
+EXPRESSION_SD = 0.05
+"""How far a clip's picture strays from the patient's severity (foreshortened or oblique planes), a
+ninth of the step from none to mild: a choice of this simulation, the same for every view, so that
+none is made the best one."""
 
 
 @dataclass(frozen=True, slots=True)
