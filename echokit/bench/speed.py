@@ -173,7 +173,9 @@ def _short(row: Row) -> str:
 def sentence(row: Row) -> str:
     """One row for the terminal: a mark, what was measured, figures and the goal."""
     mark = {True: "✓", False: "✗", None: "·"}[row["reached"]]
-    sides = f"{_amount(row, 'ours')} against {_amount(row, 'theirs')} of {row['against']}"
+    sides = _amount(row, "ours")
+    if row["against"]:
+        sides += f" against {_amount(row, 'theirs')} of {row['against']}"
     sides = f"exponent {row['ratio']:.2f}" if row.get("points") else sides
     ratio = "" if row["ratio"] is None or row.get("points") else f", ratio {_ratio(row)}"
     return f"{mark} {row['name']}: {sides}{ratio}; goal: {row['goal'] or 'none'}"

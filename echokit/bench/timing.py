@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,37 +37,38 @@ class Claim:
         return ", ".join(words)
 
 
-def paired(
-    ours: Callable[[], object], theirs: Callable[[], object], repeats: int = 7
-) -> tuple[list[float], list[float]]:
-    """Time two functions in turns, after one unmeasured call of each.
+def in_turns(works: Sequence[Callable[[], object]], repeats: int = 7) -> list[list[float]]:
+    """Time several functions in turns, after one unmeasured call of each.
 
-    What slows the machine down for a while slows both down, so their ratio is worth more than
-    either time.
+    What slows the machine down for a while slows all of them down, so their ratios are worth more
+    than their times.
 
     Returns:
-        Seconds of each call, ours and theirs.
+        Seconds of each call, function by function.
     """
-    ours(), theirs()
-    times: tuple[list[float], list[float]] = ([], [])
+    for work in works:
+        work()
+    times: list[list[float]] = [[] for _ in works]
     for repeat in range(repeats):
-        order = [(ours, times[0]), (theirs, times[1])]
-        for function, kept in order if repeat % 2 == 0 else reversed(order):
+        order = list(zip(works, times, strict=True))
+        for work, kept in order if repeat % 2 == 0 else reversed(order):
             started = time.perf_counter()
-            function()
+            work()
             kept.append(time.perf_counter() - started)
     return times
 
 
+def paired(
+    ours: Callable[[], object], theirs: Callable[[], object], repeats: int = 7
+) -> tuple[list[float], list[float]]:
+    """Time two functions in turns, as `in_turns` does: seconds of each call, ours and theirs."""
+    first, second = in_turns([ours, theirs], repeats)
+    return first, second
+
+
 def alone(ours: Callable[[], object], repeats: int = 7) -> list[float]:
     """Seconds of each call of one function, after one unmeasured call."""
-    ours()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        ours()
-        times.append(time.perf_counter() - started)
-    return times
+    return in_turns([ours], repeats)[0]
 
 
 def judge(claim: Claim, ours: list[float], theirs: list[float] | None = None) -> dict[str, Any]:

@@ -1,0 +1,187 @@
+"""A study of five views: judged by the engine that is chosen, and from its files to its page."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+from torch import nn
+
+from echokit import VIEWS, resolve
+from echokit.bench.timing import Claim, in_turns, judge
+from echokit.engines.agreement import TOLERANCE
+from echokit.engines.choose import Asked
+from echokit.engines.choose import Judge as Engine
+from echokit.engines.engine import PRECISIONS, Precision
+from echokit.progress import Silent
+from echokit.recipe import Recipe, load_recipe
+from echokit.stages.checkpoint import save_tensors
+from echokit.stages.predict import softmax, voting_sequences
+from echokit.stages.sequences import Item
+from echokit.stages.store import Store
+from echokit.study import predict_study
+from echokit.wiring.components import make_aggregator, make_loader, make_model, make_sequence_spec
+from echokit.wiring.study_clips import Bench, Predictor, prepare_clips
+from echokit.wiring.study_networks import opener
+
+AT_LEAST: Mapping[Precision, float] = {"exact": 2.5, "fast": 4.0}
+AT_MOST_SECONDS = 20.0
+"""Goal of a study from its files to its page, without saliency."""
+CLASSES = ("none", "mild", "moderate-severe")
+Sequences = Float32[np.ndarray, "n 1 k H W"]
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """Two rows on judging all sequences of a study, two on the whole of its prediction."""
+    side, width, n, screen, frames = (48, 8, 2, 96, 24) if quick else (224, 64, 10, 692, 122)
+    settings = [f"prepare.resize.size={side}", f"backbone.width={width}", f"sequences.n={n}"]
+    recipe = load_recipe("ph-newborn", preset="paper", settings=settings)
+    with tempfile.TemporaryDirectory() as scratch:
+        here = Path(scratch)
+        study = here / "study"
+        cohort: Any = resolve(
+            "loader",
+            "phantom",
+            patients=1,
+            clips=len(VIEWS),
+            size=screen,
+            frames=frames,
+            frames_sd=0,
+        )
+        cohort.write(study, "dicom")
+        seen = _sequences(recipe, study, here)
+        networks = {view: _network(recipe, sequences) for view, sequences in seen.items()}
+        predictors = {
+            precision: _predictor(recipe, networks, here, precision) for precision in PRECISIONS
+        }
+        rows = _judged(networks, predictors, seen, quick)
+        return [*rows, *_whole(predictors["fast"], study, here, quick)]
+
+
+def _sequences(recipe: Recipe, study: Path, here: Path) -> dict[str, Sequences]:
+    """Every voting sequence of the study, by view."""
+    predictor = _predictor(recipe, dict.fromkeys(VIEWS), here, "exact")
+    store = Store(here / "store")
+    bench = Bench(predictor, make_loader(recipe.study, source=str(study)), store)
+    ready, rejected, _ = prepare_clips(bench, Silent())
+    assert len(ready) == len(VIEWS), rejected
+    spec = make_sequence_spec(recipe, training=False)
+    return {
+        str(ref.view): np.stack(
+            list(voting_sequences([Item(ref.clip, key, store.length(key), -1)], store, spec))
+        )
+        for ref, key in ready
+    }
+
+
+def _network(recipe: Recipe, sequences: Sequences) -> nn.Module:
+    """A network of random weights whose layers see what trained ones see: mean 0, variance 1."""
+    with torch.random.fork_rng():
+        torch.manual_seed(len(sequences))
+        network = make_model(recipe, len(CLASSES))
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm3d):
+            layer.momentum = 1.0
+    with torch.no_grad():
+        network.train()(torch.from_numpy(sequences[:2]))
+    return network.eval()
+
+
+def _predictor(
+    recipe: Recipe, networks: Mapping[str, Any], here: Path, precision: Precision
+) -> Predictor:
+    weights = {view: here / "models" / f"{view}.safetensors" for view in networks}
+    for view, network in networks.items():
+        if network is not None:
+            save_tensors(weights[view], network.state_dict())
+    return Predictor(
+        run="speed",
+        recipe=recipe,
+        task="severity",
+        classes=CLASSES,
+        weights=weights,
+        rule=make_aggregator(recipe.aggregate.subject),
+        synthetic=True,
+        records={},
+        open=opener(recipe, weights, len(CLASSES), here / "engines", Asked("auto", precision)),
+    )
+
+
+def _judged(
+    networks: Mapping[str, nn.Module],
+    predictors: Mapping[Precision, Predictor],
+    seen: Mapping[str, Sequences],
+    quick: bool,
+) -> list[dict[str, Any]]:
+    """All sequences of the study, by the engine that each precision chooses, against a loop."""
+    engines, opening = dict[Precision, dict[str, Engine]](), dict[Precision, float]()
+    for precision, predictor in predictors.items():
+        started = time.perf_counter()
+        engines[precision] = {
+            view: predictor.open(view, some[:2], len(some))[0] for view, some in seen.items()
+        }
+        opening[precision] = time.perf_counter() - started
+
+    def by_engine(precision: Precision) -> Callable[[], Any]:
+        chosen = engines[precision]
+        return lambda: np.stack([chosen[v].running.forward(some) for v, some in seen.items()])
+
+    def by_loop() -> Any:
+        with torch.inference_mode():
+            return np.stack(
+                [[networks[v](torch.from_numpy(one)[None])[0].numpy() for one in some]
+                 for v, some in seen.items()]
+            )  # fmt: skip
+
+    works = [by_loop, *(by_engine(precision) for precision in engines)]
+    theirs, *ours = in_turns(works, 1 if quick else 3)
+    expected = softmax(by_loop().reshape(-1, len(CLASSES)))
+    rows = []
+    for precision, times in zip(engines, ours, strict=True):
+        said = softmax(by_engine(precision)().reshape(-1, len(CLASSES)))
+        apart = float(np.abs(said - expected).max())
+        same = int((said.argmax(1) == expected.argmax(1)).sum())
+        running = next(iter(engines[precision].values())).running
+        shape = "×".join(map(str, next(iter(seen.values())).shape[2:]))
+        claim = Claim(
+            f"judging a study, {len(seen)} views × {len(expected) // len(seen)} sequences {shape}, "
+            f"{precision}: {running.engine}, {running.computes_in}",
+            "eager PyTorch in float32, one sequence at a time",
+            at_least=None if quick else AT_LEAST[precision],
+        )
+        row = judge(claim, times, theirs)
+        if row["reached"]:
+            row["reached"] = same == len(expected) and apart <= TOLERANCE[precision]
+        row["note"] = (
+            f"{same} of {len(expected)} labels the same, probabilities within {apart:.1e}; "
+            f"converting and comparing, once for a run: {opening[precision]:.0f} s"
+        )
+        rows.append(row | {"max_difference": apart})
+    return rows
+
+
+def _whole(predictor: Predictor, study: Path, here: Path, quick: bool) -> list[dict[str, Any]]:
+    """`echokit predict` from files to page, with networks that were converted before."""
+    bare = replace(predictor, recipe=predictor.recipe.model_copy(update={"explain": None}))
+    rows = []
+    for number, (words, one, goal) in enumerate(
+        [("without saliency", bare, AT_MOST_SECONDS), ("with saliency", predictor, None)]
+    ):
+        started = time.perf_counter()
+        done = predict_study(one, study, here / f"prediction-{number}")
+        took = time.perf_counter() - started
+        stages = ", ".join(f"{row['name']} {row['seconds']:.1f} s" for row in done["stages"])
+        claim = Claim(
+            f"a whole study of {len(VIEWS)} DICOM files to its page, fast, {words}",
+            "",
+            seconds=None if quick else goal,
+        )
+        rows.append(judge(claim, [took]) | {"note": stages})
+    return rows

@@ -1,0 +1,72 @@
+"""Voting rules and explainers swapped: networks are trained, and predict, once for all of them."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from echokit.bench.accuracy import train_all
+from echokit.bench.leaderboard import write_leaderboard
+from echokit.bench.suite import Suite, slots
+from echokit.bench.timing import Claim, judge
+from echokit.folder import RunFolder
+from echokit.progress import Silent
+from echokit.recipe import load_recipe
+from echokit.run import run
+
+RULES = (
+    "majority-vote",
+    "mean-probability",
+    "confidence-weighted",
+    "max-confidence",
+    "dempster-shafer",
+    "borda",
+)
+EXPLAINERS = ("captum-gradcam", "captum-guided-gradcam")
+SMALL = (
+    "views.use=['PSAX-P','PLAX']",
+    "data.views=['PSAX-P','PLAX']",
+    "view_sets={Both=['PSAX-P','PLAX']}",
+    "data.files=0",
+    "evaluate.bootstrap=50",
+)
+
+
+def measure(quick: bool) -> list[dict[str, Any]]:
+    """One row: a benchmark of rules and explainers against a run for each."""
+    rules, explainers = RULES[: 2 if quick else None], EXPLAINERS[: 0 if quick else None]
+    small = [*SMALL, f"data.patients={12 if quick else 60}", f"train.epochs={1 if quick else 6}"]
+    suite = Suite(
+        recipe="ph-newborn",
+        preset="quick",
+        settings=tuple(small),
+        backbone={"small": load_recipe("ph-newborn", preset="quick").backbone},
+        aggregator=slots(rules),
+        explainer=slots(explainers),
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        here = Path(scratch)
+        started = time.perf_counter()
+        runs = train_all(suite, here / "ours", Silent())
+        write_leaderboard(suite, runs, here / "ours", Silent())
+        ours = time.perf_counter() - started
+        networks = len(list((here / "ours").rglob("split-*.safetensors")))
+        started = time.perf_counter()
+        for number, (rule, explainer) in enumerate(
+            [*((rule, explainers[0]) for rule in rules), *((rules[0], e) for e in explainers[1:])]
+        ):
+            swapped = [
+                f"aggregate.view={rule}",
+                f"aggregate.subject={rule}",
+                f"explain={explainer}",
+            ]
+            recipe = load_recipe("ph-newborn", preset="quick", settings=[*small, *swapped])
+            run(recipe, RunFolder.create(here / "theirs" / f"run-{number}", recipe))
+        theirs = time.perf_counter() - started
+    claim = Claim(
+        f"{len(rules)} voting rules and {len(explainers)} explainers tried on the same networks",
+        "a run for each, which trains again",
+    )
+    return [judge(claim, [ours], [theirs]) | {"note": f"{networks} networks, trained once"}]
