@@ -10,7 +10,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from echokit.stages.evaluate import METRICS
-from echokit.stages.intervals import confusion_metrics, pairwise_auroc
+from echokit.stages.intervals import (
+    confusion_metrics,
+    mean_of_known,
+    pairwise_auroc,
+    resample,
+)
 
 Subset = frozenset[str]
 """Views that vote together."""
@@ -92,11 +97,8 @@ def leads(
         interval by itself, one that is corrected for the number of rules (see `together`), each
         `[low, high]` or None, and whether the corrected one leaves out 0.
     """
-    first = outcomes[baseline]
-    names, of_row = np.unique(np.array(first.patient), return_inverse=True)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    weights = np.vstack([np.ones(len(names), np.int64), drawn])[:, of_row]  # first: as they are
+    drawn = resample(np.array(outcomes[baseline].patient), draws, seed)
+    weights = np.vstack([np.ones((1, drawn.shape[1]), np.int64), drawn])  # first: as they are
     reached = {rule: _f1(outcome, weights) for rule, outcome in outcomes.items()}
     above = {r: f1 - reached[baseline] for r, f1 in reached.items() if r != baseline}
     corrected = together(above) if draws and above else {}
@@ -173,10 +175,7 @@ def _f1(outcome: Outcome, weights: Int[np.ndarray, "draws n"]) -> Float[np.ndarr
         here = outcome.split == number
         truth, predicted = outcome.truth[here], outcome.predicted[here]
         per_split.append(confusion_metrics(truth, predicted, weights[:, here], k)["f1"])
-    stacked = np.stack(per_split)  # (splits, draws), NaN where a split has no drawn patient
-    known = ~np.isnan(stacked)
-    mean: Float[np.ndarray, " draws"] = np.where(known, stacked, 0).sum(0) / known.sum(0)
-    return mean
+    return mean_of_known(per_split)  # NaN where no split has a drawn patient
 
 
 def _counts(row: Mapping[str, Any], size: int, metric: str) -> bool:
