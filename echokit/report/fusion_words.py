@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from echokit.report.words import listing, mean, mean_sd, number
+from echokit.report.words import listing, mean, mean_sd, number, signed
 
 Row = Mapping[str, Any]
 
@@ -121,17 +121,10 @@ def _others(lead: Mapping[str, Row | None], best: str, baseline: str) -> Iterato
 
 def lead_words(lead: Row | None) -> str:
     """`+0.05`, or an en dash where there is none."""
-    return "–" if not lead else _signed(float(lead["mean"]))
+    return "–" if not lead else signed(float(lead["mean"]))
 
 
 def interval_words(lead: Row | None) -> str:
     """`−0.01 to +0.11`, corrected for the number of rules; empty where there is none."""
     ends = corrected(lead)
-    return f"{_signed(ends[0])} to {_signed(ends[1])}" if ends else ""
-
-
-def _signed(value: float) -> str:
-    """`+0.05`, `−0.05`, `0.00`: with three digits where two would hide that it is not 0."""
-    digits = 3 if 0 < abs(value) < 0.005 else 2
-    said = f"{value:+.{digits}f}".replace("-", "−")
-    return said[1:] if float(f"{value:.{digits}f}") == 0 else said
+    return f"{signed(ends[0])} to {signed(ends[1])}" if ends else ""
