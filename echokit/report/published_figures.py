@@ -27,6 +27,11 @@ class Figure:
         """As the paper prints it: `0.84±0.06`."""
         return number(self.mean) + (f"±{number(self.sd)}" if self.sd is not None else "")
 
+    @property
+    def interval(self) -> str:
+        """`0.78–0.90`; an en dash without one."""
+        return f"{number(self.ci95[0])}–{number(self.ci95[1])}" if self.ci95 else "–"
+
 
 Key = tuple[str, str, str]
 """(task, approach, view or view set)."""

@@ -148,6 +148,21 @@ def test_the_table_of_confidences_is_of_the_runs_own_rows(tmp_path):
         "confidence_correct": "0.92±0.04",
     }
     assert line.published == {}
+    assert table(run, "1").intervals is False
+
+
+def test_intervals_of_confidences_stand_in_every_format_and_on_the_page(tmp_path, kit):
+    split = {"confidence_correct": cell(0.92, half=0.03), "confidence_wrong": None}
+    run = write(tmp_path / "r", [row("severity", MAIN, "PLAX", 0.8, **split)], {})
+    shown = table(run, "confidence")
+    assert "0.89–0.95" in terminal(shown, 80)
+    assert "0.89,0.95," in FORMATS["csv"][1](shown).replace("0.9500000000000001", "0.95")
+    assert r"\footnotesize 0.89--0.95" in FORMATS["latex"][1](shown)
+    assert "<small>0.89–0.95</small>" in FORMATS["html"][1](shown)
+    page = kit.Page(build_run_report(run))
+    assert {"href": "#confidence"} in page.all("a")
+    assert "Confidence of right and of wrong predictions" in page.text
+    assert "0.89–0.95" in page.text
 
 
 @pytest.mark.parametrize("name", ["1", "3"])
@@ -190,7 +205,9 @@ def test_no_figure_is_cut_in_the_terminal(paper_run, name, width):
     assert "…" not in text
     figures = [f for x in shown.lines for side in (x.ours, x.published)
                for m, f in side.items() if m in shown.metrics]  # fmt: skip
-    assert sorted(re.findall(r"0\.\d\d(?:±0\.\d\d)?", text)) == sorted(map(str, figures))
+    if name == "confidence":
+        figures += [end for f in figures if f.ci95 for end in f.interval.split("–")]
+    assert sorted(re.findall(r"[01]\.\d\d(?:±0\.\d\d)?", text)) == sorted(map(str, figures))
     assert text.count("190") == sum(line.found for line in shown.lines)
     if name != "confidence":
         assert max(map(len, text.splitlines())) <= max(width, 80)
