@@ -147,7 +147,7 @@ def paper_table(results: Results, name: str) -> PaperTable:
         blocks=blocks,
         notes=(
             *((INTERVALS,) if name == "confidence" else ()),
-            *_notes(lines, paper, results.synthetic),
+            *_notes(lines, paper, results.synthetic, name == "3"),
         ),
         synthetic=results.synthetic,
         compared=bool(paper),
@@ -223,7 +223,10 @@ def _spread(lines: Sequence[Line]) -> str:
     return f"{said}; n: held-out subjects"
 
 
-def _notes(lines: Sequence[Line], paper: Published | None, synthetic: bool) -> Iterator[str]:
+def _notes(
+    lines: Sequence[Line], paper: Published | None, synthetic: bool, later: bool
+) -> Iterator[str]:
+    """Sentences below a table; with `later`, what the paper's authors found afterwards."""
     if synthetic:
         yield SYNTHETIC
     if paper:
@@ -235,6 +238,8 @@ def _notes(lines: Sequence[Line], paper: Published | None, synthetic: bool) -> I
         yield "Bold: the best of its column and task as printed, ours and the paper's apart"
     elif any(figure.best for line in lines for figure in line.ours.values()):
         yield "Bold: the best of its column and task as printed"
+    if paper and later and paper.follow_up:
+        yield paper.follow_up
     if lacking := list(_lacking(lines)):
         yield f"Not in this run (–): {'; '.join(lacking)}"
     yield DISCLAIMER

