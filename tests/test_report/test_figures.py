@@ -50,7 +50,7 @@ def test_the_headline_is_the_best_view_set_and_bold_the_best_figure(run, kit):
 
 def test_a_single_epoch_is_drawn_as_a_dot():
     def course(n):
-        epochs = tuple({"epoch": e, "loss": 0.7 / e} for e in range(1, n + 1))
+        epochs = tuple({"epoch": e, "loss": 0.4 / e} for e in range(1, n + 1))
         return [History("severity", "spatial", "PLAX", f"{i:02d}", epochs) for i in range(2)]
 
     one, many = (str(training(course(n))) for n in (1, 5))
