@@ -51,7 +51,7 @@ class Example:
             return "Map not checked", QUIET
         if found.passed:
             return "Map passes its checks", QUIET
-        return "Map fails its checks: not the network's reason", ALARM
+        return "Map fails its checks: do not read it", ALARM
 
     def pair(self, frame: int) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W 3"]]:
         """A frame as it is, and under its saliency."""
@@ -69,7 +69,7 @@ class Example:
 
     def counted(self, frame: int) -> str:
         """A frame as a reader counts: the first is 1, of as many as the sequence has."""
-        return f"frame {frame + 1} of {len(self.frames)}"
+        return f"frame {frame + 1} of {len(self.frames)}" if len(self.frames) > 1 else "one frame"
 
 
 def read_example(root: Path, facts: Mapping[str, Any]) -> Example | str:

@@ -112,7 +112,7 @@ FAILS = {"verdict": {"passed": False, "reasons": ["It shows the picture."]}}
     ("scores", "words", "flagged"),
     [
         (PASSES, "Map passes its checks", False),
-        (FAILS, "Map fails its checks: not the network's reason", True),
+        (FAILS, "Map fails its checks: do not read it", True),
         (None, "Map not checked", False),
     ],
 )
@@ -153,6 +153,11 @@ def test_without_a_beat_frames_stand_at_even_distances(example, phases):
     given = example(phases=phases)
     assert greys(figure_3(given, "PSAX-P", synthetic=False)) == [0, 4, 7, 11]
     assert given.systole() == (6, "frame 7 of 12")
+
+
+def test_a_sequence_of_one_frame_is_not_counted(tmp_path):
+    write_arrays(tmp_path, k=1)
+    assert read_example(tmp_path, facts(phases=None)).systole() == (0, "one frame")
 
 
 def test_doubtful_phases_carry_a_question_mark(example):
