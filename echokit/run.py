@@ -70,10 +70,13 @@ def evaluate_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Prog
     import pandas as pd
 
     from echokit.stages.evaluate import evaluate
+    from echokit.stages.paired import paired
 
     classes = {task: labels.classes for task, labels in study.labelled.items()}
     predictions = pd.read_parquet(folder.predictions)
-    rows = evaluate(predictions, classes, recipe.evaluate.bootstrap, recipe.seed)
-    synthetic = study.cohort.synthetic
-    write_json(folder.path / "metrics.json", {"schema": 1, "synthetic": synthetic, "rows": rows})
+    how = (classes, recipe.evaluate.bootstrap, recipe.seed)
+    rows = evaluate(predictions, *how)
+    head = {"schema": 1, "synthetic": study.cohort.synthetic}
+    differences = {"paired": paired(predictions, *how)}
+    write_json(folder.path / "metrics.json", head | {"rows": rows} | differences)
     return f"{len(rows)} rows of metrics"

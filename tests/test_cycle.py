@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,10 +114,23 @@ def test_the_index_keeps_plain_values():
     assert NOTHING.asdict()["between"] == [None, None]
 
 
+MEDIAN_ERROR = dict.fromkeys(VIEWS, 0.6) | {"PSAX-S": 2.0}
+"""Frames at 25 a second, as docs/paper.md says."""
+
+
+def test_the_page_says_how_near_systole_and_diastole_are_found():
+    page = (Path(__file__).parents[1] / "docs" / "paper.md").read_text("utf-8")
+    usual, short_axis = MEDIAN_ERROR["PLAX"], MEDIAN_ERROR["PSAX-S"]
+    words = (
+        f"in the median within {usual:g} of a frame at 25 a second, PSAX-S within {short_axis:g}"
+    )
+    assert words in page
+
+
 @pytest.mark.parametrize("view", VIEWS)
-def test_simulated_hearts_are_found_within_two_frames(view):
+def test_simulated_hearts_are_found_as_near_as_the_page_says(view):
     loader = resolve(
-        "loader", "phantom", patients=6, views=[view], size=96, frames=30, frames_sd=0,
+        "loader", "phantom", patients=10, views=[view], size=96, frames=30, frames_sd=0,
         files=0, seed=2, prevalence=[0.4, 0.3, 0.3],
     )  # fmt: skip
     find_sector, errors = resolve("transform", "monai-sector"), []
@@ -128,5 +142,5 @@ def test_simulated_hearts_are_found_within_two_frames(view):
         for frame, event in ((found.systole, SYSTOLE), (found.diastole, 0.0)):
             if frame is not None:  # a slow beat may end outside the sequence
                 errors.append(abs((phase[9 + frame] - event + 0.5) % 1 - 0.5) * beat)
-    assert len(errors) >= 10
-    assert np.median(errors) <= 2
+    assert len(errors) >= 16
+    assert np.median(errors) <= MEDIAN_ERROR[view]

@@ -14,6 +14,7 @@ from sklearn.preprocessing import label_binarize
 
 from echokit.stages import evaluate as stage
 from echokit.stages.evaluate import evaluate, scores
+from echokit.stages.intervals import resample
 
 CLASSES = {"severity": ("none", "mild", "severe"), "binary": ("none", "PH")}
 
@@ -141,14 +142,14 @@ def test_subjects_are_counted_once_however_many_clips_and_splits_they_have():
 
 def test_the_bootstrap_draws_patients_with_all_their_rows():
     patients = np.array(["a", "a", "b", "c", "c", "c"])
-    draws = stage._resample(patients, 500, 0)
+    draws = resample(patients, 500, 0)
     assert draws.shape == (500, 6)
     for one in draws:
         assert one[0] == one[1]
         assert one[3] == one[4] == one[5]
         assert one[0] + one[2] + one[3] == 3, "as many patients as there are"
     assert draws[:, [0, 2, 3]].mean(0) == pytest.approx([1, 1, 1], abs=0.15)
-    assert (draws == stage._resample(patients, 500, 0)).all()
+    assert (draws == resample(patients, 500, 0)).all()
 
 
 def test_copies_of_a_patients_clips_do_not_make_the_interval_narrower():
@@ -176,8 +177,29 @@ def test_confidence_is_given_for_right_and_wrong_apart_and_none_where_there_are_
     assert row["confidence"]["mean"] == pytest.approx(table["confidence"].mean())
     assert row["confidence_correct"]["mean"] == pytest.approx(table["confidence"][right].mean())
     assert row["confidence_wrong"]["mean"] == pytest.approx(table["confidence"][~right].mean())
-    [row] = evaluate(table[right], CLASSES, 0, 0)
+    [row] = evaluate(table[right], CLASSES, 9, 0)
     assert row["confidence_wrong"] is None
+
+
+def test_confidences_have_intervals_over_resampled_patients():
+    table = pd.DataFrame(rows(splits=2, patients=25))
+    [row] = evaluate(table, CLASSES, 80, 3)
+    right = (table["label"] == table["predicted"]).to_numpy()
+    draws = resample(table["patient"].to_numpy(str), 80, 3)
+    for name, these in {
+        "confidence": np.ones(len(table), bool),
+        "confidence_correct": right,
+        "confidence_wrong": ~right,
+    }.items():
+        means = []
+        for draw in draws:
+            of_splits = []
+            for split in (0, 1):
+                here = these & (table["split"] == split).to_numpy()
+                again = np.repeat(table["confidence"].to_numpy()[here], draw[here])
+                of_splits += [again.mean()] if len(again) else []
+            means += [np.mean(of_splits)] if of_splits else []
+        assert row[name]["ci95"] == pytest.approx(np.quantile(means, [0.025, 0.975])), name
 
 
 def test_the_rows_are_json_without_nan():

@@ -18,7 +18,7 @@ from echokit.progress import Silent
 from echokit.recipe import Slot, load_recipe
 from echokit.stages.evaluate import METRICS, scores
 from echokit.stages.fusion import compare, subsets_of
-from echokit.stages.leads import Outcome, leads, winner
+from echokit.stages.leads import Outcome, leads, together, winner
 from echokit.stages.predict import vote_views
 from echokit.wiring.fusion import fitted_aggregator, fuse_all
 
@@ -282,14 +282,42 @@ def test_leads_are_those_of_a_slow_paired_bootstrap():
     assert name == "a"
     assert lead["mean"] == pytest.approx(differences[0])
     assert lead["ci95"] == pytest.approx(np.quantile(differences[1:], [0.025, 0.975]))
-    assert lead["excludes_zero"] == (lead["ci95"][0] > 0)
+    sd = np.std(differences[1:])
+    away = np.abs(np.array(differences[1:]) - differences[0]) / sd
+    half = np.quantile(away, 0.95) * sd
+    assert lead["ci95_together"] == pytest.approx([differences[0] - half, differences[0] + half])
+    assert lead["excludes_zero"] == (lead["ci95_together"][0] > 0)
+
+
+def test_intervals_of_many_rules_hold_all_true_leads_together():
+    """Six rules that lead by nothing: apart, one in four families calls some rule clear."""
+    rng = np.random.default_rng(0)
+    clear = {"apart": 0, "together": 0}
+    for _ in range(400):
+        found = rng.normal(0, 1, 6)
+        drawn = found[:, None] + rng.normal(0, 1, (6, 300))
+        above = {str(i): np.array([found[i], *drawn[i]]) for i in range(6)}
+        apart = [np.quantile(one[1:], [0.025, 0.975]) for one in above.values()]
+        clear["apart"] += any(low > 0 or high < 0 for low, high in apart)
+        clear["together"] += any(low > 0 or high < 0 for low, high in together(above).values())
+    assert clear["apart"] / 400 > 0.2
+    assert 0.02 < clear["together"] / 400 < 0.08
+
+
+def test_a_rule_that_differs_by_itself_may_not_differ_among_many():
+    rng = np.random.default_rng(1)
+    sure = 2.2 + np.array([0, *rng.normal(0, 1, 2000)])
+    many = {str(i): np.array([0.0, *rng.normal(0, 1, 2000)]) for i in range(5)}
+    assert together({"x": sure})["x"][0] > 0
+    assert together({"x": sure} | many)["x"][0] < 0
 
 
 def test_rules_that_agree_lead_by_nothing_and_the_paper_is_named():
     held_out, _ = population()
     got = run(held_out, rules={"same": MAJORITY, "majority-vote": MAJORITY}, bootstrap=50)
     (same, _) = got.summary["methods"]
-    assert same["lead"] == {"mean": 0.0, "ci95": [0.0, 0.0], "excludes_zero": False}
+    nothing = {"mean": 0.0, "ci95": [0.0, 0.0], "ci95_together": [0.0, 0.0]}
+    assert same["lead"] == nothing | {"excludes_zero": False}
     assert (got.summary["winner"], got.summary["winner_is_clear"]) == ("majority-vote", False)
 
 
@@ -305,7 +333,8 @@ def test_rules_that_agree_lead_by_nothing_and_the_paper_is_named():
     ],
 )
 def test_a_lead_is_clear_where_its_interval_leaves_zero_out(f1, ends, expected):
-    assert winner(f1, {"x": {"ci95": ends}}, "majority-vote") == expected
+    lead = {"x": {"ci95": [0.1, 0.2], "ci95_together": ends}}  # the interval by itself has no say
+    assert winner(f1, lead, "majority-vote") == expected
 
 
 def test_without_the_papers_rule_there_is_no_lead():

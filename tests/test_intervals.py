@@ -12,6 +12,11 @@ from echokit.stages.evaluate import METRICS, scores
 from echokit.stages.intervals import confusion_metrics, pairwise_auroc, weighted_metrics
 
 
+def sure(truth):
+    """A confidence of 1 for every row."""
+    return np.ones(len(truth))
+
+
 @st.composite
 def cases(draw):
     """Truth, predictions, probabilities full of ties, and integer weights, some of them zero."""
@@ -63,7 +68,7 @@ def test_the_interval_is_of_the_mean_over_splits():
     probabilities = rng.dirichlet(np.ones(2), 40)
     split = np.repeat([0, 1], 20)
     weights = rng.multinomial(40, np.full(40, 1 / 40), 200)
-    interval = weighted_metrics(truth, predicted, probabilities, split, weights)["f1"]
+    interval = weighted_metrics(truth, predicted, probabilities, sure(truth), split, weights)["f1"]
     means = []
     for one in weights:
         f1 = [
@@ -84,13 +89,16 @@ def test_a_split_without_the_drawn_patients_does_not_count():
     truth = predicted = np.array([0, 1, 0, 1])
     probabilities, split = np.eye(2)[truth], np.array([0, 0, 1, 1])
     weights = np.array([[1, 1, 0, 0], [0, 0, 2, 2]])
-    got = weighted_metrics(truth, predicted, probabilities, split, weights)
-    assert got == {name: [1.0, 1.0] for name in METRICS}
+    got = weighted_metrics(truth, predicted, probabilities, sure(truth), split, weights)
+    known = (*METRICS, "confidence", "confidence_correct")
+    assert got == {name: [1.0, 1.0] for name in known} | {"confidence_wrong": None}
 
 
 def test_what_no_resample_defines_has_no_interval():
     truth = predicted = np.zeros(4, int)
     probabilities = np.eye(2)[truth]
-    got = weighted_metrics(truth, predicted, probabilities, truth, np.ones((5, 4), int))
+    got = weighted_metrics(
+        truth, predicted, probabilities, sure(truth), truth, np.ones((5, 4), int)
+    )
     assert got["auroc"] is None
     assert got["f1"] == [1.0, 1.0]

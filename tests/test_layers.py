@@ -35,6 +35,7 @@ STAGE_MAY_IMPORT = {
     "trust": {"calibrate", "conformal"},
     "joint": {"drawing", "sequences", "store"},
     "ballots": set(),
+    "paired": {"intervals"},
     "leads": {"evaluate", "intervals"},
     "fusion": {"ballots", "evaluate", "leads"},
     "__init__": set(),

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from echokit.stages.evaluate import METRICS, _resample, evaluate
+from echokit.stages.evaluate import METRICS, evaluate
+from echokit.stages.intervals import resample
 
 Scorer = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 WEIGHTED = {"average": "weighted", "zero_division": 0}
@@ -119,7 +120,7 @@ def test_every_mean_and_sd_over_splits_is_that_of_scikit_learns_values(case):
 def test_bootstrap_intervals_are_those_of_a_slow_loop_over_scikit_learn(case, seed):
     table, classes = case
     [row] = evaluate(table, classes, 12, seed)
-    resamples = _resample(table["patient"].to_numpy(str), 12, seed)
+    resamples = resample(table["patient"].to_numpy(str), 12, seed)
     for name in METRICS:
         means = [mean_over_splits(name, table, classes, repeats) for repeats in resamples]
         defined = [values.mean() for values in means if len(values)]

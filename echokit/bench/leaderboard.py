@@ -59,8 +59,9 @@ def write_leaderboard(suite: Suite, runs: list[Trained], out: Path, progress: Pr
             _LEADERBOARD,
             f"Held-out subjects, {seeds}, the same splits for every row. Mean ± sd over splits, "
             "the 95 % interval from resampled subjects. The lead is over the first row of its task "
-            "and views, on the same subjects; it is clear where its interval excludes zero. Costs "
-            "are of the first seed, on this machine.",
+            "and views, on the same subjects, its interval corrected for the number of rows "
+            "(max-T); it is clear where that excludes zero. Costs are of the first seed, on this "
+            "machine.",
         ),
         Table("What a backbone costs", "costs", _COSTS, "Of the first seed, on this machine."),
         Table(
@@ -123,7 +124,8 @@ def _lead(row: Mapping[str, Any]) -> str:
     lead = row["lead"]
     if lead is None:
         return "–"
-    ends = f" ({lead['ci95'][0]:+.2f} to {lead['ci95'][1]:+.2f})" if lead["ci95"] else ""
+    low, high = lead["ci95_together"] or (None, None)
+    ends = f" ({low:+.2f} to {high:+.2f})" if low is not None else ""
     return f"{lead['mean']:+.2f}{ends}{' clear' if lead['excludes_zero'] else ''}"
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from echokit.report import calibration_charts as charts
 from echokit.report.figures import Chart
 from echokit.report.results import Results
-from echokit.report.words import mean_sd, number, plural
+from echokit.report.words import listing, mean_sd, number, plural
 
 BEFORE, AFTER, VOTE = "c0", "c2", "c2"
 """Colours of a line: as the network says, with its temperature; of the vote."""
@@ -90,7 +90,10 @@ def _approach(name: str, rows: list[Mapping[str, Any]], results: Results) -> App
     sets = [row for row in rows if results.is_set(str(row["views"]))] or rows
     return Approach(
         name=name,
-        sentences=tuple(sentence for row in sets for sentence in _sentences(row)),
+        sentences=(
+            *(sentence for row in sets for sentence in _sentences(row)),
+            *raised_by_temperature(rows),
+        ),
         lines=tuple(_line(row, results) for row in rows),
         sets=tuple(one for row in rows for one in _label_sets(row, results)),
         reliability=tuple(_reliability(row) for row in rows),
@@ -123,6 +126,26 @@ def _sentences(row: Mapping[str, Any]) -> Iterable[str]:
         yield (
             f"{views}: at {_percent(one['level'])} asked, the sets held the true label for "
             f"{number(one['coverage'])} of {_people(row)}; {single}."
+        )
+
+
+def raised_by_temperature(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Where a temperature makes the calibration error larger as printed, in a sentence.
+
+    Args:
+        rows: of calibration.json, of one task and approach.
+    """
+    tempered = [row for row in rows if row.get("tempered")]
+    worse = [
+        f"{row['views']} ({number(before)} to {number(after)})"
+        for row in tempered
+        for before, after in [(row["raw"]["ece"]["pooled"], row["tempered"]["ece"]["pooled"])]
+        if number(after) > number(before)
+    ]
+    if worse:
+        yield (
+            f"The temperature raises the calibration error in {len(worse)} of {len(tempered)} "
+            f"rows: {listing(worse)}."
         )
 
 

@@ -86,11 +86,14 @@ def training(histories: Sequence[History]) -> Markup:
     losses = [[(e.get("epoch", i), e["loss"]) for i, e in enumerate(h.epochs)] for h in histories]
     finite = [loss for course in losses for _, loss in course if math.isfinite(loss)]
     top = _round_up(max(finite, default=1.0))
-    plot = Plot(210, 150, (first, max(last, first + 1)), (0, top), left=30, bottom=34)
-    grid = plot.grid((first, last), (0, top / 2, top), "g")
+    span = (first, last) if last > first else (first - 1, first + 1)
+    plot = Plot(210, 150, span, (0, top), left=30, bottom=34)
+    grid = plot.grid(sorted({first, last}), (0, top / 2, top), "g")
     parts = [grid, text(118, 146, "epoch", "tick mid")]
     for course in losses:
         shown = [(x, y) for x, y in course if math.isfinite(y)]
+        if len(shown) == 1:  # a line of one point is nothing
+            parts.append(plot.dot(*shown[0], "c0"))
         parts.append(plot.line(shown, f"line c0{' thin' if len(losses) > 1 else ''}"))
     ends = ", ".join(number(course[-1][1]) for course in losses)
     return drawing(210, 150, f"training loss ends at {ends} after epoch {last}", parts)

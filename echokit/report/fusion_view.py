@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
+from echokit.report.fusion_words import (
+    Row,
+    Winner,
+    corrected,
+    interval_words,
+    lead_words,
+    spoken,
+    verdict,
+    winners,
+)
 from echokit.report.results import Results
 from echokit.report.svg import Plot, drawing, text
 from echokit.report.words import METRICS, listing, mean, mean_sd, number, plural
 
 HEADLINE = ("f1", "balanced_accuracy", "auroc")
 """Metrics on all views that are shown."""
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ class FusionView:
     synthetic: bool
     baseline: str
     headings: tuple[str, ...]
+    winners: tuple[Winner, ...]
     tables: tuple[RulesTable, ...]
 
 
@@ -86,13 +94,9 @@ def fusion_view(results: Results) -> FusionView | None:
         synthetic=results.synthetic or bool(results.fusion.get("synthetic")),
         baseline=spoken(str(summaries[0].get("baseline", ""))),
         headings=tuple(METRICS[metric] for metric in HEADLINE),
+        winners=winners(results.fusion),
         tables=tables,
     )
-
-
-def spoken(rule: str) -> str:
-    """A rule's name in words: `majority-vote` -> `majority vote`."""
-    return rule.replace("-", " ")
 
 
 def _table(results: Results, summary: Row) -> RulesTable:
@@ -112,52 +116,6 @@ def _table(results: Results, summary: Row) -> RulesTable:
         subsets=tuple(_subsets(rows, names)),
         notes=tuple(_notes(results, summary)),
     )
-
-
-def verdict(summary: Row) -> Iterator[str]:
-    """Which rule is ahead, and whether that is more than chance, in sentences.
-
-    A lead is called clear only where its 95 % interval leaves out 0.
-    """
-    lead = {str(one["method"]): one.get("lead") for one in summary["methods"]}
-    f1 = {str(one["method"]): mean(one["all_views"].get("f1")) for one in summary["methods"]}
-    best, baseline = str(summary.get("winner")), str(summary.get("baseline"))
-    reached = f"F1-score {number(f1.get(best))} on all views"
-    judged = [one for one in lead.values() if one and one.get("ci95")]
-    if best == baseline:
-        clear = bool(summary.get("winner_is_clear"))
-        yield f"{'Every other rule is clearly' if clear else 'No rule is'} " + (
-            f"{'behind' if clear else 'ahead of'} the {spoken(baseline)} ({reached})."
-        )
-    elif not judged:
-        yield f"{spoken(best).capitalize()} has the highest figure ({reached})."
-        yield "Without intervals, no lead is judged."
-    elif summary.get("winner_is_clear"):
-        yield (
-            f"{spoken(best).capitalize()} is clearly ahead of the {spoken(baseline)}: {reached} "
-            f"against {number(f1.get(baseline))}, a lead of {_lead(lead[best])} "
-            f"(95 % interval {_interval(lead[best])})."
-        )
-    else:
-        none = any(one["excludes_zero"] and one["mean"] > 0 for one in judged)
-        yield (
-            f"{'The highest figure is not the clear one' if none else 'No rule is clearly ahead'}: "
-            f"{spoken(best)} has the highest figure ({reached}), and the 95 % interval of its lead "
-            f"over the {spoken(baseline)}, {_interval(lead[best])}, holds 0."
-        )
-    yield from _others(lead, best, spoken(baseline))
-
-
-def _others(lead: Mapping[str, Row | None], best: str, baseline: str) -> Iterator[str]:
-    """The other rules whose interval leaves out 0."""
-    sure = [(r, one) for r, one in lead.items() if one and one.get("excludes_zero") and r != best]
-    for side, found in (
-        ("ahead of", [pair for pair in sure if pair[1]["mean"] > 0]),
-        ("behind", [pair for pair in sure if pair[1]["mean"] < 0]),
-    ):
-        if found:
-            said = listing(f"{spoken(rule)} ({_lead(one)})" for rule, one in found)
-            yield f"Clearly {side} the {baseline}: {said}."
 
 
 def _line(one: Row, methods: Sequence[Row], sizes: Sequence[str]) -> RuleLine:
@@ -185,8 +143,8 @@ def _line(one: Row, methods: Sequence[Row], sizes: Sequence[str]) -> RuleLine:
             )
             for size in sizes
         ),
-        lead=_lead(one.get("lead")),
-        interval=_interval(one.get("lead")),
+        lead=lead_words(one.get("lead")),
+        interval=interval_words(one.get("lead")),
     )
 
 
@@ -194,22 +152,6 @@ def _is_best(value: float | None, among: Sequence[float | None]) -> bool:
     """True for the highest figure as printed."""
     known = [number(other) for other in among if other is not None]
     return value is not None and number(value) == max(known)
-
-
-def _lead(lead: Row | None) -> str:
-    return "–" if not lead else _signed(float(lead["mean"]))
-
-
-def _interval(lead: Row | None) -> str:
-    ends = (lead or {}).get("ci95")
-    return f"{_signed(ends[0])} to {_signed(ends[1])}" if ends else ""
-
-
-def _signed(value: float) -> str:
-    """`+0.05`, `−0.05`, `0.00`: with three digits where two would hide that it is not 0."""
-    digits = 3 if 0 < abs(value) < 0.005 else 2
-    said = f"{value:+.{digits}f}".replace("-", "−")
-    return said[1:] if float(f"{value:.{digits}f}") == 0 else said
 
 
 def _subsets(rows: Sequence[Row], names: Sequence[str]) -> Iterator[SubsetLine]:
@@ -225,31 +167,30 @@ def _subsets(rows: Sequence[Row], names: Sequence[str]) -> Iterator[SubsetLine]:
 
 def _leads(methods: Sequence[Row], baseline: str) -> Markup:
     """The lead of each rule with its interval; filled where the interval leaves out 0."""
-    shown = [one for one in methods if one.get("lead") and one["lead"].get("ci95")]
+    shown = [(one, ends) for one in methods if (ends := corrected(one.get("lead")))]
     if not shown:
         return Markup()
-    ends = [abs(end) for one in shown for end in one["lead"]["ci95"]]
-    reach = next((r for r in (0.05, 0.1, 0.2, 0.3, 0.5) if max(ends) <= r), 1.0)
+    furthest = max(abs(end) for _, ends in shown for end in ends)
+    reach = next((r for r in (0.05, 0.1, 0.2, 0.3, 0.5) if furthest <= r), 1.0)
     height = 26 * len(shown) + 34
-    left = 26.0 + 7 * max(len(str(one["method"])) for one in shown)
+    left = 26.0 + 7 * max(len(str(one["method"])) for one, _ in shown)
     plot = Plot(left + 330, height, (-reach, reach), (len(shown), 0), left=left, right=60)
     parts = [
         plot.grid((-reach, -reach / 2, reach / 2, reach), (), "+.2g"),
         plot.line([(0, 0), (0, len(shown))], "chance"),
     ]
-    for i, one in enumerate(shown):
-        low, high = one["lead"]["ci95"]
+    for i, (one, (low, high)) in enumerate(shown):
         hollow = "" if one["lead"]["excludes_zero"] else " hollow"
         y = plot.at(0, i + 0.5)[1] + 3.5
         parts += [
             plot.line([(low, i + 0.5), (high, i + 0.5)], "whisker c0"),
             plot.dot(one["lead"]["mean"], i + 0.5, f"c0{hollow}"),
             text(left - 8, y, spoken(str(one["method"])), "name end"),
-            text(left + 278, y, _lead(one["lead"]), "value"),
+            text(left + 278, y, lead_words(one["lead"]), "value"),
         ]
     said = "; ".join(
-        f"{spoken(str(one['method']))} {_lead(one['lead'])}, {_interval(one['lead'])}"
-        for one in shown
+        f"{spoken(str(one['method']))} {lead_words(one['lead'])}, {interval_words(one['lead'])}"
+        for one, _ in shown
     )
     return drawing(left + 330, height, f"lead over the {baseline} in F1-score: {said}", parts)
 

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
-from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
 from echokit.files import whole
 from echokit.report.embed import Album, Picture
-from echokit.report.overlay import overlay, place
+from echokit.report.example import Example, phases_of, read_example
 from echokit.report.results import Results
 from echokit.report.sheet import ALARM, GAP, QUIET, Strip, colour_bar, stack, tiles, words
-from echokit.report.words import SYNTHETIC, number
+from echokit.report.words import SYNTHETIC
 
 FOLDER = Path("report", "figures")
 """Where figures are kept, within a run."""
-SURE = 0.5
-"""Quality of found phases from which no doubt is printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,44 +50,6 @@ class PaperFigures:
     figures: tuple[PaperFigure, ...]
     skipped: tuple[str, ...]
     """Sentences."""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One explained sequence."""
-
-    facts: Mapping[str, Any]
-    """Its entry of saliency/index.json."""
-    frames: UInt8[np.ndarray, "k H W"]
-    saliency: Float[np.ndarray, "k h w"]
-    sector: Bool[np.ndarray, "h w"] | None
-
-    @property
-    def right(self) -> bool:
-        """True where the label was predicted."""
-        return bool(self.facts.get("label") == self.facts.get("predicted"))
-
-    @property
-    def verdict(self) -> tuple[str, str]:
-        """The prediction in words, and the colour of the words."""
-        said = f"predicted {self.facts.get('predicted')}"
-        if isinstance(self.facts.get("confidence"), int | float):
-            said += f", confidence {number(self.facts['confidence'])}"
-        return (said, QUIET) if self.right else (f"wrong: {said}", ALARM)
-
-    def pair(self, frame: int) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W 3"]]:
-        """A frame as it is, and under its saliency."""
-        grey = self.frames[frame]
-        placed = place(self.saliency[frame], (grey.shape[0], grey.shape[1]), None, self.sector)
-        return np.repeat(grey[..., None], 3, axis=2), overlay(grey, placed)
-
-    def systole(self) -> tuple[int, str]:
-        """The frame that Figure 2 shows, and its name: end-systole, else the middle one."""
-        phases = _phases(self.facts, len(self.frames))
-        if phases["systole"] is None:
-            return len(self.frames) // 2, f"frame {len(self.frames) // 2 + 1}"
-        doubt = "" if phases["sure"] else "?"
-        return phases["systole"], f"systole{doubt}, frame {phases['systole'] + 1}"
 
 
 def paper_figures(results: Results, album: Album) -> PaperFigures | None:
@@ -128,40 +85,22 @@ def paper_figures(results: Results, album: Album) -> PaperFigures | None:
             shown = {e["example"].facts.get("label"): e["example"] for e in reversed(found)}
             about = f"{view}, {task}, {approach}"
             sheet = figure_2(shown, labels, f"{view}, {task}", results.synthetic)
-            note = "Frames of a held-out patient of each label, beside them where the network looks"
+            note = (
+                "Frames of a held-out patient of each label, beside them where the network looks. "
+            )
+            checked = {label: shown[label].checked[0] for label in labels if label in shown}
+            note += "; ".join(f"{label}: {said.lower()}" for label, said in checked.items())
             file = _write(results.root, sheet, "figure-2", task, approach, view)
             drawn.append(PaperFigure(2, about, note, file, album.still(results.root / file, 560)))
         if chosen := choose_beat(examples, labels):
             about = f"{chosen.facts['view']}, {task}, {approach}"
             sheet = figure_3(chosen, f"{chosen.facts['view']}, {task}", results.synthetic)
             note = "Frames of one held-out patient in the order of the beat, true label "
-            note += str(chosen.facts.get("label"))
+            note += f"{chosen.facts.get('label')}. {chosen.checked[0]}"
             file = _write(results.root, sheet, "figure-3", task, approach, chosen.facts["view"])
             drawn.append(PaperFigure(3, about, note, file, album.still(results.root / file, 1000)))
     why = tuple(f"{', '.join(names)}: {reason}." for reason, names in skipped.items())
     return PaperFigures(tuple(drawn), why)
-
-
-def read_example(root: Path, facts: Mapping[str, Any]) -> Example | str:
-    """Read the arrays of one explained sequence, or say why they cannot be drawn."""
-    if not facts.get("array"):
-        return "saliency/index.json names no array"
-    path = (root / str(facts["array"])).resolve()
-    if not path.is_relative_to(root.resolve()):
-        return "its array lies outside the run"
-    try:
-        with np.load(path) as arrays:
-            frames, saliency = arrays["frames"], arrays["saliency"]
-            sector = arrays["sector"].astype(bool) if "sector" in arrays else None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        return f"its array cannot be read ({type(error).__name__})"
-    if frames.ndim != 3 or frames.dtype != np.uint8 or not frames.size:
-        return f"its frames are {frames.dtype} {frames.shape}, not uint8 (time, row, column)"
-    if saliency.ndim != 3 or len(saliency) != len(frames) or not np.isfinite(saliency).all():
-        return f"its saliency {saliency.shape} does not fit its frames {frames.shape}"
-    if sector is not None and sector.shape != saliency.shape[1:]:
-        return f"its sector {sector.shape} does not fit its saliency {saliency.shape}"
-    return Example(facts, frames, saliency.astype(np.float32), sector)
 
 
 def choose_beat(examples: Sequence[Example], labels: Sequence[str]) -> Example | None:
@@ -196,7 +135,9 @@ def figure_2(
         frame, name = example.systole()
         said, ink = example.verdict
         heading = words(label, name, bold=True, right_ink=QUIET)
-        strips += [heading, tiles(example.pair(frame), size), words(said, ink=ink), words(size=10)]
+        checked, its_ink = example.checked
+        strips += [heading, tiles(example.pair(frame), size), words(said, ink=ink)]
+        strips += [words(checked, ink=its_ink), words(size=10)]
     head = _head(title, next(iter(shown.values())), synthetic)
     return stack([*head, *strips, colour_bar(), *_foot(synthetic)], width=2 * size + GAP)
 
@@ -207,7 +148,7 @@ def figure_3(example: Example, title: str, synthetic: bool) -> Image.Image:
     Where a sequence holds no beat, frames at even distances stand in their place.
     """
     k = len(example.frames)
-    phases = _phases(example.facts, k)
+    phases = phases_of(example.facts, k)
     turns: tuple[int | None, ...] = (
         phases["systole"],
         phases["between"][0],
@@ -221,10 +162,10 @@ def figure_3(example: Example, title: str, synthetic: bool) -> Image.Image:
     doubt = "" if phases["sure"] or not names[0] else "?"
     pairs = [None if turn is None else example.pair(turn) for turn in turns]
     heads = [
-        f"{name + doubt}, frame {turn + 1}".removeprefix(", ") if turn is not None else name
+        f"{name + doubt}, {example.counted(turn)}".removeprefix(", ") if turn is not None else name
         for name, turn in zip(names, turns, strict=True)
     ]
-    said, ink = example.verdict
+    (said, ink), (checked, its_ink) = example.verdict, example.checked
     size = 300
     rows = [tiles([pair and pair[row] for pair in pairs], size) for row in (0, 1)]
     return stack(
@@ -233,6 +174,7 @@ def figure_3(example: Example, title: str, synthetic: bool) -> Image.Image:
             words(f"true {example.facts.get('label')}", said, right_ink=ink),
             words(columns=heads),
             *rows,
+            words(checked, ink=its_ink),
             colour_bar(),
             *_foot(synthetic),
         ],
@@ -252,25 +194,6 @@ def _head(title: str, example: Example, synthetic: bool) -> list[Strip]:
 
 def _foot(synthetic: bool) -> list[Strip]:
     return [words(SYNTHETIC, ink=ALARM, size=22)] if synthetic else []
-
-
-def _phases(facts: Mapping[str, Any], k: int) -> dict[str, Any]:
-    """The phases that the index states, each a frame of the sequence or None."""
-    stated = facts.get("phases")
-    stated = stated if isinstance(stated, Mapping) else {}
-
-    def frame(value: object) -> int | None:
-        return value if isinstance(value, int) and 0 <= value < k else None
-
-    between = stated.get("between")
-    first, second = between if isinstance(between, list) and len(between) == 2 else (None, None)
-    quality = stated.get("quality")
-    return {
-        "systole": frame(stated.get("systole")),
-        "diastole": frame(stated.get("diastole")),
-        "between": (frame(first), frame(second)),
-        "sure": isinstance(quality, int | float) and quality >= SURE,
-    }
 
 
 def _groups(

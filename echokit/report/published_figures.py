@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from echokit.errors import RecipeError
-from echokit.report.words import number
+from echokit.report.words import METRICS, listing, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,11 @@ class Figure:
         """As the paper prints it: `0.84±0.06`."""
         return number(self.mean) + (f"±{number(self.sd)}" if self.sd is not None else "")
 
+    @property
+    def interval(self) -> str:
+        """`0.78–0.90`; an en dash without one."""
+        return f"{number(self.ci95[0])}–{number(self.ci95[1])}" if self.ci95 else "–"
+
 
 Key = tuple[str, str, str]
 """(task, approach, view or view set)."""
@@ -41,6 +46,8 @@ class Published:
     source: str
     figures: Mapping[Key, Figures]
     """In the order in which they are printed."""
+    follow_up: str = ""
+    """What the authors found later, and what it asks of a report, as a sentence; or nothing."""
 
 
 def published_figures(recipe: Mapping[str, Any]) -> Published | None:
@@ -62,12 +69,27 @@ def published_figures(recipe: Mapping[str, Any]) -> Published | None:
             for approach, rows in approaches.items()
             for views, row in rows.items()
         }
-        return Published(str(table["source"]), figures)
+        return Published(str(table["source"]), figures, _follow_up(table.get("follow_up")))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecipeError(
             f"[published] is not a table of figures ({type(error).__name__}: {error}). "
             "Mend it in the run's recipe.toml, or take it out."
         ) from error
+
+
+def _follow_up(later: Mapping[str, Any] | None) -> str:
+    if not later:
+        return ""
+    metric = METRICS.get(later["metric"], later["metric"])
+    fell = listing(
+        f"from {number(float(of['cross_validation']))} in cross-validation to "
+        f"{number(float(of['held_out']))} on held-out patients ({task})"
+        for task, of in later["tasks"].items()
+    )
+    return (
+        f"Why every figure here is of held-out patients, with its interval: the authors' own "
+        f"{metric} fell {fell} in their follow-up ({later['source']})"
+    )
 
 
 def own_figure(cell: Mapping[str, Any] | None) -> Figure | None:

@@ -58,6 +58,8 @@ class Results:
     predictions: pd.DataFrame | None
     fusion: Json = field(default_factory=dict)
     """fusion.json, voting rules compared."""
+    paired: tuple[Json, ...] = ()
+    """How far one approach leads another on the same patients, of metrics.json."""
     calibration: Json = field(default_factory=dict)
     """calibration.json, how far probabilities and confidences can be trusted."""
     gaps: tuple[Gap, ...] = field(default=())
@@ -127,7 +129,8 @@ def read_results(run: Path) -> Results:
         environment=get("environment.json", _object, {}),
         rows=get("metrics.json", _metrics, ()),
         maps=get("saliency/index.json", _maps, ()) if wants_maps else (),
-        networks=_networks(run / "saliency" / "index.json"),
+        networks=_besides(run / "saliency/index.json", "networks", ("task", "approach", "view")),
+        paired=_besides(run / "metrics.json", "paired", ("task", "approaches", "views")),
         histories=_histories(run, gaps),
         cohort=get("cohort.csv", _csv, None),
         predictions=get("predictions.parquet", _predictions, None),
@@ -191,10 +194,10 @@ def _calibration(path: Path) -> Json:
     return document
 
 
-def _networks(path: Path) -> tuple[Json, ...]:
-    """Absent in what earlier versions left; that the file is broken is said with its maps."""
+def _besides(path: Path, name: str, keys: Iterable[str]) -> tuple[Json, ...]:
+    """A list that earlier versions did not write; that its file is broken is said elsewhere."""
     try:
-        return _rows(_object(path).get("networks"), ("task", "approach", "view"))
+        return _rows(_object(path).get(name), keys)
     except (OSError, ValueError):
         return ()
 

@@ -20,6 +20,7 @@ from echokit.report.paper_charts import write_charts
 from echokit.report.paper_figures import paper_figures
 from echokit.report.published import beside_published
 from echokit.report.results import Results, read_results
+from echokit.report.tables import PaperTable, paper_table
 from echokit.report.words import METRICS, findings
 
 BUDGET = 6 * MEGABYTE
@@ -71,6 +72,7 @@ def build_run_report(run: Path) -> Path:
         when=_when(results.run),
         tasks=tasks,
         published=published,
+        confidence=_confidence(results),
         fusion=fusion_view(results),
         calibration=calibration_view(results),
         metrics=METRICS,
@@ -84,6 +86,12 @@ def build_run_report(run: Path) -> Path:
         resume=f"echokit run --resume {_folder(run)}",
         gaps=(*results.gaps, *unread),
     )
+
+
+def _confidence(results: Results) -> PaperTable | None:
+    """Confidence of right and of wrong predictions; None where no figure of it was made."""
+    made = any(row.get("confidence_correct") for row in results.rows)
+    return paper_table(results, "confidence") if made else None
 
 
 def _folder(run: Path) -> str:

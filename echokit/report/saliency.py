@@ -79,7 +79,8 @@ def saliency_strip(
         frames: grey frames, 0-255.
         saliency: as for `saliency_movie`; the times are chosen among the frames that have a map.
         path: where to write; it appears whole or not at all.
-        fps: frames per second, to label the columns in seconds; None labels by frame alone.
+        fps: frames per second, to label the columns in seconds; None labels by frame alone, which
+            is counted from 1, of as many as `frames` has.
         box: the rectangle of a frame that the saliency covers; None means all of it.
         sector: True inside the scanning sector, at the saliency's resolution.
         start: the frame that `saliency[0]` belongs to.
@@ -98,7 +99,7 @@ def saliency_strip(
     strip = Image.new("RGB", (width, 20 + 2 * height + GAP), SLATE)
     draw = ImageDraw.Draw(strip)
     for column, time in enumerate(times):
-        label = f"frame {time}" + (f" · {time / fps:.2f} s" if fps else "")
+        label = f"frame {time + 1} of {len(frames)}" + (f" · {time / fps:.2f} s" if fps else "")
         x = column * (width + GAP) / n
         draw.text((x + 4, 2), label, fill=(200, 208, 216), font=font)
     strip.paste(rows[0], (0, 20))

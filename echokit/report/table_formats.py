@@ -82,6 +82,8 @@ def _terminal_row(table: PaperTable, line: Line) -> Iterator[str]:
         yield "ours\n[dim]paper[/dim]"
     for metric in table.metrics:
         below = f"\n[dim]{shown(line.published, metric)}[/dim]" if table.compared else ""
+        if table.intervals and metric in line.ours:
+            below = f"\n[dim]{line.ours[metric].interval}[/dim]"
         yield shown(line.ours, metric) + below
     yield str(line.n_subjects or NONE)
 
@@ -166,6 +168,10 @@ def _latex_rows(table: PaperTable, line: Line) -> Iterator[str]:
     if table.compared:
         printed = [rf"\footnotesize {cell}" for cell in ("paper", *cells(line.published))]
         yield rf"{' & '.join(['', *printed, ''])} \\"
+    if table.intervals:
+        ends = [line.ours[m].interval if m in line.ours else "" for m in table.metrics]
+        small = [rf"\footnotesize {end.translate(_LATEX)}" if end else "" for end in ends]
+        yield rf"{' & '.join(['', *small, ''])} \\"
 
 
 def _latex_figure(figure: Figure | None) -> str:

@@ -22,6 +22,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Table -> its metrics in the paper's order: Tables 1 and 3, and the confidences of section 3.3."""
 
+INTERVALS = "Below each figure its 95 % interval over resampled subjects"
 HEADINGS = METRICS | {"confidence_correct": "when correct", "confidence_wrong": "when wrong"}
 
 
@@ -75,6 +76,11 @@ class PaperTable:
     def stem(self) -> str:
         """The name of its files: `table-3`."""
         return file_stem(self.name)
+
+    @property
+    def intervals(self) -> bool:
+        """Whether an interval stands below each figure; in the paper's tables its figures do."""
+        return self.name == "confidence"
 
     @property
     def headings(self) -> tuple[str, ...]:
@@ -139,7 +145,10 @@ def paper_table(results: Results, name: str) -> PaperTable:
         title=f"{title}. {_spread(lines)}.",
         metrics=metrics,
         blocks=blocks,
-        notes=tuple(_notes(lines, paper, results.synthetic)),
+        notes=(
+            *((INTERVALS,) if name == "confidence" else ()),
+            *_notes(lines, paper, results.synthetic, name == "3"),
+        ),
         synthetic=results.synthetic,
         compared=bool(paper),
     )
@@ -214,7 +223,10 @@ def _spread(lines: Sequence[Line]) -> str:
     return f"{said}; n: held-out subjects"
 
 
-def _notes(lines: Sequence[Line], paper: Published | None, synthetic: bool) -> Iterator[str]:
+def _notes(
+    lines: Sequence[Line], paper: Published | None, synthetic: bool, later: bool
+) -> Iterator[str]:
+    """Sentences below a table; with `later`, what the paper's authors found afterwards."""
     if synthetic:
         yield SYNTHETIC
     if paper:
@@ -226,6 +238,8 @@ def _notes(lines: Sequence[Line], paper: Published | None, synthetic: bool) -> I
         yield "Bold: the best of its column and task as printed, ours and the paper's apart"
     elif any(figure.best for line in lines for figure in line.ours.values()):
         yield "Bold: the best of its column and task as printed"
+    if paper and later and paper.follow_up:
+        yield paper.follow_up
     if lacking := list(_lacking(lines)):
         yield f"Not in this run (–): {'; '.join(lacking)}"
     yield DISCLAIMER

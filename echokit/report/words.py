@@ -43,6 +43,13 @@ def interval(cell: Mapping[str, Any] | None) -> str:
     return f"{number(ends[0])}–{number(ends[1])}" if ends else "–"
 
 
+def signed(value: float) -> str:
+    """`+0.05`, `−0.05`, `0.00`: with three digits where two would hide that it is not 0."""
+    digits = 3 if 0 < abs(value) < 0.005 else 2
+    said = f"{value:+.{digits}f}".replace("-", "−")
+    return said[1:] if float(f"{value:.{digits}f}") == 0 else said
+
+
 def plural(n: int, noun: str) -> str:
     """`1 patient`, `2 patients`."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

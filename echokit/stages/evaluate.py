@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 
-from echokit.stages.intervals import Metric, weighted_metrics
+from echokit.stages.intervals import Metric, resample, weighted_metrics
 
 METRICS: tuple[Metric, ...] = ("auroc", "f1", "precision", "recall", "balanced_accuracy")
 """The paper's metrics (section 3.2): one-vs-one AUROC, then class-weighted ones."""
@@ -118,17 +118,9 @@ def _summary(
 
     intervals: Mapping[str, list[float] | None] = {}
     if bootstrap:
-        weights = _resample(group["patient"].to_numpy(str), bootstrap, seed)
-        intervals = weighted_metrics(truth, predicted, probabilities, split, weights)
+        weights = resample(group["patient"].to_numpy(str), bootstrap, seed)
+        intervals = weighted_metrics(truth, predicted, probabilities, confidence, split, weights)
     return {name: _mean_sd(values, intervals.get(name)) for name, values in per_split.items()}
-
-
-def _resample(patients: np.ndarray, draws: int, seed: int) -> Int[np.ndarray, "draws n"]:
-    """How often each row counts in each resample: patients are drawn, with all their rows."""
-    names, of_row = np.unique(patients, return_inverse=True)
-    rng = np.random.default_rng(seed)
-    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    return np.asarray(counts[:, of_row])
 
 
 def _mean(values: Float[np.ndarray, " n"]) -> float | None:

@@ -7,12 +7,12 @@ scikit-learn on each would take minutes; with integer weights both agree exactly
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 
 Metric = Literal["auroc", "f1", "precision", "recall", "balanced_accuracy"]
 
@@ -21,6 +21,7 @@ def weighted_metrics(
     truth: Int[np.ndarray, " n"],
     predicted: Int[np.ndarray, " n"],
     probabilities: Float[np.ndarray, "n K"],
+    confidence: Float[np.ndarray, " n"],
     split: Int[np.ndarray, " n"],
     weights: Int[np.ndarray, "draws n"],
 ) -> Mapping[str, list[float] | None]:
@@ -30,29 +31,47 @@ def weighted_metrics(
         truth: index of each row's true label.
         predicted: index of its predicted label.
         probabilities: class probabilities.
+        confidence: of each row's predicted label, in [0, 1].
         split: the split each row was held out in.
         weights: how often each row was drawn in each resample.
 
     Returns:
-        Metric -> `[low, high]`, or None where no resample defines it.
+        Metric -> `[low, high]`, or None where no resample defines it; so too the mean confidence of
+        all rows, and of those rightly and wrongly predicted.
     """
+    right = truth == predicted
     draws: dict[str, list[Float[np.ndarray, " draws"]]] = {}
     for number in np.unique(split):
         here = split == number
         k = probabilities.shape[1]
         values = confusion_metrics(truth[here], predicted[here], weights[:, here], k)
         values["auroc"] = pairwise_auroc(truth[here], probabilities[here], weights[:, here])
+        values |= mean_confidences(confidence[here], right[here], weights[:, here])
         for name, value in values.items():
             draws.setdefault(name, []).append(value)
     result: dict[str, list[float] | None] = {}
     for name, per_split in draws.items():
-        stacked = np.stack(per_split)  # (splits, draws)
-        defined = ~np.isnan(stacked)
-        count = defined.sum(0)
-        usable = count > 0
-        mean = np.where(defined, stacked, 0.0).sum(0)[usable] / count[usable]
-        result[name] = np.quantile(mean, [0.025, 0.975]).tolist() if mean.size else None
+        means = mean_of_known(per_split)
+        known = means[~np.isnan(means)]
+        result[name] = np.quantile(known, [0.025, 0.975]).tolist() if known.size else None
     return result
+
+
+def resample(patients: np.ndarray, draws: int, seed: int) -> Int[np.ndarray, "draws n"]:
+    """How often each row counts in each resample: patients are drawn, with all their rows."""
+    names, of_row = np.unique(patients, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    return np.asarray(counts[:, of_row])
+
+
+def mean_of_known(
+    courses: Sequence[Float[np.ndarray, " draws"]],
+) -> Float[np.ndarray, " draws"]:
+    """The mean of several figures in each resample, of those that are defined; NaN if none is."""
+    stacked = np.stack(courses)
+    known = ~np.isnan(stacked)
+    return _ratio(np.where(known, stacked, 0.0).sum(0), known.sum(0), np.nan)
 
 
 def confusion_metrics(
@@ -113,6 +132,21 @@ def pairwise_auroc(
         total += (areas[0] + areas[1]) / 2 * mass
         weight += mass
     return _ratio(total, weight, np.nan)
+
+
+def mean_confidences(
+    confidence: Float[np.ndarray, " n"],
+    right: Bool[np.ndarray, " n"],
+    weights: Int[np.ndarray, "draws n"],
+) -> dict[str, Float[np.ndarray, " draws"]]:
+    """Weighted mean confidence of all rows, of right and of wrong ones; NaN for none."""
+    counted = {"": np.ones(len(right), bool), "_correct": right, "_wrong": ~right}
+    return {
+        f"confidence{which}": _ratio(
+            weights[:, these] @ confidence[these], weights[:, these].sum(1), np.nan
+        )
+        for which, these in counted.items()
+    }
 
 
 def _ratio(

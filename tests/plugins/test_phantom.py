@@ -171,6 +171,31 @@ def test_every_effect_of_severity_is_cited():
     }
 
 
+def test_no_view_is_favoured_by_a_constant(monkeypatch):
+    """Every view strays from the patient's severity by the same spread: anatomy alone differs."""
+    from echokit_phantom import render
+    from echokit_phantom.physiology import EXPRESSION_SD
+
+    hearts, draw = [], render.draw_heart
+
+    def kept(*given, **named):
+        hearts.append(draw(*given, **named))
+        return hearts[-1]
+
+    monkeypatch.setattr(render, "draw_heart", kept)
+    loader = phantom(patients=3, views=VIEWS, size=32, frames=2, frames_sd=0)
+    mild, severe = EFFECTS["plax_bow"].mild, EFFECTS["plax_bow"].severe  # a row without spread
+    for view in VIEWS:
+        hearts.clear()
+        for number in range(400):
+            patient = replace(loader.patients[0], number=number, severity=0.755)
+            stage(loader.settings, patient, view)
+        bow = np.array([heart.plax_bow for heart in hearts])
+        shown = 0.46 + (mild - bow) / (mild - severe) * (1.05 - 0.46)
+        assert shown.mean() == pytest.approx(0.755, abs=0.015), view
+        assert shown.std() == pytest.approx(EXPRESSION_SD, rel=0.12), view
+
+
 def test_speckle_moves_with_the_tissue_and_blood_is_new_every_frame():
     """Correlation of patches between neighbouring frames, each followed where it has moved to."""
     loader = phantom(patients=4, views=["PSAX-P"], size=144, frames=12)

@@ -71,6 +71,15 @@ def test_the_words_are_plain_and_their_figures_those_of_the_file(page):
     assert "Fitted on training patients." in text
 
 
+def test_where_a_temperature_raises_the_error_is_said(page):
+    hot = WARM | {"ece": {"mean": 0.3, "sd": None, "pooled": 0.21}}
+    cold = WARM | {"ece": {"mean": 0.1, "sd": None, "pooled": 0.11}}
+    rows = [row("PLAX", tempered=hot), row("A4C", tempered=cold), row("MV-3", tempered=hot)]
+    said = "The temperature raises the calibration error in 2 of 3 rows: "
+    assert f"{said}PLAX (0.17 to 0.21) and MV-3 (0.17 to 0.21)." in page(*rows).text
+    assert "raises the calibration error" not in page(row("MV-3", tempered=cold)).text
+
+
 def test_before_and_after_stand_beside_each_other(page):
     words = page(row("MV-3")).text
     for figure in ("0.41 ± 0.03", "0.33 ± 0.02", "2.34 ± 0.12", "by chance 0.06", "0.12 / 0.30"):

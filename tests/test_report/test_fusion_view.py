@@ -8,7 +8,8 @@ import re
 import pytest
 
 from echokit.report import build_run_report
-from echokit.report.fusion_view import fusion_view, verdict
+from echokit.report.fusion_view import fusion_view
+from echokit.report.fusion_words import verdict, winners
 from echokit.report.results import read_results
 
 VIEWS = ["PLAX", "A4C", "PSAX-P"]
@@ -21,7 +22,9 @@ def cell(value):
 
 
 def lead(low, high):
-    return {"mean": (low + high) / 2, "ci95": [low, high], "excludes_zero": low > 0 or high < 0}
+    alone = [(3 * low + high) / 4, (low + 3 * high) / 4]  # narrower than corrected for the number
+    ends = {"ci95": alone, "ci95_together": [low, high]}
+    return {"mean": (low + high) / 2, "excludes_zero": low > 0 or high < 0} | ends
 
 
 def method(name, f1, its_lead=None):
@@ -125,6 +128,34 @@ def test_without_intervals_no_lead_is_judged():
     assert words.startswith("Stacking has the highest figure")
     assert "no lead is judged" in words
     assert "clearly" not in words
+
+
+def test_leads_that_are_not_corrected_for_the_number_of_rules_are_not_judged():
+    found = summary()
+    for one in found["methods"][1:]:
+        del one["lead"]["ci95_together"]
+    words = " ".join(verdict(found))
+    assert "no lead is judged" in words
+    assert "clearly" not in words.lower()
+    assert [one.clear for one in winners({"summary": [found]})] == ["not judged"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ("stacking", "+0.10", "+0.02 to +0.18", "yes")),
+        ({"clear": False, "leads": ((0, 0), (-0.02, 0.18))},
+         ("stacking", "+0.08", "−0.02 to +0.18", "no")),
+        ({"winner": "majority-vote"}, ("majority vote", "–", "–", "yes, of every other rule")),
+        ({"leads": (None, None)}, ("stacking", "–", "–", "not judged")),
+    ],
+)  # fmt: skip
+def test_one_table_says_which_wins(fused, kit, options, expected):
+    kit.dump(fused / "fusion.json", document(**options))
+    (one,) = fusion_view(read_results(fused)).winners
+    assert (one.rule, one.lead, one.interval, one.clear) == expected
+    text = kit.Page(build_run_report(fused)).text
+    assert f"binary spatial {expected[0]} {one.f1}" in text
 
 
 def test_the_best_of_each_column_is_marked_as_printed(fused):

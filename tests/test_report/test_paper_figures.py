@@ -9,9 +9,10 @@ from PIL import Image, ImageColor
 from sklearn.metrics import confusion_matrix
 
 from echokit.report import build_run_report, run_page
+from echokit.report.example import read_example
 from echokit.report.figures import task_figures
 from echokit.report.paper_charts import write_charts
-from echokit.report.paper_figures import choose_beat, figure_2, figure_3, read_example
+from echokit.report.paper_figures import choose_beat, figure_2, figure_3
 from echokit.report.results import read_results
 from echokit.report.sheet import ALARM, EDGE
 
@@ -103,6 +104,38 @@ def test_a_wrong_prediction_and_a_synthetic_cohort_are_marked(example):
     assert min(inks(synthetic=False, predicted="none")) > 100
 
 
+PASSES = {"verdict": {"passed": True, "reasons": []}}
+FAILS = {"verdict": {"passed": False, "reasons": ["It shows the picture."]}}
+
+
+@pytest.mark.parametrize(
+    ("scores", "words", "flagged"),
+    [
+        (PASSES, "Map passes its checks", False),
+        (FAILS, "Map fails its checks: do not read it", True),
+        (None, "Map not checked", False),
+    ],
+)
+def test_every_map_carries_its_verdict(small, kit, scores, words, flagged):
+    explain(small)
+    index = json.loads((small / "saliency" / "index.json").read_text())
+    for one in index["maps"]:
+        one["scores"] = scores
+    (small / "saliency" / "index.json").write_text(json.dumps(index))
+    given = read_example(small, index["maps"][0])
+    assert given.checked[0] == words
+    for sheet in (
+        figure_2({"none": given}, ["none"], "PLAX", synthetic=False),
+        figure_3(given, "PLAX", synthetic=False),
+    ):
+        assert (alarmed(sheet) > 100) == flagged
+    shown = [image["alt"] for image in kit.Page(build_run_report(small)).all("img")]
+    figures = [alt for alt in shown if alt.startswith("Figure")]
+    assert len(figures) == 2
+    assert f"none: {words.lower()}; PH: {words.lower()}" in figures[0]
+    assert words in figures[1]
+
+
 def test_figure_3_runs_systole_mid_diastole_mid(example):
     assert greys(figure_3(example(), "PSAX-P", synthetic=False)) == [4, 6, 9, 1]
 
@@ -119,12 +152,17 @@ def test_a_phase_that_the_sequence_does_not_reach_is_left_empty(example):
 def test_without_a_beat_frames_stand_at_even_distances(example, phases):
     given = example(phases=phases)
     assert greys(figure_3(given, "PSAX-P", synthetic=False)) == [0, 4, 7, 11]
-    assert given.systole() == (6, "frame 7")
+    assert given.systole() == (6, "frame 7 of 12")
+
+
+def test_a_sequence_of_one_frame_is_not_counted(tmp_path):
+    write_arrays(tmp_path, k=1)
+    assert read_example(tmp_path, facts(phases=None)).systole() == (0, "one frame")
 
 
 def test_doubtful_phases_carry_a_question_mark(example):
-    assert example().systole()[1] == "systole, frame 5"
-    assert example(phases=BEAT | {"quality": 0.2}).systole()[1] == "systole?, frame 5"
+    assert example().systole()[1] == "systole, frame 5 of 12"
+    assert example(phases=BEAT | {"quality": 0.2}).systole()[1] == "systole?, frame 5 of 12"
 
 
 def test_figure_3_takes_the_surest_right_one_of_the_most_severe_label(example):

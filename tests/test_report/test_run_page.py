@@ -133,6 +133,16 @@ def test_an_empty_folder_makes_a_page_and_no_folder_an_error(tmp_path, kit):
         build_run_report(tmp_path / "nowhere")
 
 
+def test_frames_are_counted_from_one_and_of_what_is_said(small, kit):
+    text = kit.Page(build_run_report(small)).text
+    assert "sequence from frame 8 of the clip on, split 0" in text  # start 7 in the index
+    document = json.loads((small / "saliency" / "index.json").read_text())
+    for entry in document["maps"]:
+        del entry["start"]
+    kit.dump(small / "saliency" / "index.json", document)
+    assert "from frame" not in kit.Page(build_run_report(small)).text
+
+
 def test_a_run_that_is_not_finished_says_so(small, kit):
     document = json.loads((small / "run.json").read_text()) | {"finished": None}
     document["stages"][-1]["done"] = False

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from echokit import Box, UsageError
-from echokit.report import saliency_movie, saliency_strip
+from echokit.report import saliency, saliency_movie, saliency_strip
 from echokit.report.overlay import OPACITY, overlay, palette, place
 
 CORNERS = {"top left": (12, 12), "bottom left": (52, 12), "top right": (12, 52)}
@@ -126,6 +126,23 @@ def test_strip_shows_frames_above_and_overlays_below_at_even_times(tmp_path):
     below = [colourfulness(strip[88:, x : x + 64]).max() > 90 for x in range(0, 272, 68)]
     assert below == [False, False, False, True]
     np.testing.assert_array_equal(strip[20:84, 204:, 0], moving(12)[11])
+
+
+def test_strip_counts_frames_from_one_and_says_of_how_many(tmp_path, monkeypatch):
+    said = []
+    draw = saliency.ImageDraw.ImageDraw.text
+    monkeypatch.setattr(
+        saliency.ImageDraw.ImageDraw,
+        "text",
+        lambda self, at, words, **how: (said.append(words), draw(self, at, words, **how)),
+    )
+    saliency_strip(moving(12), np.stack([spot(32, 32)] * 12), tmp_path / "s.png", fps=25)
+    assert said == [
+        "frame 1 of 12 · 0.00 s",
+        "frame 5 of 12 · 0.16 s",
+        "frame 8 of 12 · 0.28 s",
+        "frame 12 of 12 · 0.44 s",
+    ]
 
 
 def test_strip_of_fewer_frames_than_columns(tmp_path):

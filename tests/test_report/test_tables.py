@@ -5,6 +5,7 @@ import io
 import json
 import re
 import tomllib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,14 +19,11 @@ from echokit import RecipeError, UsageError
 from echokit.report import (
     FORMATS,
     build_run_report,
-    paper_findings,
     paper_table,
     print_table,
     read_results,
     write_tables,
 )
-from echokit.report.findings import beyond_noise
-from echokit.report.published_figures import Figure, published_figures
 
 PAPER = tomllib.loads((Path(echokit_ph_newborn.__file__).parent / "recipe.toml").read_text("utf-8"))
 METRICS = ("auroc", "f1", "precision", "recall", "balanced_accuracy", "confidence")
@@ -121,6 +119,19 @@ def test_rows_that_the_run_lacks_are_named(paper_run):
     assert f"Not in this run (–): severity, {MAIN}: MV-All; binary" in notes
 
 
+def test_what_the_authors_found_on_held_out_patients_stands_below_table_3(paper_run, own_run, kit):
+    (said,) = (note for note in table(paper_run, "3").notes if "follow-up" in note)
+    assert "0.84 in cross-validation to 0.63 on held-out patients (severity)" in said
+    assert "0.92 in cross-validation to 0.78 on held-out patients (binary)" in said
+    assert "doi:10.1007/s11263-024-01996-x, 270 newborns" in said
+    assert "held-out patients, with its interval" in said
+    assert said in kit.Page(build_run_report(paper_run)).text
+    flat = " ".join(terminal(table(paper_run, "3"), 100).split())
+    assert said in flat
+    assert not any("follow-up" in note for note in table(paper_run, "1").notes)
+    assert not any("follow-up" in note for note in table(own_run, "3").notes)
+
+
 def test_all_that_tie_for_the_best_are_marked_ours_apart_from_the_papers(paper_run):
     lines = table(paper_run, "1").blocks[0].lines
     best = {m: [x.views for x in lines if m in x.ours and x.ours[m].best] for m in METRICS[:5]}
@@ -148,6 +159,21 @@ def test_the_table_of_confidences_is_of_the_runs_own_rows(tmp_path):
         "confidence_correct": "0.92±0.04",
     }
     assert line.published == {}
+    assert table(run, "1").intervals is False
+
+
+def test_intervals_of_confidences_stand_in_every_format_and_on_the_page(tmp_path, kit):
+    split = {"confidence_correct": cell(0.92, half=0.03), "confidence_wrong": None}
+    run = write(tmp_path / "r", [row("severity", MAIN, "PLAX", 0.8, **split)], {})
+    shown = table(run, "confidence")
+    assert "0.89–0.95" in terminal(shown, 80)
+    assert "0.89,0.95," in FORMATS["csv"][1](shown).replace("0.9500000000000001", "0.95")
+    assert r"\footnotesize 0.89--0.95" in FORMATS["latex"][1](shown)
+    assert "<small>0.89–0.95</small>" in FORMATS["html"][1](shown)
+    page = kit.Page(build_run_report(run))
+    assert {"href": "#confidence"} in page.all("a")
+    assert "Confidence of right and of wrong predictions" in page.text
+    assert "0.89–0.95" in page.text
 
 
 @pytest.mark.parametrize("name", ["1", "3"])
@@ -186,11 +212,14 @@ def test_a_run_without_figures_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["1", "3", "confidence"])
 def test_no_figure_is_cut_in_the_terminal(paper_run, name, width):
     shown = table(paper_run, name)
-    text = terminal(shown, width)
+    notes = tuple(note for note in shown.notes if "follow-up" not in note)  # it has figures too
+    text = terminal(replace(shown, notes=notes), width)
     assert "…" not in text
     figures = [f for x in shown.lines for side in (x.ours, x.published)
                for m, f in side.items() if m in shown.metrics]  # fmt: skip
-    assert sorted(re.findall(r"0\.\d\d(?:±0\.\d\d)?", text)) == sorted(map(str, figures))
+    if name == "confidence":
+        figures += [end for f in figures if f.ci95 for end in f.interval.split("–")]
+    assert sorted(re.findall(r"[01]\.\d\d(?:±0\.\d\d)?", text)) == sorted(map(str, figures))
     assert text.count("190") == sum(line.found for line in shown.lines)
     if name != "confidence":
         assert max(map(len, text.splitlines())) <= max(width, 80)
@@ -315,88 +344,3 @@ def test_broken_published_figures_are_named_and_the_page_is_made(own_run, kit, b
     text = kit.Page(build_run_report(own_run)).text
     assert "recipe.toml is read, but [published] is not a table of figures" in text
     assert "Beside the paper's figures" not in text
-
-
-def rows_of_the_paper(half):
-    printed = published_figures(PAPER).figures
-    return [
-        dict(zip(("task", "approach", "views"), key, strict=True))
-        | {metric: cell(figure.mean, half=half) for metric, figure in figures.items()}
-        for key, figures in printed.items()
-    ]
-
-
-def verdicts(rows):
-    return {finding.name: finding for finding in paper_findings(rows)}
-
-
-def test_the_papers_own_figures_agree_with_its_findings():
-    found = verdicts(rows_of_the_paper(None))
-    assert found.pop("wrong-less-sure").holds is None  # said in the text, in no table
-    assert {finding.verdict for finding in found.values()} == {"holds"}
-    assert len(found) == 5
-    figures = published_figures(PAPER).figures
-    for task, approach, views in figures:  # as the detail says them
-        if approach == MAIN:
-            f1 = figures[task, approach, views]["f1"].mean
-            assert f"{views} {task} {f1:.2f}" in found["binary-easier"].detail
-
-
-def test_a_difference_that_intervals_allow_for_is_within_noise():
-    assert {f.verdict for f in paper_findings(rows_of_the_paper(0.2)) if f.holds} == {
-        "holds, within noise"
-    }
-    found = paper_findings(rows_of_the_paper(0.0001))
-    sure = [f.name for f in found if f.verdict == "holds, beyond noise"]
-    assert sure == ["best-view", "a4c-behind", "more-views", "binary-easier", "time-helps"]
-
-
-@pytest.mark.parametrize("half", [0.001, 0.6])
-def test_the_opposite_does_not_hold(half):
-    rows = rows_of_the_paper(half)
-    for each in rows:
-        for metric in METRICS if each["approach"] == MAIN else ():
-            each[metric] = cell(1 - each[metric]["mean"], half=half)
-        each |= {"confidence_correct": cell(0.8, half=None), "confidence_wrong": cell(0.9)}
-    noise = {0.001: "beyond", 0.6: "within"}[half]
-    found = verdicts(rows)
-    assert found.pop("wrong-less-sure").verdict == "does not hold"
-    assert {f.verdict for f in found.values()} == {f"does not hold, {noise} noise"}
-
-
-def test_a_finding_whose_rows_lack_says_which():
-    rows = [r for r in rows_of_the_paper(0.05) if r["approach"] == MAIN and r["views"] != "MV-All"]
-    found = verdicts([r for r in rows if r["task"] == "severity"])
-    assert found["best-view"].holds is True
-    for name, words in {
-        "more-views": f"the run has no row severity, {MAIN}, MV-All",
-        "binary-easier": f"the run has no row of both severity and binary, {MAIN}",
-        "time-helps": "the run has no row of severity, spatial",
-        "wrong-less-sure": f"severity, {MAIN}, PSAX-P has no confidence of correct predictions",
-    }.items():
-        assert (found[name].holds, found[name].detail) == (None, words)
-    assert {f.holds for f in paper_findings([])} == {None}
-
-
-def test_right_predictions_are_surer_than_wrong_ones():
-    sure = {"confidence_correct": cell(0.92, half=None), "confidence_wrong": cell(0.83, half=None)}
-    rows = [row("severity", MAIN, view, 0.8, **sure) for view in ("PSAX-P", "PLAX")]
-    finding = verdicts(rows)["wrong-less-sure"]
-    assert finding.verdict == "holds"
-    assert "PSAX-P right 0.92, PSAX-P wrong 0.83" in finding.detail
-
-
-def test_a_single_rounding_step_between_plax_and_a4c_is_not_near_psax_p():
-    f1 = {"PSAX-P": 0.9, "PLAX": 0.71, "A4C": 0.7}
-    finding = verdicts([row("severity", MAIN, v, x) for v, x in f1.items()])["a4c-behind"]
-    assert finding.verdict == "does not hold"
-
-
-def test_the_limit_of_a_difference_is_that_of_independent_normal_means():
-    # for symmetric intervals, the textbook limit: d - 1.96 sqrt(se1^2 + se2^2)
-    def at(mean, half):
-        return Figure(mean, None, (mean - half, mean + half))
-
-    assert beyond_noise(at(0.80 + 0.0501, 0.03), at(0.80, 0.04)) is True
-    assert beyond_noise(at(0.80 + 0.0499, 0.03), at(0.80, 0.04)) is False
-    assert beyond_noise(at(0.8, 0.1), Figure(0.1)) is None
