@@ -27,7 +27,7 @@ def read_weights(
 
     Returns:
         Names to tensors, on the CPU. A file that keeps its state dict under `model_state`,
-        `state_dict` or `model` is looked into.
+        `state_dict`, `model` or `weights` is looked into.
 
     Raises:
         OptionError: there is no such file, it is not one, or the weights cannot be had.
@@ -76,7 +76,7 @@ def _state_dict(state: Any, path: Path) -> dict[str, Tensor]:
     from torch import Tensor
 
     if isinstance(state, dict):
-        for inner in ("model_state", "state_dict", "model"):
+        for inner in ("model_state", "state_dict", "model", "weights"):
             if isinstance(state.get(inner), dict):
                 state = state[inner]
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
