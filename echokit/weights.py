@@ -49,7 +49,10 @@ def read_weights(
             f"{', '.join(SUFFIXES)}: give one of these."
         )
     if not path.is_file():
-        raise OptionError(f"There is no file {str(path)!r}: give the path of a state dict.")
+        raise OptionError(
+            f"There is no file {str(path)!r}: give the path of a state dict, as in "
+            "--set backbone.weights=PATH."
+        )
     try:
         state = _load(path)
     except Exception as error:  # a damaged file makes either reader raise nearly anything
