@@ -11,7 +11,7 @@ from echokit.errors import OptionError
 if TYPE_CHECKING:
     from torch import Tensor
 
-SUFFIXES = (".pth", ".pt", ".safetensors")
+SUFFIXES = (".pth", ".pyth", ".pt", ".safetensors")
 
 
 def read_weights(
@@ -20,8 +20,8 @@ def read_weights(
     """Read the state dict that a backbone's option `weights` names.
 
     Args:
-        weights: a name in `published`, or the path of a `.pth`, `.pt` or `.safetensors` file.
-            Nothing is unpickled but tensors.
+        weights: a name in `published`, or the path of a `.pth`, `.pyth`, `.pt` or `.safetensors`
+            file. Nothing is unpickled but tensors.
         published: what fetches the weights that a library publishes, by name; called only if
             asked for by that name.
 
