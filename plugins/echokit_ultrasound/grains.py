@@ -49,11 +49,12 @@ def amplitudes(
         rng: the only source of randomness.
 
     Returns:
-        Patterns above 0, of standard deviation 0.52 as if over many draws.
+        Patterns above 0; over many draws their mean is 1 and their standard deviation 0.52.
     """
     noise = torch.randn((2, *shape), generator=rng, dtype=torch.float64).numpy()
     rows, columns = (np.fft.fftfreq(side) for side in shape[1:])
     kept = np.exp(-2 * (np.pi * grain) ** 2 * (rows[:, None] ** 2 + columns**2))
     kept /= np.sqrt(2 * np.mean(kept**2))  # unit power, half of it in each part
     field = np.fft.ifft2(np.fft.fft2(noise[0] + 1j * noise[1]) * kept)
-    return np.abs(field) / MEAN_AMPLITUDE
+    patterns: Float[np.ndarray, "n H W"] = np.abs(field) / MEAN_AMPLITUDE
+    return patterns
