@@ -15,7 +15,7 @@ from echokit.wiring.calibration import calibrate_all
 from echokit.wiring.components import try_components
 from echokit.wiring.fusion import fuse_all
 from echokit.wiring.maps import explain_all
-from echokit.wiring.networks import train_all
+from echokit.wiring.networks import train_all, was_trained
 from echokit.wiring.population import Study, find_clips, label_all, prepare_cohort, write_cohort
 from echokit.wiring.votes import crossfit_all, predict_all
 
@@ -33,7 +33,7 @@ def run(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> 
     """
     progress = progress or Silent()
     recipe.check_components()
-    try_components(recipe)
+    try_components(recipe, start=not was_trained(recipe, folder))
     folder.follow(recipe)
     with folder.stage("cohort") as row:
         cohort = find_clips(recipe, Store(folder.store), progress)

@@ -11,7 +11,7 @@ from echokit.errors import OptionError
 if TYPE_CHECKING:
     from torch import Tensor
 
-SUFFIXES = (".pth", ".pt", ".safetensors")
+SUFFIXES = (".pth", ".pyth", ".pt", ".safetensors")
 
 
 def read_weights(
@@ -20,14 +20,14 @@ def read_weights(
     """Read the state dict that a backbone's option `weights` names.
 
     Args:
-        weights: a name in `published`, or the path of a `.pth`, `.pt` or `.safetensors` file.
-            Nothing is unpickled but tensors.
+        weights: a name in `published`, or the path of a `.pth`, `.pyth`, `.pt` or `.safetensors`
+            file. Nothing is unpickled but tensors.
         published: what fetches the weights that a library publishes, by name; called only if
             asked for by that name.
 
     Returns:
         Names to tensors, on the CPU. A file that keeps its state dict under `model_state`,
-        `state_dict` or `model` is looked into.
+        `state_dict`, `model` or `weights` is looked into.
 
     Raises:
         OptionError: there is no such file, it is not one, or the weights cannot be had.
@@ -49,7 +49,10 @@ def read_weights(
             f"{', '.join(SUFFIXES)}: give one of these."
         )
     if not path.is_file():
-        raise OptionError(f"There is no file {str(path)!r}: give the path of a state dict.")
+        raise OptionError(
+            f"There is no file {str(path)!r}: give the path of a state dict, as in "
+            "--set backbone.weights=PATH."
+        )
     try:
         state = _load(path)
     except Exception as error:  # a damaged file makes either reader raise nearly anything
@@ -76,7 +79,7 @@ def _state_dict(state: Any, path: Path) -> dict[str, Tensor]:
     from torch import Tensor
 
     if isinstance(state, dict):
-        for inner in ("model_state", "state_dict", "model"):
+        for inner in ("model_state", "state_dict", "model", "weights"):
             if isinstance(state.get(inner), dict):
                 state = state[inner]
     if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from echokit import TrainingError
 from echokit.stages import train as training
+from echokit.stages.checkpoint import load_weights
 from echokit.stages.sequences import SequenceSpec
 from echokit.stages.train import Job, Settings, TrainingSet, is_trained, job_seed, train
 
@@ -68,7 +70,6 @@ def equal(a, b):
 
 def test_a_square_that_moves_across_is_told_from_one_that_moves_down(prepared, parts, tmp_path):
     from echokit.engines.eager import run_eagerly
-    from echokit.stages.checkpoint import load_weights
     from echokit.stages.predict import vote_clips
 
     store, items = prepared(24)
@@ -90,6 +91,37 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit_whatever_was_drawn_befo
     first = weights(learn("a"))
     torch.rand(7)
     assert equal(first, weights(learn("b")))
+
+
+class FlatFilters(nn.Module):
+    """Convolves frames one by one, by kernels `(out, in, H, W)`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(1, 4, 3), nn.Linear(4, 2)
+
+    def forward(self, x):
+        maps = self.conv(x.transpose(1, 2).flatten(0, 1)).relu()
+        return self.head(maps.mean(dim=(2, 3)).unflatten(0, (len(x), -1)).mean(dim=1))
+
+
+def test_a_network_with_2d_convolutions_is_trained_and_loaded_too(learn):
+    folder = learn(make=FlatFilters)
+    network = load_weights(FlatFilters(), (folder / JOB.stem).with_suffix(".safetensors"))
+    assert equal(network.state_dict(), weights(folder))
+
+
+def test_3d_convolutions_are_trained_in_the_faster_layout(learn, parts):
+    made = []
+
+    def make():
+        made.append(parts.backbone(2, 1))
+        return made[0]
+
+    learn(make=make)
+    kernels = [tensor for tensor in made[0].parameters() if tensor.ndim == 5]
+    assert kernels
+    assert all(k.is_contiguous(memory_format=torch.channels_last_3d) for k in kernels)
 
 
 def test_another_seed_gives_other_weights(learn):

@@ -12,6 +12,7 @@ from torch import nn
 
 from echokit.errors import UsageError
 from echokit.files import whole
+from echokit.stages.layout import channels_last
 
 
 def save_tensors(
@@ -40,7 +41,7 @@ def load_weights(model: nn.Module, path: Path, device: str | torch.device = "cpu
     except (RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{path} does not fit the recipe's backbone: {reason}") from error
-    return model.eval().to(memory_format=torch.channels_last_3d).to(device)
+    return channels_last(model.eval()).to(device)
 
 
 @dataclass(frozen=True, slots=True)

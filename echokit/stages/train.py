@@ -20,6 +20,7 @@ from echokit.errors import TrainingError, UsageError
 from echokit.files import write_json
 from echokit.stages.checkpoint import Checkpoint, save_tensors
 from echokit.stages.drawing import BalancedSampler, TrainingSequences
+from echokit.stages.layout import channels_last
 from echokit.stages.sequences import SequenceSpec, digest
 from echokit.stages.store import Store
 
@@ -133,7 +134,7 @@ def train(
     )
     with torch.random.fork_rng():  # layers draw their first weights from the global generator
         torch.manual_seed(settings.seed)
-        network = make_model().to(memory_format=torch.channels_last_3d)
+        network = channels_last(make_model())
     sampler = BalancedSampler(
         [item.label for item in data.items],
         settings.n * len(data.items),

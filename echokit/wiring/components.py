@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from echokit.errors import OptionError
 from echokit.interfaces import Aggregator, Explainer, Loader, Transform
 from echokit.plugins import registry, resolve
 from echokit.recipe import Recipe, Slot
@@ -56,12 +57,36 @@ def make_sequence_spec(recipe: Recipe, training: bool) -> SequenceSpec:
 
 
 def make_model(recipe: Recipe, classes: int) -> nn.Module:
-    """The network that the recipe names, with the weights it starts training from."""
-    slot = recipe.backbone
+    """The network that the recipe names, with the weights it starts training from.
+
+    Raises:
+        OptionError: the weights cannot be had or do not fit, or an encoder that stays as it is
+            would start from none.
+    """
+    model = _network(recipe.backbone, classes)
+    _refuse_random_encoder(recipe.backbone, model)
+    return model
+
+
+def _network(slot: Slot, classes: int) -> nn.Module:
     model: nn.Module = resolve(
         "backbone", slot.use, num_classes=classes, in_channels=IN_CHANNELS, **slot.options
     )
     return model
+
+
+def _refuse_random_encoder(slot: Slot, model: nn.Module) -> None:
+    """Most of a network is frozen, and the option that would have given it weights says none."""
+    option = registry().find("backbone", slot.use).options.get("weights")
+    if option is None or slot.options.get("weights", option.default) != "none":
+        return
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    if sum(n if learns else -n for n, learns in sizes) < 0:  # a fixed table may well be random
+        raise OptionError(
+            f"The backbone {slot.use!r} trains a head on an encoder that stays as it is, and "
+            "without weights that encoder is random: type --set backbone.weights=PATH, the file "
+            "of an encoder that has learned."
+        )
 
 
 def load_model(recipe: Recipe, classes: int, weights: Path) -> nn.Module:
@@ -77,17 +102,23 @@ def bare_model(recipe: Recipe, classes: int) -> nn.Module:
     import torch
 
     options = {k: v for k, v in recipe.backbone.options.items() if k != "weights"}
-    bare = recipe.model_copy(update={"backbone": Slot(use=recipe.backbone.use, **options)})
     with torch.random.fork_rng():  # the weights that are drawn here are not kept
-        return make_model(bare, classes)
+        return _network(Slot(use=recipe.backbone.use, **options), classes)
 
 
-def try_components(recipe: Recipe) -> None:
+def try_components(recipe: Recipe, *, start: bool = False) -> None:
     """Make every component once, so that a wrong option shows before minutes of work.
+
+    Args:
+        recipe: what uses them.
+        start: make networks with the weights that training starts from too, as a run must that has
+            yet to train; else those weights need not be here.
 
     Raises:
         OptionError: a component cannot be made with its options.
     """
+    import torch
+
     make_preparation(recipe)
     make_sequence_spec(recipe, training=True)
     make_aggregator(recipe.aggregate.view)
@@ -96,8 +127,10 @@ def try_components(recipe: Recipe) -> None:
         make_aggregator(slot)
     if recipe.explain is not None:
         make_explainer(recipe.explain)
+    make = make_model if start else bare_model
     for name in recipe.enabled_approaches:
-        bare_model(recipe.of_approach(name), 2)
+        with torch.random.fork_rng():
+            make(recipe.of_approach(name), 2)
 
 
 def make_aggregator(slot: Slot) -> Aggregator:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from echokit.errors import CohortError
 from echokit.executors import run_all
+from echokit.files import read_json
 from echokit.folder import RunFolder
 from echokit.progress import Progress, Tick
 from echokit.recipe import TOGETHER, Recipe
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
     from echokit.stages.train import Job
+
+
+WEIGHTS = ".safetensors"
 
 
 def jobs_of(study: Study, recipe: Recipe) -> list[Job]:
@@ -112,6 +116,17 @@ def train_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progres
     return len(works)
 
 
+def was_trained(recipe: Recipe, folder: RunFolder) -> bool:
+    """Whether the run trained its networks by this very recipe before, and still has them.
+
+    The weights that training starts from may be gone by then.
+    """
+    found = folder.models.rglob("*.json")
+    there = {read_json(p)["recipe_digest"] for p in found if p.with_suffix(WEIGHTS).is_file()}
+    wanted = {recipe.of_approach(name).training_digest() for name in recipe.enabled_approaches}
+    return folder.is_done("train") and wanted <= there
+
+
 def view_works(
     jobs: Iterable[Job], study: Study, recipe: Recipe, folder: RunFolder
 ) -> Iterator[Work]:
@@ -142,4 +157,4 @@ def view_works(
 
 def load_network(job: Job, recipe: Recipe, classes: int, folder: RunFolder) -> Any:
     """The trained network of a job, ready to predict."""
-    return load_model(recipe, classes, (folder.models / job.stem).with_suffix(".safetensors"))
+    return load_model(recipe, classes, (folder.models / job.stem).with_suffix(WEIGHTS))

@@ -99,10 +99,11 @@ def r2plus1d_50(
         num_classes: number of classes K, at least 1.
         in_channels: number of input channels C, at least 1; 1 for grey frames.
         width: channels after the stem, at least 4; 64 as published.
-        weights: `none` for fresh ones, or the path of a state dict in pytorchvideo's own names, as
-            its model zoo keeps them (`model_state` within the file); nothing is fetched. The
-            file's input channels are summed and spread evenly over `in_channels`; a head of
-            another number of classes is left fresh.
+        weights: `none` for fresh ones; `kinetics400` for those of pytorchvideo's model zoo (fetched
+            once from where it keeps them, for width 64); or the path of a `.pyth`, `.pth`, `.pt` or
+            `.safetensors` state dict in pytorchvideo's own names (`model_state` within the zoo's
+            files). The file's input channels are summed and spread evenly over `in_channels`; a
+            head of another number of classes is left fresh.
 
     Returns:
         The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
@@ -134,10 +135,11 @@ def slow_r50(
         num_classes: number of classes K, at least 1.
         in_channels: number of input channels C, at least 1; 1 for grey frames.
         width: channels after the stem, at least 4; 64 as published.
-        weights: `none` for fresh ones, or the path of a state dict in pytorchvideo's own names, as
-            its model zoo keeps them (`model_state` within the file); nothing is fetched. The
-            file's input channels are summed and spread evenly over `in_channels`; a head of
-            another number of classes is left fresh.
+        weights: `none` for fresh ones; `kinetics400` for those of pytorchvideo's model zoo (fetched
+            once from where it keeps them, for width 64); or the path of a `.pyth`, `.pth`, `.pt` or
+            `.safetensors` state dict in pytorchvideo's own names (`model_state` within the zoo's
+            files). The file's input channels are summed and spread evenly over `in_channels`; a
+            head of another number of classes is left fresh.
 
     Returns:
         The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
@@ -167,10 +169,11 @@ def csn_r101(
         num_classes: number of classes K, at least 1.
         in_channels: number of input channels C, at least 1; 1 for grey frames.
         width: channels after the stem, at least 4; 64 as published.
-        weights: `none` for fresh ones, or the path of a state dict in pytorchvideo's own names, as
-            its model zoo keeps them (`model_state` within the file); nothing is fetched. The
-            file's input channels are summed and spread evenly over `in_channels`; a head of
-            another number of classes is left fresh.
+        weights: `none` for fresh ones; `kinetics400` for those of pytorchvideo's model zoo (fetched
+            once from where it keeps them, for width 64); or the path of a `.pyth`, `.pth`, `.pt` or
+            `.safetensors` state dict in pytorchvideo's own names (`model_state` within the zoo's
+            files). The file's input channels are summed and spread evenly over `in_channels`; a
+            head of another number of classes is left fresh.
 
     Returns:
         The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
@@ -198,10 +201,11 @@ def x3d_s(
     Args:
         num_classes: number of classes K, at least 1.
         in_channels: number of input channels C, at least 1; 1 for grey frames.
-        weights: `none` for fresh ones, or the path of a state dict in pytorchvideo's own names, as
-            its model zoo keeps them (`model_state` within the file); nothing is fetched. The
-            file's input channels are summed and spread evenly over `in_channels`; a head of
-            another number of classes is left fresh.
+        weights: `none` for fresh ones; `kinetics400` for those of pytorchvideo's model zoo (fetched
+            once from where it keeps them); or the path of a `.pyth`, `.pth`, `.pt` or
+            `.safetensors` state dict in pytorchvideo's own names (`model_state` within the zoo's
+            files). The file's input channels are summed and spread evenly over `in_channels`; a
+            head of another number of classes is left fresh.
 
     Returns:
         The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
@@ -229,10 +233,11 @@ def x3d_m(
     Args:
         num_classes: number of classes K, at least 1.
         in_channels: number of input channels C, at least 1; 1 for grey frames.
-        weights: `none` for fresh ones, or the path of a state dict in pytorchvideo's own names, as
-            its model zoo keeps them (`model_state` within the file); nothing is fetched. The
-            file's input channels are summed and spread evenly over `in_channels`; a head of
-            another number of classes is left fresh.
+        weights: `none` for fresh ones; `kinetics400` for those of pytorchvideo's model zoo (fetched
+            once from where it keeps them); or the path of a `.pyth`, `.pth`, `.pt` or
+            `.safetensors` state dict in pytorchvideo's own names (`model_state` within the zoo's
+            files). The file's input channels are summed and spread evenly over `in_channels`; a
+            head of another number of classes is left fresh.
 
     Returns:
         The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from echokit import OptionError, hookimpl
+from echokit_torchvision.encoders import frozen_convnext_t, frozen_mvit_v2_s
+from echokit_torchvision.options import check_numbers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,6 +26,7 @@ def register_backbones(register: Callable[[str, Callable[..., Any]], None]) -> N
     register("torchvision-swin3d-t", swin3d_t)
     register("torchvision-mvit-v2-s", mvit_v2_s)
     register("frozen-mvit-v2-s", frozen_mvit_v2_s)
+    register("frozen-convnext-t", frozen_convnext_t)
 
 
 def resnet_18(
@@ -61,16 +64,9 @@ def resnet_18(
         OptionError: a number is below 1, `cam` is no stage, or the weights cannot be read or do
             not fit.
     """
-    for name, value in (
-        ("num_classes", num_classes),
-        ("in_channels", in_channels),
-        ("width", width),
-    ):
-        if value < 1:
-            raise OptionError(
-                f"The backbone 'torchvision-resnet-18' was given {name}={value}: "
-                "give a whole number from 1."
-            )
+    check_numbers(
+        "torchvision-resnet-18", num_classes=num_classes, in_channels=in_channels, width=width
+    )
     stages = [f"layer{i}" for i in range(1, 5)]
     if cam not in stages:
         raise OptionError(
@@ -108,7 +104,7 @@ def r2plus1d_18(num_classes: int, in_channels: int, *, weights: str = "none") ->
     """
     from echokit_torchvision.video import Residual, build
 
-    _check("torchvision-r2plus1d-18", num_classes=num_classes, in_channels=in_channels)
+    check_numbers("torchvision-r2plus1d-18", num_classes=num_classes, in_channels=in_channels)
     return Residual(build("r2plus1d-18", num_classes, in_channels, weights))
 
 
@@ -134,7 +130,7 @@ def r3d_18(num_classes: int, in_channels: int, *, weights: str = "none") -> nn.M
     """
     from echokit_torchvision.video import Residual, build
 
-    _check("torchvision-r3d-18", num_classes=num_classes, in_channels=in_channels)
+    check_numbers("torchvision-r3d-18", num_classes=num_classes, in_channels=in_channels)
     return Residual(build("r3d-18", num_classes, in_channels, weights))
 
 
@@ -160,7 +156,7 @@ def mc3_18(num_classes: int, in_channels: int, *, weights: str = "none") -> nn.M
     """
     from echokit_torchvision.video import Residual, build
 
-    _check("torchvision-mc3-18", num_classes=num_classes, in_channels=in_channels)
+    check_numbers("torchvision-mc3-18", num_classes=num_classes, in_channels=in_channels)
     return Residual(build("mc3-18", num_classes, in_channels, weights))
 
 
@@ -189,7 +185,7 @@ def s3d(
     """
     from echokit_torchvision.video import Separable, build
 
-    _check("torchvision-s3d", num_classes=num_classes, in_channels=in_channels)
+    check_numbers("torchvision-s3d", num_classes=num_classes, in_channels=in_channels)
     return Separable(build("s3d", num_classes, in_channels, weights, dropout=dropout))
 
 
@@ -215,7 +211,7 @@ def swin3d_t(num_classes: int, in_channels: int, *, weights: str = "none") -> nn
     """
     from echokit_torchvision.video import Shifted, build
 
-    _check("torchvision-swin3d-t", num_classes=num_classes, in_channels=in_channels)
+    check_numbers("torchvision-swin3d-t", num_classes=num_classes, in_channels=in_channels)
     return Shifted(build("swin3d-t", num_classes, in_channels, weights))
 
 
@@ -244,53 +240,5 @@ def mvit_v2_s(num_classes: int, in_channels: int, *, weights: str = "none") -> n
     """
     from echokit_torchvision.video import Multiscale, build
 
-    _check("torchvision-mvit-v2-s", num_classes=num_classes, in_channels=in_channels)
+    check_numbers("torchvision-mvit-v2-s", num_classes=num_classes, in_channels=in_channels)
     return Multiscale(build("mvit-v2-s", num_classes, in_channels, weights))
-
-
-def frozen_mvit_v2_s(
-    num_classes: int, in_channels: int, *, embedding: int = 512, weights: str = "none"
-) -> nn.Module:
-    """A frozen MViTv2-S encoder from your own file, and a linear head that is trained on it.
-
-    The layout is that of EchoPrime's video encoder (Vukadinovic et al. 2024, arXiv:2410.09704):
-    the state dict of torchvision's `mvit_v2_s` whose last layer gives 512 values. No weights come
-    with echokit and none are fetched; mind the licence of those you use. The encoder stays as it is
-    and in eval mode; grey frames are shown to it as RGB. A run keeps the encoder with its networks,
-    so predicting needs the file no more.
-
-    EchoPrime's encoder learned from 16 frames of 224x224 with a mean of 0.113 and a standard
-    deviation of 0.185, so give it the like:
-
-        --set backbone=frozen-mvit-v2-s --set backbone.weights=echo_prime_encoder.pt
-        --set sequences.k=16 --set normalise.mean=0.113 --set normalise.sd=0.185
-
-    Args:
-        num_classes: number of classes K, at least 1.
-        in_channels: 1 for grey frames, or 3.
-        embedding: length of what the encoder gives, at least 1.
-        weights: the path of the encoder's `.pth`, `.pt` or `.safetensors` state dict; `none` for a
-            random encoder, which is good for nothing but being loaded over.
-
-    Returns:
-        The network, which maps `(B, C, T, H, W)` float to logits `(B, K)`.
-
-    Raises:
-        OptionError: the file cannot be read or is of another encoder, or a number is out of range.
-    """
-    from echokit_torchvision.frozen import FrozenEncoder
-
-    _check("frozen-mvit-v2-s", num_classes=num_classes, embedding=embedding)
-    if in_channels not in (1, 3):
-        raise OptionError(
-            f"The backbone 'frozen-mvit-v2-s' was given in_channels={in_channels}: give 1 or 3."
-        )
-    return FrozenEncoder(num_classes, in_channels, embedding, weights)
-
-
-def _check(name: str, **numbers: int) -> None:
-    for option, value in numbers.items():
-        if value < 1:
-            raise OptionError(
-                f"The backbone {name!r} was given {option}={value}: give a whole number from 1."
-            )

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from echokit import OptionError, read_weights
+from echokit_torchvision.frames import WIDTH, FrameEncoder, in_our_names
 from echokit_torchvision.video import Multiscale, build
 
 
 class FrozenEncoder(nn.Module):
-    """MViTv2-S whose weights stay, and a linear head on its embedding.
+    """An encoder whose weights stay, and a linear head on its embedding.
 
     Args:
-        num_classes: number of classes K.
-        in_channels: 1, which is shown to the encoder as grey RGB, or 3.
+        encoder: maps `(B, 3, T, H, W)` to `(B, embedding)`.
         embedding: length of the encoder's embedding.
-        weights: `none`, or the path of the encoder's state dict.
-
-    Raises:
-        OptionError: the file cannot be read, or is of another encoder.
+        num_classes: number of classes K.
     """
 
-    def __init__(self, num_classes: int, in_channels: int, embedding: int, weights: str) -> None:
+    def __init__(self, encoder: nn.Module, embedding: int, num_classes: int) -> None:
         super().__init__()
-        network = build("mvit-v2-s", embedding, 3, "none")
-        if weights != "none":
-            _load(network, weights, embedding)
-        self.encoder = Multiscale(network).eval().requires_grad_(False)
+        self.encoder = encoder.eval().requires_grad_(False)
         self.head = nn.Linear(embedding, num_classes)
 
     def train(self, mode: bool = True) -> Self:
@@ -45,9 +40,60 @@ class FrozenEncoder(nn.Module):
         return logits
 
 
-def _load(network: nn.Module, weights: str, embedding: int) -> None:
+class FrozenFrameEncoder(FrozenEncoder):
+    """A frozen encoder of frames, which has a feature map of each.
+
+    Args:
+        encoder: of frames.
+        num_classes: number of classes K.
+    """
+
+    def __init__(self, encoder: FrameEncoder, num_classes: int) -> None:
+        super().__init__(encoder, WIDTH, num_classes)
+
+    def cam_layer(self) -> nn.Module:
+        """Return the frames' last feature map, whose output is `(B, 768, T, H/32, W/32)`."""
+        return self.get_submodule("encoder.map")
+
+
+def mvit(num_classes: int, embedding: int, weights: str) -> FrozenEncoder:
+    """Build `frozen-mvit-v2-s`.
+
+    Raises:
+        OptionError: the file cannot be read, or is of another encoder.
+    """
+    network = build("mvit-v2-s", embedding, 3, "none")
+    if weights != "none":
+        state = {name.removeprefix("module."): t for name, t in read_weights(weights).items()}
+        _load(
+            network,
+            state,
+            f"weights={weights!r} are not of an MViTv2-S with an embedding of {embedding}",
+            "Give the state dict of torchvision's mvit_v2_s whose last layer gives the embedding "
+            "(EchoPrime's encoder: 512), or its length as `embedding`.",
+        )
+    return FrozenEncoder(Multiscale(network), embedding, num_classes)
+
+
+def convnext(num_classes: int, weights: str) -> FrozenFrameEncoder:
+    """Build `frozen-convnext-t`.
+
+    Raises:
+        OptionError: the file cannot be read, or is of another encoder.
+    """
+    encoder = FrameEncoder()
+    if weights != "none":
+        _load(
+            encoder,
+            in_our_names(read_weights(weights), weights),
+            f"weights={weights!r} are not of a ConvNeXt-T with a transformer over frames",
+            "Give a state dict in PanEcho's layout: that of the whole model or of its backbone.",
+        )
+    return FrozenFrameEncoder(encoder, num_classes)
+
+
+def _load(network: nn.Module, state: Mapping[str, Tensor], what: str, advice: str) -> None:
     wanted = network.state_dict()
-    state = {name.removeprefix("module."): t for name, t in read_weights(weights).items()}
     faults = [f"{name} is missing" for name in wanted if name not in state]
     faults += [f"{name} is not in the encoder" for name in state if name not in wanted]
     faults += [
@@ -56,9 +102,5 @@ def _load(network: nn.Module, weights: str, embedding: int) -> None:
         if name in state and state[name].shape != tensor.shape
     ]
     if faults:
-        raise OptionError(
-            f"weights={weights!r} are not of an MViTv2-S with an embedding of {embedding}: "
-            f"{'; '.join(faults[:3])}. Give the state dict of torchvision's mvit_v2_s whose last "
-            "layer gives the embedding (EchoPrime's encoder: 512), or its length as `embedding`."
-        )
+        raise OptionError(f"{what}: {'; '.join(faults[:3])}. {advice}")
     network.load_state_dict(state)

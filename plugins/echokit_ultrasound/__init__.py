@@ -1,4 +1,4 @@
-"""Augmentation by what happens in ultrasound: attenuation with depth, shadows, haze."""
+"""Augmentation by what happens in ultrasound: attenuation with depth, shadows, haze, speckle."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def register_transforms(register: Callable[[str, Callable[..., Any]], None]) -> 
     register("ultrasound-attenuation", attenuation)
     register("ultrasound-shadow", shadow)
     register("ultrasound-haze", haze)
+    register("ultrasound-speckle", speckle)
 
 
 def attenuation(*, probability: float = 0.5, most: float = 2.0) -> Transform:
@@ -88,3 +89,42 @@ def haze(*, probability: float = 0.5, strength: float = 0.5) -> Transform:
 
     checked("ultrasound-haze", probability=probability, strength=strength)
     return Haze(probability, strength)
+
+
+def speckle(
+    *,
+    probability: float = 0.5,
+    strength: float = 0.5,
+    grain: float = 1.5,
+    per_frame: bool = False,
+) -> Transform:
+    """Augment: speckle within the sector, grains that multiply what is there.
+
+    Intensities are multiplied by 1 + s (r - 1), with s from U(0, strength) and r of unit mean and
+    Rayleigh distributed, as the amplitude of fully developed speckle is (Burckhardt 1978,
+    doi:10.1109/T-SU.1978.30978; its correlation: Wagner et al. 1987, doi:10.1364/JOSAA.4.000910).
+    The mean stays, but for what is cut off at 1. Scanners show the logarithm of amplitudes, and
+    true speckle moves with the tissue: this varies the look, and simulates no scanner.
+
+        --set augment.speckle.use=ultrasound-speckle --set augment.speckle.grain=2
+
+    Args:
+        probability: of acting at all, in [0, 1].
+        strength: largest s, in (0, 1]; at 1 speckle may be fully developed, with a standard
+            deviation of 0.52 times the mean.
+        grain: size of the grains in pixels, from 0.5: the distance at which the correlation of r²
+            has fallen to exp(-1/2).
+        per_frame: whether each frame has a pattern of its own, which flickers; else one pattern
+            stands still on all of them.
+
+    Returns:
+        A transform of float frames in [0, 1].
+
+    Raises:
+        OptionError: a number is out of its range.
+    """
+    from echokit_ultrasound.grains import Speckle
+    from echokit_ultrasound.physics import checked
+
+    checked("ultrasound-speckle", probability=probability, strength=strength, grain=grain)
+    return Speckle(probability, strength, grain, per_frame)

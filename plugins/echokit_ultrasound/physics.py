@@ -15,6 +15,7 @@ LIMITS = {
     "most": (1e-6, 100.0),
     "strength": (1e-6, 1.0),
     "width": (1e-6, 1.0),
+    "grain": (0.5, 100.0),
 }
 
 
@@ -42,10 +43,10 @@ class Attenuation:
 
     def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
         """Augment a clip of float32 frames in [0, 1]."""
-        acts, where = _draw(rng, 2)
+        acts, where = draw(rng, 2)
         if acts >= self.probability:
             return clip
-        return _multiplied(clip, np.exp(-where * self.most * depth(_sector(clip))))
+        return multiplied(clip, np.exp(-where * self.most * depth(sector_of(clip))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,10 @@ class Shadow:
 
     def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
         """Augment a clip of float32 frames in [0, 1]."""
-        acts, place, strong, wide, high = _draw(rng, 5)
+        acts, place, strong, wide, high = draw(rng, 5)
         if acts >= self.probability:
             return clip
-        inside = np.argwhere(_sector(clip))
+        inside = np.argwhere(sector_of(clip))
         if not len(inside):
             return clip
         row, column = inside[min(int(place * len(inside)), len(inside) - 1)]
@@ -69,7 +70,7 @@ class Shadow:
         y = (np.arange(height) - row) / (height * self.width * (0.1 + 0.9 * high))
         x = (np.arange(width) - column) / (width * self.width * (0.1 + 0.9 * wide))
         dark = np.exp(-(y[:, None] ** 2) / 2 - x[None, :] ** 2 / 2)
-        return _multiplied(clip, 1 - self.strength * (0.25 + 0.75 * strong) * dark)
+        return multiplied(clip, 1 - self.strength * (0.25 + 0.75 * strong) * dark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,10 @@ class Haze:
 
     def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
         """Augment a clip of float32 frames in [0, 1]."""
-        acts, where, wide, strong = _draw(rng, 4)
+        acts, where, wide, strong = draw(rng, 4)
         if acts >= self.probability:
             return clip
-        sector = _sector(clip)
+        sector = sector_of(clip)
         deviation = 0.05 + 0.15 * wide
         band = np.exp(-(((depth(sector) - 0.05 - 0.9 * where) / deviation) ** 2) / 2)
         noise = 1 + 0.3 * torch.randn(clip.frames.shape, generator=rng).numpy()
@@ -100,7 +101,7 @@ def depth(sector: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
     return np.broadcast_to(along[:, None], sector.shape)
 
 
-def _sector(clip: Clip) -> Bool[np.ndarray, "H W"]:
+def sector_of(clip: Clip) -> Bool[np.ndarray, "H W"]:
     """The clip's sector; the whole frame where it is not known.
 
     Raises:
@@ -116,11 +117,12 @@ def _sector(clip: Clip) -> Bool[np.ndarray, "H W"]:
     return np.ones(clip.frames.shape[1:], bool)
 
 
-def _multiplied(clip: Clip, by: Float[np.ndarray, "H W"]) -> Clip:
+def multiplied(clip: Clip, by: Float[np.ndarray, "*n H W"]) -> Clip:
+    """The clip with its intensities multiplied, and kept in [0, 1]."""
     frames: Float32[np.ndarray, "T H W"] = (clip.frames * by.astype(np.float32)).clip(0, 1)
     return replace(clip, frames=frames)
 
 
-def _draw(rng: torch.Generator, n: int) -> list[float]:
+def draw(rng: torch.Generator, n: int) -> list[float]:
     """As many numbers from U(0, 1) whether the transform then acts or not."""
     return torch.rand(n, generator=rng, dtype=torch.float64).tolist()

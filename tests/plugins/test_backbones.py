@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +17,20 @@ TORCHVISION = ("r2plus1d_18", "r3d_18", "mc3_18", "s3d", "swin3d_t", "mvit_v2_s"
 SHAPES = {"s3d": (16, 224), "mvit_v2_s": (16, 224)}
 """Frames and side at which a library's own network is made for one size."""
 CLASSES = 3
+
+
+@pytest.fixture
+def fetched(monkeypatch, tmp_path) -> list[str]:
+    """What was asked of the network, where there is none."""
+    urls: list[str] = []
+
+    def offline(url: str, *_: object, **__: object) -> None:
+        urls.append(url)
+        raise OSError("no network")
+
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    return urls
 
 
 def randn(*shape: int) -> torch.Tensor:
@@ -86,8 +102,8 @@ def theirs_of_pytorchvideo(name: str) -> tuple[nn.Module, tuple[int, int]]:
 def test_pytorchvideos_networks_are_those_of_its_model_zoo(name, tmp_path):
     theirs, (frames, side) = theirs_of_pytorchvideo(name)
     stirred(theirs)
-    torch.save({"model_state": theirs.state_dict()}, tmp_path / "zoo.pyth.pt")
-    ours = made(f"pytorchvideo-{name}", weights=str(tmp_path / "zoo.pyth.pt"))
+    torch.save({"model_state": theirs.state_dict()}, tmp_path / "zoo.pyth")
+    ours = made(f"pytorchvideo-{name}", weights=str(tmp_path / "zoo.pyth"))
     close(ours, theirs, randn(1, 3, frames, side, side))
 
 
@@ -104,12 +120,13 @@ def test_monais_networks_are_monais(name, side, tmp_path):
 
 
 @pytest.mark.parametrize("component", list(registry().of_kind("backbone")), ids=lambda c: c.name)
-def test_every_backbone_takes_the_papers_twelve_grey_frames(component):
+def test_every_backbone_takes_the_papers_twelve_grey_frames(component, fetched):
     network = made(component.full_name, in_channels=1)
     with torch.no_grad():
         logits = network(randn(1, 1, 12, 64, 64))
     assert logits.shape == (1, CLASSES)
     assert logits.isfinite().all()
+    assert fetched == [], "nothing is fetched unless it is asked for by name"
     transformer = "mvit" in component.name
     assert isinstance(network, SupportsCam) != transformer
 
@@ -120,53 +137,91 @@ def test_a_file_of_another_network_is_refused_by_name(tmp_path):
         made("torchvision-mc3-18", weights=str(tmp_path / "other.pth"))
 
 
-def test_published_weights_are_fetched_only_when_asked(monkeypatch, tmp_path):
-    def offline(url: str, *_: object, **__: object) -> None:
-        raise OSError("no network")
+ZOO = {
+    "pytorchvideo-r2plus1d-50": ("r2plus1d", "r2plus1d_r50"),
+    "pytorchvideo-slow-r50": ("resnet", "slow_r50"),
+    "pytorchvideo-csn-r101": ("csn", "csn_r101"),
+    "pytorchvideo-x3d-s": ("x3d", "x3d_s"),
+    "pytorchvideo-x3d-m": ("x3d", "x3d_m"),
+}
+"""Module of pytorchvideo's hub and its name for the weights."""
+
+
+def published(name: str) -> str:
+    """Where the library itself says that its weights lie."""
+    if name in ZOO:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = import_module(f"pytorchvideo.models.hub.{ZOO[name][0]}")
+        return str(module.checkpoint_paths[ZOO[name][1]])
+    from torchvision import models
+
+    model = name.partition("-")[2].replace("-", "_")
+    model = {"resnet_18": "resnet18"}.get(model, model)
+    where = models if model == "resnet18" else models.video
+    return str(models.get_model_weights(getattr(where, model)).DEFAULT.url)
+
+
+PUBLISHED = (
+    *("pytorchvideo-r2plus1d-18", *ZOO, "torchvision-resnet-18"),
+    *(f"torchvision-{name.replace('_', '-')}" for name in TORCHVISION),
+)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_name_asks_the_library_for_its_weights(fetched, name):
+    with pytest.raises(OptionError, match=r"no network.*give its path"):
+        made(name, weights="imagenet" if "resnet-18" in name else "kinetics400")
+    assert fetched == [published(name)]
+
+
+@pytest.mark.parametrize("name", ["monai-resnet18", "frozen-mvit-v2-s", "frozen-convnext-t"])
+def test_what_no_library_publishes_for_a_network_is_not_asked_for(fetched, name):
+    with pytest.raises(OptionError, match="'kinetics400' is neither 'none' nor a file"):
+        made(name, weights="kinetics400")
+    assert fetched == []
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("torchvision-mc3-18", "fc"), ("pytorchvideo-x3d-s", "blocks.5.proj")]
+)
+def test_published_weights_are_fetched_once_and_fit(monkeypatch, tmp_path, name, head):
+    """A stand-in for the library's server: its file, of other classes."""
+    theirs = stirred(resolve("backbone", name, num_classes=CLASSES + 1, in_channels=3))
+    state = {n.removeprefix("network."): t for n, t in theirs.state_dict().items()}
+    fetched = []
+
+    def download(url: str, place: str, *_: object, **__: object) -> None:
+        fetched.append(url)
+        torch.save({"model_state": state} if name in ZOO else state, place)
 
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    made("torchvision-mc3-18")
-    with pytest.raises(OptionError, match=r"download\.pytorch\.org.*give its path"):
-        made("torchvision-mc3-18", weights="kinetics400")
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    made(name)
+    assert fetched == []
+    for _ in range(2):
+        ours = made(name, weights="kinetics400").state_dict()
+        assert fetched == [published(name)]
+    given = theirs.state_dict()
+    same = {n.removeprefix("network.") for n, t in ours.items() if torch.equal(t, given[n])}
+    assert set(state) - same == {f"{head}.weight", f"{head}.bias"}
 
 
-@pytest.fixture(scope="module")
-def encoder(tmp_path_factory):
-    """An encoder in EchoPrime's layout, with random weights, and its file."""
-    from torchvision.models.video import mvit_v2_s
+def test_a_zoo_that_holds_code_is_not_run(monkeypatch, tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "evil",))
 
-    with torch.random.fork_rng():
-        torch.manual_seed(4)
-        network = mvit_v2_s()
-        network.head[-1] = nn.Linear(network.head[-1].in_features, 512)
-    path = tmp_path_factory.mktemp("encoder") / "encoder.pt"
-    torch.save(network.state_dict(), path)
-    return network.eval(), path
-
-
-def test_a_frozen_encoder_sees_what_it_saw_before(encoder):
-    theirs, path = encoder
-    ours = made("frozen-mvit-v2-s", in_channels=1, weights=str(path))
-    grey = randn(1, 1, 16, 224, 224)
-    with torch.no_grad():
-        expected = ours.head(theirs(grey.expand(-1, 3, -1, -1, -1)))
-        torch.testing.assert_close(ours(grey), expected, rtol=1e-4, atol=1e-4)
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
+    monkeypatch.setattr(
+        torch.hub, "download_url_to_file", lambda url, place, *_, **__: torch.save([Evil()], place)
+    )
+    with pytest.raises(OptionError, match=r"X3D_S\.pyth holds more than plain tensors") as error:
+        made("pytorchvideo-x3d-s", weights="kinetics400")
+    assert "weights_only" not in str(error.value)
+    assert not (tmp_path / "evil").exists()
 
 
-def test_only_the_head_of_a_frozen_encoder_learns(encoder):
-    ours = made("frozen-mvit-v2-s", in_channels=1, weights=str(encoder[1])).train()
-    before = {name: tensor.clone() for name, tensor in ours.state_dict().items()}
-    adam = torch.optim.Adam(ours.parameters(), lr=0.1)
-    nn.functional.cross_entropy(ours(randn(2, 1, 4, 32, 32)), torch.tensor([0, 2])).backward()
-    adam.step()
-    changed = {n for n, tensor in ours.state_dict().items() if not torch.equal(tensor, before[n])}
-    assert changed == {"head.weight", "head.bias"}
-    assert not any(module.training for module in ours.encoder.modules())
-
-
-def test_an_encoder_of_another_length_is_refused(encoder):
-    with pytest.raises(OptionError, match=r"an embedding of 768: head.1.weight is \(512, 768\)"):
-        made("frozen-mvit-v2-s", embedding=768, weights=str(encoder[1]))
-    with pytest.raises(OptionError, match="give 1 or 3"):
-        made("frozen-mvit-v2-s", in_channels=2)
+def test_the_zoo_is_of_width_64():
+    with pytest.raises(OptionError, match="published for width=64, not width=16"):
+        made("pytorchvideo-slow-r50", width=16, weights="kinetics400")

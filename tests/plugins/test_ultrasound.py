@@ -1,4 +1,4 @@
-"""Attenuation, shadow and haze: by their definitions."""
+"""Attenuation, shadow, haze and speckle: by their definitions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from echokit import ClipError, OptionError, resolve
 from echokit.testing import check_transform, tiny_clip
 
-NAMES = ("ultrasound-attenuation", "ultrasound-shadow", "ultrasound-haze")
+NAMES = ("ultrasound-attenuation", "ultrasound-shadow", "ultrasound-haze", "ultrasound-speckle")
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -64,6 +64,75 @@ def test_haze_only_brightens_within_the_sector_and_flickers():
     assert np.array_equal(frames[:, ~clip.sector], clip.frames[:, ~clip.sector])
     assert frames[:, clip.sector].mean() > 0.2
     assert not np.array_equal(frames[0], frames[1])
+
+
+def speckled(clip, seed=0, **options):
+    made = resolve("transform", NAMES[3], probability=1.0, **options)
+    return made(clip, rng(seed)).frames
+
+
+def wide(value: float, side: int = 256, frames: int = 2):
+    """A clip large enough for statistics, all of it sector."""
+    pixels = np.full((frames, side, side), value, np.float32)
+    return replace(grey(), frames=pixels, sector=np.ones((side, side), bool), structures=None)
+
+
+def test_speckle_is_rayleigh_distributed_of_unit_mean():
+    """Told by scipy's own distribution, at places too far apart to be correlated."""
+    from scipy.stats import kstest, rayleigh
+
+    from echokit_ultrasound.grains import amplitudes
+
+    pattern = amplitudes((8, 256, 256), 1.5, rng(1))
+    assert pattern.mean() == pytest.approx(1, abs=0.01)
+    apart = pattern[:, ::16, ::16].ravel()
+    assert kstest(apart, rayleigh(scale=np.sqrt(2 / np.pi)).cdf).pvalue > 0.01
+    assert pattern.std() / pattern.mean() == pytest.approx(1 / 1.91, abs=0.01)
+
+
+@pytest.mark.parametrize("grain", [1.0, 2.0, 4.0])
+def test_a_grain_of_speckle_is_as_large_as_told(grain):
+    from echokit_ultrasound.grains import amplitudes
+
+    power = amplitudes((16, 256, 256), grain, rng(2)) ** 2
+    power -= power.mean()
+    for axis in (1, 2):
+        for distance in (1, 2, 4):
+            found = (power * np.roll(power, distance, axis)).mean() / power.var()
+            assert found == pytest.approx(np.exp(-((distance / grain) ** 2) / 2), abs=0.03)
+
+
+def test_speckle_keeps_the_mean_and_multiplies_what_is_there():
+    bright, dim = (speckled(wide(value), seed=3) for value in (0.2, 0.1))
+    assert bright.mean() == pytest.approx(0.2, rel=0.01)
+    assert bright.std() > 0.01
+    np.testing.assert_allclose(bright, 2 * dim, rtol=1e-5)
+    spread = [speckled(wide(0.2), seed, strength=1.0).std() / 0.2 for seed in range(20)]
+    assert max(spread) < 1 / 1.91
+    assert max(spread) > 0.4
+
+
+def test_speckle_stays_within_the_sector_and_stands_still_unless_told_to_flicker():
+    clip = grey()
+    still, flickering = (speckled(clip, 5, per_frame=each) for each in (False, True))
+    for frames in (still, flickering):
+        assert frames.dtype == np.float32
+        assert 0 <= frames.min() <= frames.max() <= 1
+        assert np.array_equal(frames[:, ~clip.sector], clip.frames[:, ~clip.sector])
+    assert np.array_equal(still, np.broadcast_to(still[:1], still.shape))
+    assert not np.array_equal(flickering[0], flickering[1])
+    check_transform(
+        lambda: resolve("transform", NAMES[3], probability=1.0, per_frame=True),
+        "augment",
+        per_frame=True,
+    )
+
+
+def test_a_speckled_clip_of_unknown_sector_and_the_range_of_a_grain():
+    clip = replace(wide(0.2), sector=None)
+    assert speckled(clip).std() > 0
+    with pytest.raises(OptionError, match=r"grain=0\.1: give a number from 0\.5 to 100"):
+        resolve("transform", NAMES[3], grain=0.1)
 
 
 @pytest.mark.parametrize("name", NAMES)
