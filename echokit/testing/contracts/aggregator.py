@@ -62,7 +62,7 @@ class AggregatorContract(Contract):
             _check_majority(aggregator, classes, certain)
 
     def test_missing_views(self) -> None:
-        """With any of the views missing the others decide, and where they agree their label wins."""
+        """With any view missing the others decide, and where they agree their label wins."""
         for aggregator, classes, certain in self._cases():
             _check_missing(aggregator, classes, certain)
 
@@ -105,9 +105,8 @@ def _votes(
 
 def _training(classes: Sequence[str]) -> tuple[list[Votes], list[str]]:
     truth = list(range(len(classes))) * 4
-    return [tiny_votes([label] * VIEWS, classes=classes, seed=i) for i, label in enumerate(truth)], [
-        classes[label] for label in truth
-    ]
+    votes = [tiny_votes([label] * VIEWS, classes=classes, seed=i) for i, label in enumerate(truth)]
+    return votes, [classes[label] for label in truth]
 
 
 def _predict(aggregator: Aggregator, votes: Votes) -> Prediction:

@@ -85,9 +85,11 @@ class ExplainerContract(Contract):
         return explainer
 
 
-def _explain(explainer: Explainer, model: nn.Module, sequence: Tensor, target: int) -> Saliency:
+def _explain(
+    explainer: Explainer, model: nn.Module, sequence: Tensor, target: int, where: str = ""
+) -> Saliency:
     shape = tuple(sequence.shape)
-    with attempt(f"Explaining class {target} of a sequence {shape}"):
+    with attempt(f"Explaining class {target} of a sequence {shape}{where}"):
         saliency = explainer(model, sequence, target)
     expect(
         isinstance(saliency, Saliency),
@@ -159,14 +161,14 @@ def _check_frozen(explainer: Explainer) -> None:
     model, sequence = _random_net(1).eval(), _sequence(SHAPES[0])
     expected = _explain(explainer, model, sequence, 0).values
     model.requires_grad_(False)
-    with attempt("A model whose parameters are all frozen"):
-        frozen = _explain(explainer, model, sequence, 0).values
-    with torch.no_grad(), attempt("A call under torch.no_grad()"):
-        off = _explain(explainer, model, sequence, 0).values
-    for found, when in ((frozen, "its parameters are frozen"), (off, "gradients are off")):
+    frozen, off = " where all parameters are frozen", " where gradients are off"
+    maps = {frozen: _explain(explainer, model, sequence, 0, frozen).values}
+    with torch.no_grad():
+        maps[off] = _explain(explainer, model, sequence, 0, off).values
+    for where, found in maps.items():
         expect(
             np.allclose(expected, found, atol=1e-4),
-            f"A model has another map where {when}: take gradients by a copy of the sequence that "
+            f"A model has another map{where}: take gradients by a copy of the sequence that "
             "requires them, within torch.enable_grad().",
         )
 
@@ -219,7 +221,8 @@ def _check_randomised(explainer: Explainer) -> None:
     expect(alike, "Every map of two random networks is constant.")
     expect(
         np.mean(np.abs(alike)) < ALIKE,
-        f"The maps of two networks of different random weights correlate by {np.mean(alike):.2f}: "
+        f"The maps of two networks of different random weights correlate by "
+        f"{', '.join(f'{r:.2f}' for r in alike)}: "
         "a map must depend on the network, not on the sequence alone.",
     )
 

@@ -19,11 +19,11 @@ class ContractError(AssertionError):
     """A component breaks its contract; the message says how, and what is expected."""
 
 
-class NotMade(ContractError):
+class NotMadeError(ContractError):
     """The component's factory raised, so that no rule can be tried."""
 
 
-class NotTried(SkipTest):  # noqa: N818 - it is no error, and pytest skips a test that raises it
+class NotTried(SkipTest):  # which pytest skips a test for
     """A rule that could not be tried on this component; the message says why."""
 
 

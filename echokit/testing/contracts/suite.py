@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from echokit.plugins import Kind, resolve
-from echokit.testing.contracts.rules import ContractError, NotMade, NotTried
+from echokit.testing.contracts.rules import ContractError, NotMadeError, NotTried
 
 
 class Contract:
@@ -49,7 +49,7 @@ class Contract:
     def make(self) -> Callable[..., Any]:
         """Makes the component; takes what its kind needs, such as `num_classes`.
 
-        What it returns raises `NotMade` where the factory raises.
+        What it returns raises `NotMadeError` where the factory raises.
         """
         factory = self.factory or partial(resolve, self.kind, self.component, **self.options)
 
@@ -58,7 +58,7 @@ class Contract:
                 return factory(*given, **needs)
             except Exception as error:  # a stranger's factory may raise anything
                 written = ", ".join([*map(repr, given), *(f"{k}={v!r}" for k, v in needs.items())])
-                raise NotMade(
+                raise NotMadeError(
                     f"factory({written}) raised {type(error).__name__}: {error}"
                 ) from error
 
@@ -107,7 +107,7 @@ def judge(contract: Contract) -> Iterator[Verdict]:
             except NotTried as reason:
                 not_tried = str(reason)
             except ContractError as error:
-                broken, unmade = str(error), isinstance(error, NotMade)
+                broken, unmade = str(error), isinstance(error, NotMadeError)
             except Exception as error:  # a stranger's component may raise anything
                 broken = f"It raised {type(error).__name__}: {error}"
         rule = name.removeprefix("test_").replace("_", " ")
