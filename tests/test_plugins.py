@@ -282,7 +282,7 @@ class WrongArgument(Plugin):
         (OddPlugin, r"is '1': a whole number"),
         (Unmarked, r"register_loaders is not marked as a hook: write @hookimpl above it"),
         (Twice, r"registers the aggregator 'vote' twice"),
-        (WrongArgument, r"{'add'}"),
+        (WrongArgument, r"takes add: write `def register_aggregators\(register\):`"),
     ],
 )
 def test_a_plugin_that_breaks_a_rule_is_refused_whole(empty_registry, kind, says):
