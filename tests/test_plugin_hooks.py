@@ -33,7 +33,7 @@ def problems(site: Path) -> list[str]:
         "import json; from echokit.plugins import registry;"
         "print(json.dumps([p for p in registry().problems if 'cardiac' not in p]))"
     )
-    path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": path},

@@ -41,9 +41,10 @@ def install(site: Path, distribution: str, entry_point: str, module: str, source
 def ask(site: Path, body: str) -> tuple[object, str]:
     """Run a script in a fresh process that sees the distributions in `site`; its JSON, stderr."""
     script = f"import json; from echokit.plugins import *; from echokit import *\n{dedent(body)}"
+    first = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": str(site)},
+        env=os.environ | {"PYTHONPATH": first},
         capture_output=True,
         text=True,
         check=True,
