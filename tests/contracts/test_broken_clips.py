@@ -21,6 +21,7 @@ from echokit.testing import (
     judge,
     tiny_clip,
 )
+from echokit.testing.contracts.folders import unnamed
 from echokit.testing.contracts.transform import declared_stage
 
 
@@ -257,6 +258,21 @@ def test_a_good_loader_keeps_what_is_tried(folder, loader):
 
 def test_files_beside_the_clips_are_said(folder):
     assert judged(Silent, folder, beside=["*.mp4", "*.png"])["every file"].kept
+
+
+def test_a_mask_in_the_row_of_its_clip_belongs_to_it(tmp_path):
+    for name in ("30_A4C", "31_A4C"):
+        np.save(tmp_path / name, tiny_clip(5, 16, 16, known=False).frames)
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        (tmp_path / "masks" / f"{name}.npz").write_bytes(b"")
+    rows = [f"{n},{n}_A4C.npy,masks/{n}_A4C.npz" for n in (30, 31)]
+    (tmp_path / "manifest.csv").write_text("\n".join(["patient,file,masks", *rows]))
+    thirty = [ClipRef("30_A4C", "30", None, where="30_A4C.npy")]
+    silent = ["31_A4C.npy", str(Path("masks", "31_A4C.npz"))]
+    assert unnamed(tmp_path, thirty, []) == silent
+    assert unnamed(tmp_path, thirty, ["*.npz"]) == silent[:1]
+    rejected = Rejection("31_A4C.npy", "it is short")
+    assert unnamed(tmp_path, [*thirty, rejected], []) == []
 
 
 def test_what_a_source_cannot_show_is_not_tried(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePath
@@ -12,14 +13,17 @@ TABLES = frozenset(
     {".csv", ".tsv", ".xlsx", ".ods", ".json", ".toml", ".yaml", ".yml", ".xml", ".parquet"}
 )
 """Suffixes of files that say something of clips and are none."""
+ROWS = (".csv", ".tsv")
+"""Suffixes of tables whose rows are lines of text."""
 
 
 def unnamed(folder: Path, found: Iterable[ClipRef | Rejection], beside: Sequence[str]) -> list[str]:
     """Paths of the files below a folder that nothing of what was found names, sorted.
 
     A file is named by its path, by its name or by either without suffix, and by the path of a
-    folder that it is in; each entry names one file, or one folder. An entry that is an identifier
-    and nothing else may stand for any one file.
+    folder that it is in; each entry names one file, or one folder. What stands in a row of a table
+    beside a file that is named, such as its mask, belongs to it. An entry that is an identifier and
+    nothing else may stand for any one file.
 
     Args:
         folder: where to look; hidden files and tables are passed over.
@@ -28,14 +32,18 @@ def unnamed(folder: Path, found: Iterable[ClipRef | Rejection], beside: Sequence
     """
     files = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
     left = [file for file in files if not _passed_over(file, beside)]
+    accounted: set[PurePath] = set()
     anonymous = 0
     for entry in found:
         names = [entry.where, entry.clip] if isinstance(entry, ClipRef) else [entry.where]
         named = _named(names, left, folder)
         if named:
+            accounted |= named
             left = [file for file in left if file not in named]
         elif not _of_table(names, files):
             anonymous += 1
+    belong = _beside_named(folder, files, accounted)
+    left = [file for file in left if file not in belong]
     return [str(file) for file in left] if len(left) > anonymous else []
 
 
@@ -64,6 +72,20 @@ def _named(names: Sequence[str], files: Sequence[PurePath], folder: Path) -> set
             if path in (PurePath(file.name), file.with_suffix(""), PurePath(file.stem)):
                 return {file}
     return set()
+
+
+def _beside_named(folder: Path, files: Sequence[PurePath], named: set[PurePath]) -> set[PurePath]:
+    """The files that share a row of a text table with one that is named."""
+    belong: set[PurePath] = set()
+    for table in files:
+        if table.suffix.lower() in ROWS:
+            for row in (folder / table).read_text("utf-8", errors="replace").splitlines():
+                cells = {PurePath(cell.strip()) for cell in re.split('[,;\t"]', row)}
+                places = cells | {table.parent / cell for cell in cells}
+                there = {file for file in files if file in places}
+                if there & named:
+                    belong |= there
+    return belong
 
 
 def _of_table(names: Sequence[str], files: Sequence[PurePath]) -> bool:
