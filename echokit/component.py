@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import pluggy
-
-from echokit.errors import PluginError, nearest
+from echokit.errors import PluginError
 from echokit.hookspecs import INTERFACE
 
 Kind = Literal["loader", "transform", "backbone", "aggregator", "explainer", "recipe"]
@@ -72,20 +69,13 @@ def check_interface(plugin: object) -> None:
         )
 
 
-def check_marked(plugin: object, callers: Iterable[pluggy.HookCaller]) -> None:
-    """Refuse a hook without its mark, which pluggy would pass over in silence."""
-    marked = {caller.name for caller in callers}
-    for kind in KINDS:
-        name = f"register_{kind}s"
-        if callable(getattr(plugin, name, None)) and name not in marked:
-            raise PluginError(
-                f"Its {name} is not marked as a hook: write @hookimpl above it, after "
-                "`from echokit import hookimpl`."
-            )
-
-
 def check_component(component: Component) -> None:
-    """Refuse a factory that cannot be called, and a recipe that is not the path of a file."""
+    """Refuse a name that is no text, a factory that cannot be called, a recipe that is no file."""
+    if not isinstance(component.name, str) or not component.name.strip():
+        raise PluginError(
+            f"It registers a {component.kind} under the name {component.name!r}: give it a name "
+            f'as text, as in register("my-{component.kind}", ...).'
+        )
     if component.kind == "recipe":
         if not isinstance(component.factory, Path) or not component.factory.is_file():
             raise PluginError(
@@ -103,10 +93,15 @@ def check_component(component: Component) -> None:
             f"The {component.kind} {component.name!r} is {component.factory!r}; register a "
             "function that makes one."
         )
+    else:
+        _check_signature(component)
 
 
-def nearest_hook(plugin: object) -> str:
-    """Say which hooks the misspelt ones of a plugin may stand for."""
-    valid = [f"register_{kind}s" for kind in KINDS]
-    strays = [n for n in dir(plugin) if n.startswith("register_") and n not in valid]
-    return " ".join(f"For {stray!r}: {nearest(stray, valid)}" for stray in strays)
+def _check_signature(component: Component) -> None:
+    try:
+        inspect.signature(component.factory)
+    except (TypeError, ValueError):
+        raise PluginError(
+            f"The {component.kind} {component.name!r} is {component.factory!r}, whose options "
+            "cannot be told: register a function whose keyword arguments are its options."
+        ) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeVar
 
 from echokit.errors import OptionError
@@ -76,12 +75,18 @@ def under_todays_names(factory: object, options: Mapping[str, Any], whose: str) 
                 )
             result[now.instead] = result.pop(old)
             _warn_once(
+                (whose, old),
                 f"The option {old!r} of the {whose} is called {now.instead!r} since version "
-                f"{now.since}: write {now.instead}={result[now.instead]!r}."
+                f"{now.since}: write {now.instead}={result[now.instead]!r}.",
             )
     return result
 
 
-@cache
-def _warn_once(message: str) -> None:
-    warnings.warn(message, DeprecatedOptionWarning, stacklevel=4)
+_warned: set[tuple[str, str]] = set()
+"""Component and old name of every warning that this process has shown."""
+
+
+def _warn_once(what: tuple[str, str], message: str) -> None:
+    if what not in _warned:
+        _warned.add(what)
+        warnings.warn(message, DeprecatedOptionWarning, stacklevel=4)

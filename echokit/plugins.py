@@ -21,11 +21,10 @@ from echokit.component import (
     Kind,
     check_component,
     check_interface,
-    check_marked,
-    nearest_hook,
 )
 from echokit.deprecation import under_todays_names
 from echokit.errors import EchokitError, OptionError, PluginError, nearest
+from echokit.hooks import check_hooks, strays, where_it_raised
 
 __all__ = ["KINDS", "Component", "Kind", "PluginWarning", "Registry", "check_options"]
 __all__ += ["registry", "resolve"]
@@ -51,47 +50,47 @@ class Registry:
         distribution = entry_point.dist.name if entry_point.dist else "unknown"
         version = entry_point.dist.version if entry_point.dist else ""
         owner = f"{distribution}:{entry_point.name}"
+        rid = f"to be rid of it: pip uninstall {distribution}"
         try:
             plugin = entry_point.load()
         except (Exception, SystemExit) as error:  # a stranger's module may raise anything
             self._warn(
                 f"Plugin {owner} is not used: importing it raised {type(error).__name__}: {error}. "
-                f'For the whole error: python -c "import {entry_point.value}"; to be rid of it: '
-                f"pip uninstall {distribution}"
+                f"{_missing(error, entry_point)}For the whole error: "
+                f'python -c "import {entry_point.value.partition(":")[0]}"; {rid}'
             )
             return
         try:
             self.add(plugin, owner, version)
         except PluginError as error:
             self._warn(f"Plugin {owner} is not used: {error}")
-        except Exception as error:
+            return
+        except (Exception, SystemExit) as error:
             self._warn(
-                f"Plugin {owner} is not used: a hook of it raised {type(error).__name__}: {error}. "
-                f"To see what it registers: echokit plugins check {distribution}"
+                f"Plugin {owner} is not used: a hook of it raised {type(error).__name__}: {error}, "
+                f"in {where_it_raised(error, plugin)}. Mend it there; {rid}"
             )
+            return
+        for stray in strays(plugin, self._manager):
+            self._warn(f"Plugin {owner}: {stray}")
 
     def add(self, plugin: object, owner: str, version: str = "") -> None:
         """Register a plugin module or object under its owner's name.
 
         Raises:
-            PluginError: it needs another interface, implements a hook that does not exist or
-                forgets to mark one, registers one name twice or what cannot be a component.
+            PluginError: it needs another interface, has no hook, one that does not exist, or one
+                that lacks its mark; it registers one name twice or what cannot be a component.
         """
         check_interface(plugin)
+        check_hooks(plugin, self._manager)
+        self._manager.register(plugin, name=owner)
         try:
-            self._manager.register(plugin, name=owner)
-            self._manager.check_pending()
-        except pluggy.PluginValidationError as error:
-            self._manager.unregister(name=owner)
-            reason = str(error).partition("\n")[2] or str(error)
-            raise PluginError(f"{' '.join(reason.split())} {nearest_hook(plugin)}") from error
-        try:
-            self.components += self._registered(plugin, owner, version)
+            self.components += self._registered(owner, version)
         except BaseException:
             self._manager.unregister(name=owner)
             raise
 
-    def _registered(self, plugin: object, owner: str, version: str) -> list[Component]:
+    def _registered(self, owner: str, version: str) -> list[Component]:
         """What a plugin's hooks register."""
         found: list[Component] = []
         for kind in KINDS:
@@ -103,7 +102,6 @@ class Registry:
                             Component(kind, name, factory, owner, version)
                         )
                     )
-        check_marked(plugin, self._manager.get_hookcallers(plugin) or ())
         for component in found:
             check_component(component)
         names = [(component.kind, component.name) for component in found]
@@ -155,6 +153,15 @@ class Registry:
         if len(named) > 1:
             raise PluginError(_clash(named))
         return named[0]
+
+
+def _missing(error: BaseException, entry_point: EntryPoint) -> str:
+    """What to install where an import failed for want of a module."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return ""
+    if f"{entry_point.module}.".startswith(f"{error.name}."):
+        return "Its entry point names a module that is not there: its author must mend that. "
+    return f"Install the module, say by pip install {error.name.partition('.')[0]}. "
 
 
 def _clash(named: list[Component]) -> str:

@@ -41,9 +41,10 @@ def install(site: Path, distribution: str, entry_point: str, module: str, source
 def ask(site: Path, body: str) -> tuple[object, str]:
     """Run a script in a fresh process that sees the distributions in `site`; its JSON, stderr."""
     script = f"import json; from echokit.plugins import *; from echokit import *\n{dedent(body)}"
+    first = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env=os.environ | {"PYTHONPATH": str(site)},
+        env=os.environ | {"PYTHONPATH": first},
         capture_output=True,
         text=True,
         check=True,
@@ -282,7 +283,7 @@ class WrongArgument(Plugin):
         (OddPlugin, r"is '1': a whole number"),
         (Unmarked, r"register_loaders is not marked as a hook: write @hookimpl above it"),
         (Twice, r"registers the aggregator 'vote' twice"),
-        (WrongArgument, r"{'add'}"),
+        (WrongArgument, r"takes add: write `def register_aggregators\(register\):`"),
     ],
 )
 def test_a_plugin_that_breaks_a_rule_is_refused_whole(empty_registry, kind, says):

@@ -18,9 +18,10 @@ PIP = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
 
 
 def run(*words: str, path: Path, where: Path) -> subprocess.CompletedProcess[str]:
+    first = os.pathsep.join(filter(None, [str(path), os.environ.get("PYTHONPATH")]))
     return subprocess.run(
         [sys.executable, *words],
-        env=os.environ | {"PYTHONPATH": str(path)},
+        env=os.environ | {"PYTHONPATH": first},
         cwd=where,
         capture_output=True,
         text=True,

@@ -42,23 +42,11 @@ def list_plugins(
     if as_json:
         print_json([_describe(component) for component in found])
         return
-    from rich.markup import escape
-    from rich.table import Table
-
     for wanted in KINDS:
-        rows = [component for component in found if component.kind == wanted]
-        if not rows:
-            continue
-        table = Table(box=None, pad_edge=False, show_header=False)
-        table.add_column(no_wrap=True, style="bold", min_width=26)
-        table.add_column(no_wrap=True, overflow="ellipsis")
-        for component in rows:
-            doc, owner = _first_line(component), component.owner
-            table.add_row(
-                component.name, escape(doc if owner.startswith(OWN) else f"[{owner}] {doc}")
-            )
-        out.print(f"[cyan]{wanted}s[/cyan]")
-        out.print(table)
+        rows = [(c.name, _what(c)) for c in found if c.kind == wanted]
+        if rows:
+            out.print(f"[cyan]{wanted}s[/cyan]")
+            _print_rows(rows)
     for clash in registry().clashes:
         one_line("warning", "yellow", clash)
 
@@ -68,24 +56,25 @@ def show(
     name: Annotated[str, typer.Argument(help="Name of a component, or owner/name.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show one component: its options with types and defaults, and its documentation."""
+    """Show a component, or all of one name: options with types and defaults, documentation."""
     from echokit.cli.console import out, print_json
     from echokit.errors import PluginError, nearest
     from echokit.plugins import KINDS, registry
 
-    bare = name.rpartition("/")[2]
-    kinds = [k for k in KINDS if any(c.name == bare for c in registry().of_kind(k))]
-    if not kinds:
+    owner, _, bare = name.rpartition("/")
+    found = [c for kind in KINDS for c in registry().of_kind(kind) if c.name == bare]
+    if owner:
+        found = [c for c in found if owner in (c.owner, c.distribution)]
+    if not found:
         names = {c.name for c in registry().components}
-        raise PluginError(f"No component is called {name!r}: {nearest(name, names)}")
-    found = [registry().find(kind, name) for kind in kinds]
+        raise PluginError(f"No component is called {name!r}: {nearest(bare, names)}")
     if as_json:
         print_json([_describe(component) for component in found])
         return
     for component in found:
         described = _describe(component)
-        owner = f"{component.owner} {component.version}".rstrip()
-        out.print(f"[bold]{component.name}[/bold]  {component.kind} of {owner}")
+        whose = f"{component.owner} {component.version}".rstrip()
+        out.print(f"[bold]{component.name}[/bold]  {component.kind} of {whose}")
         for option in described["options"]:
             default = f" = {option['default']}" if option["default"] is not None else ""
             out.print(f"  {option['name']}: {option['type']}{default}", markup=False)
@@ -106,6 +95,31 @@ def recipes() -> None:
             for name in document.get("presets", {})
         )
         out.print(f"  presets: {presets or 'none'}", markup=False)
+
+
+def _what(component: Component) -> str:
+    """What it is in a line, and whose where it is not ours."""
+    doc, owner = _first_line(component), component.owner
+    return doc if owner.startswith(OWN) else f"[{owner}] {doc}"
+
+
+def _print_rows(rows: list[tuple[str, str]]) -> None:
+    """Two columns; a terminal's width cuts the second, and nothing does in a pipe."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from echokit.cli.console import out
+
+    if not out.is_terminal:
+        for name, what in rows:
+            out.print(f"{name:<26} {what}", markup=False, soft_wrap=True)
+        return
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True, style="bold", min_width=26)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for name, what in rows:
+        table.add_row(Text(name), Text(what))
+    out.print(table)
 
 
 def _describe(component: Component) -> dict[str, Any]:

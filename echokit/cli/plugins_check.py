@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from echokit.cli.plugins_verdict import Result
     from echokit.plugins import Component
-    from echokit.testing import Contract, Verdict
+    from echokit.testing import Contract
 
 
 def check(
@@ -21,41 +22,69 @@ def check(
         typer.Option("--set", help="An option to make it with, as in --set width=4. Repeatable."),
     ] = None,
     stage: Annotated[
-        str | None, typer.Option(help="Of a transform: prepare, augment or normalise.")
+        str | None,
+        typer.Option(help="Of a transform: prepare, augment or normalise, if it does not say."),
     ] = None,
     per_frame: Annotated[
         bool, typer.Option("--per-frame", help="A transform's frames differ on purpose (noise).")
     ] = False,
+    skips_frames: Annotated[
+        bool, typer.Option("--skips-frames", help="A backbone leaves out frames on purpose.")
+    ] = False,
     source: Annotated[
         str | None, typer.Option(help="Of a loader: a small source that holds a clip.")
+    ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(help="Of a loader: files that are no clips, as in '*_mask.npz'. Repeatable."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Try the contract of an installed plugin on it, rule by rule; no test code is needed."""
-    from echokit.cli.console import out, print_json
+    from echokit.cli.console import print_json
+    from echokit.cli.plugins_verdict import Result, as_row, show
+    from echokit.errors import EchokitError
     from echokit.recipe.settings import parse_setting
-    from echokit.testing import judge
 
     options: dict[str, Any] = {}
     for text in settings or []:
         (key,), value = parse_setting(text)
         options[key] = value
-    results: list[tuple[Component, str, list[Verdict]]] = []
-    for component in find(name):
-        contracts = suites(component, options, stage, per_frame, source)
-        tried = [(fit, list(judge(contract))) for fit, contract in contracts]
-        fit, verdicts = min(tried, key=lambda one: sum(v.broken is not None for v in one[1]))
-        results.append((component, fit, verdicts))
+    _check_stage(stage)
+    asked = Asked(options, stage, per_frame, skips_frames, source, tuple(beside or ()))
+    found, results = find(name), []
+    for component in found:
+        try:
+            result = tried(component, asked)
+        except EchokitError as error:
+            if len(found) == 1:
+                raise
+            result = Result(component, not_tried=str(error))
+        results.append(result)
+        if not as_json:
+            show(result)
     if as_json:
-        print_json([_as_json(*result) for result in results])
-    else:
-        for component, fit, verdicts in results:
-            what = f"{fit} {component.kind}".strip()
-            owner = f"{component.owner} {component.version}".rstrip()
-            out.print(f"[bold]{component.name}[/bold]  {what} of {owner}")
-            _show(verdicts)
-    if any(v.broken is not None for _, _, verdicts in results for v in verdicts):
+        print_json([as_row(result) for result in results])
+    if not all(result.passed for result in results):
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was typed; of another kind's options nothing is used."""
+
+    options: dict[str, Any]
+    """To make the component with."""
+    stage: str | None = None
+    """Of a transform; None takes what it declares."""
+    per_frame: bool = False
+    """Of a transform: its frames differ on purpose."""
+    skips_frames: bool = False
+    """Of a backbone: it leaves out frames on purpose."""
+    source: str | None = None
+    """Of a loader."""
+    beside: tuple[str, ...] = ()
+    """Of a loader: patterns of files that are no clips."""
 
 
 def find(name: str) -> list[Component]:
@@ -71,7 +100,8 @@ def find(name: str) -> list[Component]:
     found = [c for c in everything if name in (c.name, c.full_name, f"{c.distribution}/{c.name}")]
     found = found or [c for c in everything if name in (c.owner, c.distribution)]
     if not found:
-        broken = [p for p in registry().problems if p.startswith(f"Plugin {name}")]
+        whose = (f"Plugin {name}:", f"Plugin {name} ")
+        broken = [problem for problem in registry().problems if problem.startswith(whose)]
         if broken:
             raise PluginError(" ".join(broken))
         names = {c.name for c in everything} | {c.distribution for c in everything}
@@ -81,95 +111,79 @@ def find(name: str) -> list[Component]:
     return found
 
 
-def suites(
-    component: Component,
-    options: dict[str, Any],
-    stage: str | None,
-    per_frame: bool,
-    source: str | None,
-) -> list[tuple[str, Contract]]:
-    """The contracts to try on a component: of a transform, one for each stage that may be its own.
+def tried(component: Component, asked: Asked) -> Result:
+    """Try a component's contract on it.
+
+    Of a transform that no stage is known of, every stage is tried, and the one whose rules it
+    breaks least is a guess.
 
     Raises:
         OptionError: a required option is not given, or one is unknown.
-        UsageError: a loader's source is not given, or there is no such stage.
+        UsageError: a loader's source is not given.
     """
     from typing import get_args
 
-    from echokit.errors import OptionError, UsageError, nearest
+    from echokit.cli.plugins_verdict import Result
+    from echokit.testing import TransformContract, judge
+    from echokit.testing.contracts.transform import Stage, declared_stage
+
+    contract = made(component, asked)
+    if not isinstance(contract, TransformContract):
+        return Result(component, tuple(judge(contract)))
+    known = asked.stage or declared_stage(component.factory)
+    stages: dict[str, Result] = {}
+    for stage in [known] if known else get_args(Stage):
+        contract.stage = stage  # type: ignore[assignment]
+        stages[stage] = Result(component, tuple(judge(contract)), stage)
+    if known:
+        return stages[known]
+    best = min(stages.values(), key=lambda result: len(result.broken))
+    others = {stage: result.broken for stage, result in stages.items() if result is not best}
+    return Result(component, best.verdicts, best.stage, others)
+
+
+def made(component: Component, asked: Asked) -> Contract:
+    """The contract to try on a component.
+
+    Raises:
+        OptionError: a required option is not given, or one is unknown.
+        UsageError: a loader's source is not given.
+    """
+    from echokit.errors import OptionError, UsageError
     from echokit.plugins import check_options
-    from echokit.testing import CONTRACTS, LoaderContract, TransformContract
-    from echokit.testing.contracts.transform import Stage
+    from echokit.testing import CONTRACTS, BackboneContract, LoaderContract, TransformContract
 
     required: dict[str, dict[str, Any]] = {
         "loader": {"source": ""},
         "backbone": {"num_classes": 2, "in_channels": 1},
     }
-    given = required.get(component.kind, {})
+    contract = CONTRACTS[component.kind]()
+    contract.component = component.full_name  # type: ignore[misc]
     if component.kind != "recipe":
+        contract.options = asked.options  # type: ignore[misc]
         try:
-            check_options(component, given | options)
+            check_options(component, required.get(component.kind, {}) | asked.options)
         except OptionError as error:
             raise OptionError(f"{error} Give options by --set, as in --set size=32.") from error
-    contract = CONTRACTS[component.kind]()
-    contract.component, contract.options = component.full_name, options  # type: ignore[misc]
     if isinstance(contract, LoaderContract):
-        if source is None and not component.owner.endswith(":phantom"):
+        if asked.source is None and not component.owner.endswith(":phantom"):
             raise UsageError(
                 f"The {component} needs something to read: give a small source that holds a clip "
                 "by --source PATH."
             )
-        contract.where = source or ""
-    if not isinstance(contract, TransformContract):
-        return [("", contract)]
-    stages = get_args(Stage)
-    if stage is not None and stage not in stages:
-        raise UsageError(f"There is no stage {stage!r}: {nearest(stage, stages)}")
-    return [(name, _of_stage(contract, name, per_frame)) for name in ([stage] if stage else stages)]
+        contract.where, contract.beside = asked.source or "", asked.beside
+    elif isinstance(contract, TransformContract):
+        contract.per_frame = asked.per_frame
+    elif isinstance(contract, BackboneContract):
+        contract.skips_frames = asked.skips_frames
+    return contract
 
 
-def _of_stage(contract: Contract, stage: str, per_frame: bool) -> Contract:
-    from copy import copy
+def _check_stage(stage: str | None) -> None:
+    from typing import get_args
 
-    one: Any = copy(contract)
-    one.stage, one.per_frame = stage, per_frame
-    return one  # type: ignore[no-any-return]
+    from echokit.errors import UsageError, nearest
+    from echokit.testing.contracts.transform import Stage
 
-
-def _show(verdicts: Iterable[Verdict]) -> None:
-    from echokit.cli.console import out
-
-    broken = 0
-    for verdict in verdicts:
-        if verdict.broken is None:
-            out.print(f"  [green]✓[/green] {_escaped(verdict.sentence)}", soft_wrap=True)
-        else:
-            broken += 1
-            out.print(f"  [red]✗[/red] {_escaped(verdict.sentence)}", soft_wrap=True)
-            out.print(f"      {verdict.broken}", markup=False, soft_wrap=True)
-    if broken:
-        rules = "1 rule is" if broken == 1 else f"{broken} rules are"
-        out.print(f"  [red]{rules} broken.[/red]")
-    else:
-        out.print("  [green]It keeps its contract.[/green]")
-
-
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
-def _as_json(component: Component, fit: str, verdicts: list[Verdict]) -> dict[str, Any]:
-    return {
-        "kind": component.kind,
-        "name": component.name,
-        "owner": component.owner,
-        "version": component.version,
-        "stage": fit or None,
-        "passed": all(verdict.broken is None for verdict in verdicts),
-        "rules": [
-            {"rule": v.rule, "sentence": v.sentence, "passed": v.broken is None, "broken": v.broken}
-            for v in verdicts
-        ],
-    }
+    if stage is not None and stage not in get_args(Stage):
+        raise UsageError(f"There is no stage {stage!r}: {nearest(stage, get_args(Stage))}")

@@ -344,8 +344,9 @@ def gradient_times_input(model, sequence, target):
     """A good explainer of another make than Grad-CAM."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
-    x = sequence.clone()[None].requires_grad_()
-    (gradient,) = torch.autograd.grad(model(x)[0, target], x)
+    x = sequence.detach().clone()[None].requires_grad_()
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(model(x)[0, target], x)
     for module, training in modes:
         module.training = training
     values = (gradient * x).detach().abs()[0].sum(dim=0)
@@ -423,7 +424,7 @@ def swapped_and_resized(good):
         (changed(method=lambda s: ""), "does not name itself"),
         (leaves_eval, "left in eval mode"),
         (leaves_gradients, "left gradients"),
-        (leaves_hooks, "left a forward hook"),
+        (leaves_hooks, "left a hook"),
         (learns, "changed the model's parameters or statistics"),
         (unfreezes, "requires_grad"),
         (lambda m, s, t: s.numpy(), "an echokit.Saliency is expected"),
@@ -635,7 +636,14 @@ def test_a_suite_is_judged_rule_by_rule():
     from echokit.testing import ExplainerContract, judge
 
     verdicts = {v.rule: v for v in judge(ExplainerContract.of(edges))}
-    assert list(verdicts) == ["map", "model is kept", "place", "randomised model"]
+    assert list(verdicts) == [
+        "map",
+        "model is kept",
+        "place",
+        "randomised model",
+        "frozen model",
+        "generators are kept",
+    ]
     assert verdicts["model is kept"].broken is None
     assert verdicts["randomised model"].broken
     assert verdicts["map"].sentence.startswith("A map is (T, H, W) float32 in [0, 1]")

@@ -6,7 +6,7 @@ import tomllib
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -26,8 +26,10 @@ SMALL = tomllib.loads((Path(__file__).parent / "small.toml").read_text("utf-8"))
 
 
 class FilesContract(LoaderContract):
+    patients: ClassVar[dict[str, str]] = {"A4C.npy": "30", "PLAX.npy": "130"}
+
     def source(self, folder: Path) -> str:
-        for patient, view in (("one", "A4C"), ("two", "PLAX")):
+        for patient, view in (("30", "A4C"), ("130", "PLAX")):
             (folder / patient).mkdir()
             np.save(folder / patient / f"{view}.npy", tiny_clip(known=False).frames)
         (folder / "notes.txt").write_text("not a clip")
@@ -38,6 +40,8 @@ class FilesContract(LoaderContract):
 
 
 class SheetContract(LoaderContract):
+    patients: ClassVar[dict[str, str]] = {"30CV": "30", "130LA": "130"}
+
     def source(self, folder: Path) -> str:
         for name in ("30CV.mp4", "130LA.mp4"):
             with (folder / name).open("wb") as file:  # what a clip is, its content says

@@ -2,15 +2,16 @@
 
 For voters with and without confidences it predicts one of the votes' own classes, a confidence in
 (0, 1] and class probabilities that sum to 1. One vote decides; where all agree, surely, their
-label wins, whichever it is; the order of the voters never matters, in a tie neither; the given
-votes stay as they were; no votes at all are refused with a `DataError`.
+label wins, whichever it is and however many they are; a large majority wins against one that is
+less sure; with any view missing the others decide; the order of the voters never matters, in a tie
+neither; the given votes stay as they were; no votes at all are refused with a `DataError`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice, permutations
+from itertools import combinations, islice, permutations
 
 import numpy as np
 
@@ -24,6 +25,12 @@ from echokit.types import Prediction, Votes
 TIES = ((0, 1), (2, 0), (0, 1, 2), (1, 1, 2, 2, 0), (0, 2, 2, 0))
 """Labels of voters, of whom no label has a majority."""
 BINARY = ("none", "PH")
+NUMBERS = (1, 2, 3, 4, 5, 7, 10, 33)
+"""Of voters who agree."""
+MAJORITY = 9
+"""Voters of one label against a single, less sure one of another."""
+VIEWS = 3
+"""Voters that an aggregator which learns has seen; any of them may be missing afterwards."""
 
 
 def check_aggregator(factory: Callable[[], Aggregator]) -> None:
@@ -49,6 +56,16 @@ class AggregatorContract(Contract):
         for aggregator, classes, certain in self._cases():
             _check_decided(aggregator, classes, certain)
 
+    def test_majority(self) -> None:
+        """Nine sure voters win against a single one that is less sure."""
+        for aggregator, classes, certain in self._cases():
+            _check_majority(aggregator, classes, certain)
+
+    def test_missing_views(self) -> None:
+        """With any view missing the others decide, and where they agree their label wins."""
+        for aggregator, classes, certain in self._cases():
+            _check_missing(aggregator, classes, certain)
+
     def test_order(self) -> None:
         """The order of the voters never matters, in a tie neither."""
         for aggregator, classes, certain in self._cases():
@@ -65,8 +82,7 @@ class AggregatorContract(Contract):
     def _cases(self) -> Iterator[tuple[Aggregator, Sequence[str], bool]]:
         """Two and three classes, voters without and with confidences."""
         for classes in (CLASSES, BINARY):
-            with attempt("The factory"):
-                aggregator = self.make()
+            aggregator = self.make()
             expect(callable(aggregator), f"The factory made a {type(aggregator).__name__}.")
             if isinstance(aggregator, SupportsFit):
                 with attempt("fit(votes, labels)"):
@@ -89,9 +105,8 @@ def _votes(
 
 def _training(classes: Sequence[str]) -> tuple[list[Votes], list[str]]:
     truth = list(range(len(classes))) * 4
-    return [tiny_votes([label] * 3, classes=classes, seed=i) for i, label in enumerate(truth)], [
-        classes[label] for label in truth
-    ]
+    votes = [tiny_votes([label] * VIEWS, classes=classes, seed=i) for i, label in enumerate(truth)]
+    return votes, [classes[label] for label in truth]
 
 
 def _predict(aggregator: Aggregator, votes: Votes) -> Prediction:
@@ -133,7 +148,7 @@ def _certain(votes: Votes) -> bool:
 
 def _check_decided(aggregator: Aggregator, classes: Sequence[str], certain: bool) -> None:
     for label, name in enumerate(classes):
-        for n in (1, 4):
+        for n in NUMBERS:
             votes = _votes([label] * n, classes, certain)
             won = _predict(aggregator, votes).label
             expect(
@@ -141,6 +156,38 @@ def _check_decided(aggregator: Aggregator, classes: Sequence[str], certain: bool
                 f"{n} of {n} voters chose {name!r} of {tuple(classes)} and {won!r} won: "
                 "a label on which all agree must win.",
             )
+
+
+def _check_majority(aggregator: Aggregator, classes: Sequence[str], certain: bool) -> None:
+    for many, few in permutations(range(len(classes)), 2):
+        votes = _votes([few] + [many] * MAJORITY, classes, certain, equal=True)
+        sure = np.array([0.5] + [1.0] * MAJORITY)
+        votes = replace(
+            votes,
+            probabilities=sure[:, None] * (votes.probabilities - 1 / len(classes))
+            + 1 / len(classes),
+            confidences=0.9 * sure if certain else None,
+        )
+        won = _predict(aggregator, votes).label
+        expect(
+            won == classes[many],
+            f"{MAJORITY} sure voters chose {classes[many]!r}, a less sure one {classes[few]!r}, "
+            f"and {won!r} won: such a majority must win.",
+        )
+
+
+def _check_missing(aggregator: Aggregator, classes: Sequence[str], certain: bool) -> None:
+    for label, name in enumerate(classes):
+        whole = _votes([label] * VIEWS, classes, certain)
+        for n in range(1, VIEWS):
+            for there in combinations(range(VIEWS), n):
+                votes = _picked(whole, list(there))
+                won = _predict(aggregator, votes).label
+                expect(
+                    won == name,
+                    f"Of the views {', '.join(whole.voters)} only {', '.join(votes.voters)} were "
+                    f"there, for {name!r}, and {won!r} won: those that are there decide.",
+                )
 
 
 def _check_order(aggregator: Aggregator, votes: Votes) -> None:
@@ -159,14 +206,18 @@ def _check_order(aggregator: Aggregator, votes: Votes) -> None:
 
 def _orders(votes: Votes) -> Iterator[Votes]:
     for order in islice(permutations(range(len(votes.voters))), 1, 120):
-        index = list(order)
-        yield Votes(
-            classes=votes.classes,
-            voters=tuple(votes.voters[i] for i in index),
-            labels=votes.labels[index],
-            probabilities=votes.probabilities[index],
-            confidences=None if votes.confidences is None else votes.confidences[index],
-        )
+        yield _picked(votes, list(order))
+
+
+def _picked(votes: Votes, index: list[int]) -> Votes:
+    """The votes of some voters, in an order."""
+    return Votes(
+        classes=votes.classes,
+        voters=tuple(votes.voters[i] for i in index),
+        labels=votes.labels[index],
+        probabilities=votes.probabilities[index],
+        confidences=None if votes.confidences is None else votes.confidences[index],
+    )
 
 
 def _check_none(aggregator: Aggregator, classes: Sequence[str], certain: bool) -> None:

@@ -1,9 +1,11 @@
 """The contract of a backbone.
 
-It maps `(B, C, T, H, W)` to finite logits `(B, K)` for any batch, number of frames (from 1) and
-frame size, also odd ones; gradients reach its input. In eval mode its answer for a sequence is
-the same every time, whatever else is in the batch, and nothing in it changes. Its state dict goes
-through safetensors and back. If it has `cam_layer()`, that layer gives a 5D output.
+It maps `(B, C, T, H, W)` to finite logits `(B, K)` for any K, batch, number of frames (from 1) and
+frame size, also odd ones, black sequences too; gradients reach every frame of every sequence. In
+eval mode its answer for a sequence is the same every time, whatever else is in the batch, and
+nothing in it changes. In training mode it gives logits as well, and has something to learn. Its
+state dict goes through safetensors and back. If it has `cam_layer()`, that layer gives a 5D output
+that the logits rest on.
 """
 
 from __future__ import annotations
@@ -11,69 +13,86 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from echokit.interfaces import SupportsCam
-from echokit.testing.contracts.rules import attempt, expect
+from echokit.testing.contracts.rules import NotTried, attempt, expect
 from echokit.testing.contracts.suite import Contract, keep
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 CLASSES = 3
+OTHER_CLASSES = 2
+"""Another number of classes, of which it must give as many logits."""
 SHAPES = ((2, 1, 8, 32, 32), (1, 1, 1, 33, 47), (3, 3, 5, 50, 31))
 """Batch, channels, frames, height, width that are tried: plain, one frame, odd sizes and RGB."""
 TOLERANCE = 1e-4
 """Of logits that should be equal: another batch size may sum in another order."""
 
 
-def check_backbone(factory: Callable[..., nn.Module]) -> None:
+def check_backbone(factory: Callable[..., nn.Module], *, skips_frames: bool = False) -> None:
     """Check a backbone's contract.
 
     Args:
         factory: called as `factory(num_classes=3, in_channels=1)`; bind other options, such as a
             small width, with `functools.partial`.
+        skips_frames: True for a network that leaves out frames on purpose.
 
     Raises:
         ContractError: the contract is broken; the message says how.
     """
-    keep(BackboneContract.of(factory))
+    keep(BackboneContract.of(factory, skips_frames=skips_frames))
 
 
 class BackboneContract(Contract):
     """Made as `factory(num_classes=3, in_channels=1)`; see this module."""
 
     kind = "backbone"
+    skips_frames: bool = False
+    """True for a network that leaves out frames on purpose."""
 
     def test_shapes(self) -> None:
         """Any batch, number of frames from 1 and frame size, odd ones too, has finite logits."""
         for shape in SHAPES:
             _check_shape(self.make, shape)
 
+    def test_classes(self) -> None:
+        """It gives one logit for each class, however many classes there are."""
+        _check_shape(self.make, SHAPES[0], OTHER_CLASSES)
+
+    def test_black(self) -> None:
+        """A sequence that is 0 all over has finite logits."""
+        _check_black(_make(self.make, in_channels=1))
+
     def test_eval_mode(self) -> None:
         """In eval mode a sequence's logits are the same every time, whatever is beside it."""
         _check_eval(_make(self.make, in_channels=1))
 
     def test_gradient(self) -> None:
-        """Gradients of the logits reach the input."""
-        _check_gradient(_make(self.make, in_channels=1))
+        """Gradients of the logits reach every frame of every sequence in the batch."""
+        _check_gradient(_make(self.make, in_channels=1), self.skips_frames)
+
+    def test_training(self) -> None:
+        """In training mode it gives logits too, and their gradients reach a parameter."""
+        _check_training(_make(self.make, in_channels=1).train())
 
     def test_state(self) -> None:
         """Its state dict goes through safetensors into a second network of the same logits."""
         _check_state(self.make, _make(self.make, in_channels=1))
 
     def test_cam_layer(self) -> None:
-        """If it has `cam_layer()`, that is a module of its own with output (B, C', T', H', W')."""
+        """If it has `cam_layer()`, the logits rest on its output (B, C', T', H', W')."""
         model = _make(self.make, in_channels=1)
-        if isinstance(model, SupportsCam):
-            _check_cam(model)
+        if not isinstance(model, SupportsCam):
+            raise NotTried("It has no cam_layer(), so there is no Grad-CAM of it.")
+        _check_cam(model)
 
 
-def _make(factory: Callable[..., nn.Module], in_channels: int) -> nn.Module:
+def _make(factory: Callable[..., nn.Module], in_channels: int, classes: int = CLASSES) -> nn.Module:
     from torch import nn
 
-    with attempt(f"factory(num_classes={CLASSES}, in_channels={in_channels})"):
-        model = factory(num_classes=CLASSES, in_channels=in_channels)
+    model = factory(num_classes=classes, in_channels=in_channels)
     expect(
         isinstance(model, nn.Module),
         f"The factory made a {type(model).__name__}: a torch.nn.Module is expected.",
@@ -88,23 +107,44 @@ def _sequences(shape: tuple[int, ...], seed: int = 0) -> Tensor:
 
 
 def _logits(model: nn.Module, sequences: Tensor) -> Tensor:
+    from torch import Tensor
+
     with attempt(f"Mapping sequences of shape {tuple(sequences.shape)}"):
         logits: Tensor = model(sequences)
+    mode = "training" if model.training else "eval"
+    expect(
+        isinstance(logits, Tensor),
+        f"In {mode} mode it gave a {type(logits).__name__}: a tensor of logits is expected.",
+    )
     return logits
 
 
-def _check_shape(factory: Callable[..., nn.Module], shape: tuple[int, ...]) -> None:
+def _check_shape(
+    factory: Callable[..., nn.Module], shape: tuple[int, ...], classes: int = CLASSES
+) -> None:
     import torch
 
-    model = _make(factory, in_channels=shape[1])
+    model = _make(factory, in_channels=shape[1], classes=classes)
     with torch.no_grad():
         logits = _logits(model, _sequences(shape))
     expect(
-        logits.shape == (shape[0], CLASSES),
-        f"Sequences {shape} gave logits {tuple(logits.shape)}: {(shape[0], CLASSES)} is expected, "
-        "one row per sequence and one logit per class.",
+        logits.shape == (shape[0], classes),
+        f"Sequences {shape} gave logits {tuple(logits.shape)}: {(shape[0], classes)} is expected, "
+        f"one row per sequence and one logit for each of num_classes={classes}.",
     )
     expect(logits.isfinite().all(), f"Sequences {shape} gave logits that are not finite.")
+
+
+def _check_black(model: nn.Module) -> None:
+    import torch
+
+    with torch.no_grad():
+        logits = _logits(model, torch.zeros(SHAPES[0]))
+    expect(
+        logits.isfinite().all(),
+        "Black sequences gave logits that are not finite: where something is divided by what may "
+        "be 0, such as a standard deviation, add a small number to it.",
+    )
 
 
 def _check_eval(model: nn.Module) -> None:
@@ -115,16 +155,16 @@ def _check_eval(model: nn.Module) -> None:
     with torch.no_grad():
         logits = _logits(model, sequences)
         again = _logits(model, sequences)
-        alone = _logits(model, sequences[:1])
+        alone = torch.cat([_logits(model, one[None]) for one in sequences])
         beside = _logits(model, torch.cat([sequences[:1], 100 * _sequences(SHAPES[0], seed=1)]))
     expect(
         torch.equal(logits, again),
         "In eval mode the same sequences gave other logits the second time: "
         "dropout, noise or a state that forward changes must be off in eval mode.",
     )
-    for other, company in ((alone, "alone"), (beside, "beside other sequences")):
+    for other, company in ((alone, "alone"), (beside[:1], "beside other sequences")):
         expect(
-            torch.allclose(logits[0], other[0], atol=TOLERANCE, rtol=TOLERANCE),
+            torch.allclose(logits[: len(other)], other, atol=TOLERANCE, rtol=TOLERANCE),
             f"In eval mode a sequence's logits are others {company}: they must not depend on the "
             "batch; normalise by running statistics or per sequence.",
         )
@@ -132,9 +172,10 @@ def _check_eval(model: nn.Module) -> None:
     expect(not changed, f"In eval mode forward changed {', '.join(changed)}: it must not.")
 
 
-def _check_gradient(model: nn.Module) -> None:
+def _check_gradient(model: nn.Module, skips_frames: bool) -> None:
     import torch
 
+    _wake(model)
     sequences = _sequences(SHAPES[0]).requires_grad_()
     logits = _logits(model, sequences)
     expect(logits.requires_grad, "No gradient can be taken of the logits: do not detach them.")
@@ -144,6 +185,46 @@ def _check_gradient(model: nn.Module) -> None:
         gradient is not None and gradient.isfinite().all() and gradient.any(),
         "The gradient of a logit by the input is missing, zero everywhere or not finite: "
         "training and saliency need it.",
+    )
+    reached = gradient.abs().sum(dim=(1, 3, 4)) > 0  # (B, T)
+    expect(
+        reached.any(dim=1).all(),
+        "The gradient of the logits reaches "
+        f"{int(reached.any(dim=1).sum())} of {len(reached)} sequences: each must have its own.",
+    )
+    expect(
+        skips_frames or reached.all(),
+        f"The gradient of a logit reaches {int(reached.all(dim=0).sum())} of {reached.shape[1]} "
+        "frames: look at all of them, or where frames are left out on purpose say so by "
+        "`skips_frames = True` (--skips-frames).",
+    )
+
+
+def _wake(model: nn.Module) -> None:
+    """Give parameters that are 0 all over a value: fresh networks may begin with blocks off."""
+    for parameter in model.parameters():
+        if not parameter.any():
+            parameter.data.fill_(0.5)
+
+
+def _check_training(model: nn.Module) -> None:
+    import torch
+
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    expect(learned, "It has no parameter that requires a gradient: there is nothing to train.")
+    logits = _logits(model, _sequences(SHAPES[0]))
+    expected = (SHAPES[0][0], CLASSES)
+    expect(
+        logits.shape == expected and logits.isfinite().all(),
+        f"In training mode it gave {tuple(logits.shape)}: finite logits {expected} are expected.",
+    )
+    with attempt("Taking the gradient of the logits in training mode"):
+        found = torch.autograd.grad(logits[:, 0].sum(), learned, allow_unused=True)
+    gradients = [gradient for gradient in found if gradient is not None]
+    expect(
+        any(bool(g.any()) for g in gradients) and all(bool(g.isfinite().all()) for g in gradients),
+        "The gradient of the logits by the parameters is missing, zero everywhere or not finite: "
+        "nothing would be learned.",
     )
 
 
@@ -176,11 +257,10 @@ def _check_cam(model: nn.Module) -> None:
         any(layer is module for module in model.modules()),
         "cam_layer() did not return a module of the network itself.",
     )
-    outputs: list[object] = []
+    outputs: list[Any] = []
     hook = layer.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
     try:
-        with torch.no_grad():
-            _logits(model, _sequences(SHAPES[0]))
+        logits = _logits(model, _sequences(SHAPES[0]).requires_grad_())
     finally:
         hook.remove()
     expect(outputs, "The layer of cam_layer() did not run when the network did.")
@@ -189,4 +269,13 @@ def _check_cam(model: nn.Module) -> None:
     expect(
         isinstance(output, Tensor) and output.ndim == 5 and output.shape[0] == SHAPES[0][0],
         f"The layer of cam_layer() gave {shape}: (B, C', T', H', W') is expected.",
+    )
+    with attempt("Taking the gradient of a logit by the output of cam_layer()"):
+        gradients = torch.autograd.grad(
+            logits[:, 0].sum(), [o for o in outputs if o.requires_grad], allow_unused=True
+        )
+    expect(
+        any(gradient is not None and bool(gradient.any()) for gradient in gradients),
+        "The logits do not rest on the output of cam_layer(): give the last layer of space and "
+        "time on the way to them.",
     )

@@ -2,8 +2,9 @@
 
 It returns a finite float32 map of the sequence's own `(T, H, W)`, in [0, 1], for the class it was
 asked about, and names itself. The map lies where and when the model looks: not transposed, not
-shifted, another one for another class. It is the same the second time, and the model is left as
-it was: mode, parameters, gradients, `requires_grad`.
+shifted, another one for another class. It is the same the second time, also where the model is
+frozen or gradients are off; the model is left as it was (mode, parameters, gradients,
+`requires_grad`, hooks), and so are the global generators.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from echokit.interfaces import Explainer
-from echokit.testing.contracts.rules import attempt, expect
+from echokit.testing.contracts.rules import attempt, expect, global_states
 from echokit.testing.contracts.suite import Contract, keep
 from echokit.types import Saliency
 
@@ -30,7 +31,9 @@ SHARE = 0.5
 """Of the saliency that must lie within the place; the place is a 27th of the sequence."""
 
 ALIKE = 0.8
-"""Correlation from which the maps of two different networks are the same map."""
+"""Correlation, of either sign, from which the maps of two different networks are the same map."""
+HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
+"""Where a module keeps each kind of its hooks."""
 
 
 def check_explainer(factory: Callable[[], Explainer]) -> None:
@@ -68,16 +71,25 @@ class ExplainerContract(Contract):
         """A network of other weights has another map: it does not show the sequence alone."""
         _check_randomised(self._made())
 
+    def test_frozen_model(self) -> None:
+        """A wholly frozen model has the same map, and so it has where gradients are off."""
+        _check_frozen(self._made())
+
+    def test_generators_are_kept(self) -> None:
+        """The global generators of torch and numpy are left as they were."""
+        _check_generators(self._made())
+
     def _made(self) -> Explainer:
-        with attempt("The factory"):
-            explainer: Explainer = self.make()
+        explainer: Explainer = self.make()
         expect(callable(explainer), f"The factory made a {type(explainer).__name__}, not callable.")
         return explainer
 
 
-def _explain(explainer: Explainer, model: nn.Module, sequence: Tensor, target: int) -> Saliency:
+def _explain(
+    explainer: Explainer, model: nn.Module, sequence: Tensor, target: int, where: str = ""
+) -> Saliency:
     shape = tuple(sequence.shape)
-    with attempt(f"Explaining class {target} of a sequence {shape}"):
+    with attempt(f"Explaining class {target} of a sequence {shape}{where}"):
         saliency = explainer(model, sequence, target)
     expect(
         isinstance(saliency, Saliency),
@@ -137,8 +149,38 @@ def _check_model_kept(explainer: Explainer) -> None:
         "Explaining changed `requires_grad` of the model's parameters.",
     )
     expect(
-        not any(module._forward_hooks for module in model.modules()),
-        "Explaining left a forward hook in the model: remove it, also after an error.",
+        not any(getattr(module, hooks) for module in model.modules() for hooks in HOOKS)
+        and not any(parameter._backward_hooks for parameter in model.parameters()),
+        "Explaining left a hook in the model: remove it, also after an error.",
+    )
+
+
+def _check_frozen(explainer: Explainer) -> None:
+    import torch
+
+    model, sequence = _random_net(1).eval(), _sequence(SHAPES[0])
+    expected = _explain(explainer, model, sequence, 0).values
+    model.requires_grad_(False)
+    frozen, off = " where all parameters are frozen", " where gradients are off"
+    maps = {frozen: _explain(explainer, model, sequence, 0, frozen).values}
+    with torch.no_grad():
+        maps[off] = _explain(explainer, model, sequence, 0, off).values
+    for where, found in maps.items():
+        expect(
+            np.allclose(expected, found, atol=1e-4),
+            f"A model has another map{where}: take gradients by a copy of the sequence that "
+            "requires them, within torch.enable_grad().",
+        )
+
+
+def _check_generators(explainer: Explainer) -> None:
+    model, sequence = _random_net(1).eval(), _sequence(SHAPES[0])
+    before = global_states()
+    _explain(explainer, model, sequence, 0)
+    expect(
+        global_states() == before,
+        "Explaining drew from torch's or numpy's global generator, or seeded it: use a generator "
+        "of its own, or torch.random.fork_rng().",
     )
 
 
@@ -178,8 +220,9 @@ def _check_randomised(explainer: Explainer) -> None:
             alike.append(float(np.corrcoef(one.ravel(), other.ravel())[0, 1]))
     expect(alike, "Every map of two random networks is constant.")
     expect(
-        np.mean(alike) < ALIKE,
-        f"The maps of two networks of different random weights correlate by {np.mean(alike):.2f}: "
+        np.mean(np.abs(alike)) < ALIKE,
+        f"The maps of two networks of different random weights correlate by "
+        f"{', '.join(f'{r:.2f}' for r in alike)}: "
         "a map must depend on the network, not on the sequence alone.",
     )
 

@@ -1,23 +1,34 @@
 """The contract of a loader.
 
 `index()` lists clips without reading pixels, the same ones in every loader made of the source,
-each with an identifier of its own, or says why a file cannot be one. `read()` gives a valid uint8
-clip, the same every time, and refuses a reference it does not know with a `ClipError`.
+each with an identifier of its own, or says why a file cannot be one; every file of a folder is
+named. Clips of one patient, and no others, bear one pseudonym. `read()` gives a valid uint8 clip,
+the same every time, and refuses a reference it does not know with a `ClipError`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 from unittest.mock import patch
 
 import numpy as np
 
 from echokit.errors import ClipError
 from echokit.interfaces import Loader, SupportsFingerprint
-from echokit.testing.contracts.rules import attempt, expect, expect_valid_clip, same_clip
+from echokit.testing.contracts.folders import unnamed
+from echokit.testing.contracts.pixels import no_pixels
+from echokit.testing.contracts.rules import (
+    NotTried,
+    attempt,
+    expect,
+    expect_valid_clip,
+    same_clip,
+)
 from echokit.testing.contracts.suite import Contract, keep
 from echokit.types import ClipRef, Rejection
 
@@ -41,6 +52,10 @@ class LoaderContract(Contract):
     kind = "loader"
     where: str | None = None
     """A source that is there already."""
+    patients: Mapping[str, str] = MappingProxyType({})
+    """File or clip of the source -> whose it is; let one patient be "30" and another "130"."""
+    beside: Sequence[str] = ()
+    """Patterns of files of the source that are no clips of their own, such as `*_mask.npz`."""
 
     def source(self, folder: Path) -> str:
         """Override: write a small source below `folder` that holds a clip; return its address."""
@@ -52,44 +67,68 @@ class LoaderContract(Contract):
 
     def test_index(self, tmp_path: Path) -> None:
         """`index()` lists clips without their pixels, each with an identifier of its own."""
-        _, _, found = self._two(tmp_path)
+        _, _, found = self._two(self._address(tmp_path))
         _check_refs([entry for entry in found if isinstance(entry, ClipRef)])
 
     def test_identifiers_are_stable(self, tmp_path: Path) -> None:
         """A second loader of the source lists the same clips in the same order."""
-        loader, other, found = self._two(tmp_path)
+        loader, other, found = self._two(self._address(tmp_path))
         expect(
             _index(loader) == found and _index(other) == found,
             "index() lists other clips the second time, or in a second loader of the same source: "
             "identifiers and order must be stable.",
         )
 
+    def test_patients(self, tmp_path: Path) -> None:
+        """Clips of one patient have one pseudonym, and of two patients two: 30 is not 130."""
+        _, _, found = self._two(self._address(tmp_path))
+        if not self.patients:
+            raise NotTried("Whose the clips are is not said: set `patients` in a LoaderContract.")
+        _check_patients([e for e in found if isinstance(e, ClipRef)], self.patients)
+
+    def test_every_file(self, tmp_path: Path) -> None:
+        """Every file of a folder is listed as a clip, or named with the reason it is none."""
+        source = self._address(tmp_path)
+        if not source or not Path(source).is_dir():
+            raise NotTried("The source is no folder.")
+        _, _, found = self._two(source)
+        silent = unnamed(Path(source), found, self.beside)
+        expect(
+            not silent,
+            f"index() neither lists nor rejects {', '.join(silent[:5])}: give a Rejection with "
+            "the reason; what belongs to another clip, such as a mask, say by `beside` (--beside).",
+        )
+
     def test_read(self, tmp_path: Path) -> None:
         """`read()` gives a valid uint8 clip, the same every time."""
-        loader, other, found = self._two(tmp_path)
+        loader, other, found = self._two(self._address(tmp_path))
         refs = [entry for entry in found if isinstance(entry, ClipRef)]
         for ref in {refs[0].clip: refs[0], refs[-1].clip: refs[-1]}.values():
             _check_read(loader, other, ref)
 
     def test_unknown_clip(self, tmp_path: Path) -> None:
         """A reference it does not know is refused with a ClipError."""
-        loader, _, found = self._two(tmp_path)
+        loader, _, found = self._two(self._address(tmp_path))
         _check_unknown(loader, next(entry for entry in found if isinstance(entry, ClipRef)))
 
     def test_bad_file(self, tmp_path: Path) -> None:
         """A file that cannot be a clip is named with its reason: on listing, or on reading it."""
         bad = self.bad_source(tmp_path)
-        if bad is not None:
-            _check_bad(self.make(bad[0]) if self.factory else self.make(source=bad[0]), bad[1])
+        if bad is None:
+            raise NotTried("No such file is given: override `bad_source` in a LoaderContract.")
+        _check_bad(self._made(bad[0]), bad[1])
 
-    def _two(self, folder: Path) -> tuple[Loader, Loader, list[ClipRef | Rejection]]:
+    def _address(self, folder: Path) -> str:
+        return self.where if self.where is not None else self.source(folder)
+
+    def _made(self, source: str) -> Loader:
+        loader: Loader = self.make(source) if self.factory else self.make(source=source)
+        return loader
+
+    def _two(self, source: str) -> tuple[Loader, Loader, list[ClipRef | Rejection]]:
         """Two loaders of the source, and what the first lists."""
-        source = self.where if self.where is not None else self.source(folder)
-        with attempt(f"factory({source!r})"):
-            if self.factory:
-                loader, other = self.make(source), self.make(source)
-            else:
-                loader, other = self.make(source=source), self.make(source=source)
+        with no_pixels("Making the loader"):
+            loader, other = self._made(source), self._made(source)
         found = _index(loader)
         listed = any(isinstance(entry, ClipRef) for entry in found)
         expect(listed, f"index() of {source!r} lists no clip: give a source that holds one.")
@@ -115,7 +154,8 @@ def _index(loader: Loader) -> list[ClipRef | Rejection]:
     def refuse(*_args: object, **_options: object) -> None:
         expect(False, "index() reads a clip: it must list clips without their pixels.")
 
-    with attempt("index()"), patch.object(type(loader), "read", refuse):
+    unread = patch.object(type(loader), "read", refuse)
+    with attempt("index()"), unread, no_pixels("index()"):
         found = list(loader.index())
     for entry in found:
         expect(
@@ -143,6 +183,26 @@ def _check_refs(refs: list[ClipRef]) -> None:
             isinstance(ref.labels, Mapping)
             and all(isinstance(text, str) for pair in ref.labels.items() for text in pair),
             f"Clip {ref.clip!r} has the labels {ref.labels}: str to str, as written, is expected.",
+        )
+
+
+def _check_patients(refs: list[ClipRef], patients: Mapping[str, str]) -> None:
+    said: dict[str, str] = {}
+    for name, patient in patients.items():
+        listed = [ref for ref in refs if name in (ref.clip, Path(ref.where).name)]
+        expect(listed, f"index() does not list {name!r}, which `patients` says is a clip.")
+        for ref in listed:
+            known = said.setdefault(patient, ref.patient)
+            expect(
+                ref.patient == known,
+                f"Clips of patient {patient!r} are listed as of {known!r} and {ref.patient!r}: "
+                "give a patient one pseudonym.",
+            )
+    for one, other in combinations(said, 2):
+        expect(
+            said[one] != said[other],
+            f"Clips of the patients {one!r} and {other!r} are both listed as of {said[one]!r}: "
+            "compare patients exactly; 30 is not 130.",
         )
 
 

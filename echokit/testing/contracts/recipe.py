@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from echokit.deprecation import renamed_options
 from echokit.errors import nearest
 from echokit.plugins import registry
 from echokit.recipe import load_recipe
@@ -69,9 +70,10 @@ def _check_parts(path: Path) -> None:
             f"{nearest(bare, {c.name for c in components if c.kind != 'recipe'})}",
         )
         valid = {option for component in named for option in component.options}
+        old = {option for component in named for option in renamed_options(component.factory)}
         for option in slot:
             expect(
-                option == "use" or option in valid or _takes_any(named),
+                option == "use" or option in valid | old or _takes_any(named),
                 f"[{where}] gives {name!r} the option {option!r}: {nearest(option, valid)}",
             )
 

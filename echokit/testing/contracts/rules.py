@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest import SkipTest
 
 import numpy as np
 from jaxtyping import Shaped
@@ -16,6 +17,14 @@ Array = Shaped[np.ndarray, "..."]
 
 class ContractError(AssertionError):
     """A component breaks its contract; the message says how, and what is expected."""
+
+
+class NotMadeError(ContractError):
+    """The component's factory raised, so that no rule can be tried."""
+
+
+class NotTried(SkipTest):  # which pytest skips a test for
+    """A rule that could not be tried on this component; the message says why."""
 
 
 def expect(holds: object, broken: str) -> None:
@@ -33,6 +42,14 @@ def attempt(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[N
         if isinstance(error, (ContractError, *passing)):
             raise
         raise ContractError(f"{doing} raised {type(error).__name__}: {error}") from error
+
+
+def global_states() -> tuple[bytes, bytes, int]:
+    """States that no component may touch; not `random`'s, which beartype draws from."""
+    import torch
+
+    state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - to see nobody drew from it
+    return torch.get_rng_state().numpy().tobytes(), state["key"].tobytes(), state["pos"]
 
 
 def same(one: Array | None, other: Array | None) -> bool:

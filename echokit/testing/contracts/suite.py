@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from echokit.plugins import Kind, resolve
-from echokit.testing.contracts.rules import ContractError
+from echokit.testing.contracts.rules import ContractError, NotMadeError, NotTried
 
 
 class Contract:
@@ -47,8 +47,22 @@ class Contract:
 
     @property
     def make(self) -> Callable[..., Any]:
-        """Makes the component; takes what its kind needs, such as `num_classes`."""
-        return self.factory or partial(resolve, self.kind, self.component, **self.options)
+        """Makes the component; takes what its kind needs, such as `num_classes`.
+
+        What it returns raises `NotMadeError` where the factory raises.
+        """
+        factory = self.factory or partial(resolve, self.kind, self.component, **self.options)
+
+        def make(*given: Any, **needs: Any) -> Any:
+            try:
+                return factory(*given, **needs)
+            except Exception as error:  # a stranger's factory may raise anything
+                written = ", ".join([*map(repr, given), *(f"{k}={v!r}" for k, v in needs.items())])
+                raise NotMadeError(
+                    f"factory({written}) raised {type(error).__name__}: {error}"
+                ) from error
+
+        return make
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,14 @@ class Verdict:
     sentence: str
     """The rule in words."""
     broken: str | None
-    """How it is broken; None where it is kept."""
+    """How it is broken; None where it is kept, or was not tried."""
+    not_tried: str | None = None
+    """Why it could not be tried; None where it was."""
+
+    @property
+    def kept(self) -> bool:
+        """True if it was tried and held."""
+        return self.broken is None and self.not_tried is None
 
 
 def rules(contract: type[Contract]) -> Iterator[tuple[str, str]]:
@@ -72,23 +93,29 @@ def rules(contract: type[Contract]) -> Iterator[tuple[str, str]]:
 
 
 def judge(contract: Contract) -> Iterator[Verdict]:
-    """Try every rule of a contract."""
+    """Try every rule of a contract; none more where the factory raises."""
+    unmade = False
     for name, sentence in rules(type(contract)):
         method = getattr(contract, name)
-        broken = None
+        broken = not_tried = None
         with tempfile.TemporaryDirectory() as folder:
             needs = {"tmp_path": Path(folder)} if "tmp_path" in _names(method) else {}
             try:
+                if unmade:
+                    raise NotTried("The component could not be made.")
                 method(**needs)
+            except NotTried as reason:
+                not_tried = str(reason)
             except ContractError as error:
-                broken = str(error)
+                broken, unmade = str(error), isinstance(error, NotMadeError)
             except Exception as error:  # a stranger's component may raise anything
                 broken = f"It raised {type(error).__name__}: {error}"
-        yield Verdict(name.removeprefix("test_").replace("_", " "), sentence, broken)
+        rule = name.removeprefix("test_").replace("_", " ")
+        yield Verdict(rule, sentence, broken, not_tried)
 
 
 def keep(contract: Contract) -> None:
-    """Try every rule of a contract.
+    """Try every rule of a contract; one that cannot be tried is passed over.
 
     Raises:
         ContractError: a rule is broken; the first one.

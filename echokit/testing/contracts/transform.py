@@ -1,21 +1,26 @@
 """The contract of a transform.
 
 It returns a new valid clip of as many frames and the same dtype, and leaves the given one and its
-arrays as they were. All randomness comes from the generator it is given: the same generator
-state gives the same clip, and nothing global is drawn from. By stage:
+arrays as they were; sector and structures move with the pixels. All randomness comes from the
+generator it is given: the same generator state gives the same clip, and nothing global is drawn
+from. By stage:
 
     prepare     uint8 in and out, the generator without effect; frames may change size, and sector
                 and structures with them. A clip whose sector is not known may be refused with a
                 `ClipError`; one whose sector is known is not.
     augment     float32 in and out, within [0, 1], of the same shape; frames that are alike stay
                 alike, but for what differs by frame on purpose.
-    normalise   float32 in and out, finite, of the same shape.
+    normalise   float32 in and out, finite, of the same shape, the generator without effect.
+
+A transform declares its stage by the first word of its factory's docstring: `Prepare: ...`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from inspect import getdoc
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -23,7 +28,15 @@ import numpy as np
 from echokit.errors import ClipError
 from echokit.interfaces import Transform
 from echokit.testing.clips import tiny_clip
-from echokit.testing.contracts.rules import attempt, expect, expect_valid_clip, same_clip
+from echokit.testing.contracts.moving import check_moving
+from echokit.testing.contracts.rules import (
+    NotTried,
+    attempt,
+    expect,
+    expect_valid_clip,
+    global_states,
+    same_clip,
+)
 from echokit.testing.contracts.suite import Contract, keep
 from echokit.types import Clip
 
@@ -33,6 +46,13 @@ if TYPE_CHECKING:
 Stage = Literal["prepare", "augment", "normalise"]
 SEEDS = range(8)
 """Enough that a transform which acts half of the time is very likely met in the act."""
+
+
+def declared_stage(factory: object) -> Stage | None:
+    """The stage that a factory's docstring begins with, as in `Augment: rotate ...`; or None."""
+    words = (getdoc(factory) or "").split(maxsplit=1)
+    first = words[0].rstrip(":").lower() if words else ""
+    return next((stage for stage in get_args(Stage) if stage == first), None)
 
 
 def check_transform(
@@ -76,8 +96,10 @@ class TransformContract(Contract):
 
     def test_one_draw_for_all_frames(self) -> None:
         """Frames that are alike stay alike: one draw serves a sequence, but for noise."""
-        if self.per_frame or self.stage == "prepare":
-            return
+        if self.per_frame:
+            raise NotTried("It says that its frames differ on purpose.")
+        if self.stage == "prepare":
+            raise NotTried("Frames are prepared without any draw.")
         transform = self._made()
         still = tiny_clip(dtype="float32")
         still = replace(still, frames=np.repeat(still.frames[:1], len(still.frames), axis=0))
@@ -90,9 +112,18 @@ class TransformContract(Contract):
                 "differ, as noise does, say so by `per_frame = True` (--per-frame).",
             )
 
+    def test_movement(self) -> None:
+        """Sector and structures move with the pixels, or are None where they cannot."""
+        transform = self._made()
+
+        def change(seed: int, clip: Clip) -> Clip:
+            return transform(clip, _generator(seed))
+
+        for seed in SEEDS:
+            check_moving(partial(change, seed), _dtype(self.stage), seed)
+
     def _made(self) -> Transform:
-        with attempt("The factory"):
-            transform: Transform = self.make()
+        transform: Transform = self.make()
         expect(callable(transform), f"The factory made a {type(transform).__name__}, not callable.")
         return transform
 
@@ -102,10 +133,10 @@ class TransformContract(Contract):
 
 def _check(transform: Transform, stage: Stage, known: bool, seed: int) -> None:
     def make() -> Clip:
-        return tiny_clip(dtype="uint8" if stage == "prepare" else "float32", known=known)
+        return tiny_clip(dtype=_dtype(stage), known=known)
 
     given, kept = make(), make()
-    globals_before = _global_states()
+    globals_before = global_states()
     try:
         with attempt("Calling the transform", passing=(ClipError,)):
             result = transform(given, _generator(seed))
@@ -116,7 +147,7 @@ def _check(transform: Transform, stage: Stage, known: bool, seed: int) -> None:
         )
         return
     expect(
-        _global_states() == globals_before,
+        global_states() == globals_before,
         "It drew from torch's or numpy's global generator, or seeded it: "
         "draw from the generator that it is given.",
     )
@@ -126,10 +157,11 @@ def _check(transform: Transform, stage: Stage, known: bool, seed: int) -> None:
         same_clip(result, transform(make(), _generator(seed))),
         "The same clip and the same generator state gave another clip the second time.",
     )
-    if stage == "prepare":
+    if stage != "augment":
         expect(
             same_clip(result, transform(make(), _generator(seed + 1))),
-            "Another generator state gave another clip: a preparing transform is not random.",
+            f"Another generator state gave another clip: in the stage {stage!r} a transform is "
+            "not random.",
         )
 
 
@@ -157,15 +189,11 @@ def _check_result(result: Clip, given: Clip, stage: Stage) -> None:
     )
 
 
+def _dtype(stage: Stage) -> Literal["uint8", "float32"]:
+    return "uint8" if stage == "prepare" else "float32"
+
+
 def _generator(seed: int) -> torch.Generator:
     import torch
 
     return torch.Generator().manual_seed(seed)
-
-
-def _global_states() -> tuple[bytes, bytes, int]:
-    """States that no transform may touch; not `random`'s, which beartype draws from."""
-    import torch
-
-    state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - to see nobody drew from it
-    return torch.get_rng_state().numpy().tobytes(), state["key"].tobytes(), state["pos"]
