@@ -120,7 +120,7 @@ def test_training_is_adam_on_cross_entropy_for_150_epochs_of_batches_of_eight(
 
     monkeypatch.setattr(torch.optim, "Adam", adam)
     asked = paper().train.model_dump(exclude={"augment"})
-    settings = Settings(**asked, seed=3, device="cpu", workers=0, digest="")
+    settings = Settings(**asked, seed=3, device="cpu", workers=0, compile=False, digest="")
     data = TrainingSet(
         [Number(0), Number(1)], ("a", "b"), Store(tmp_path), SequenceSpec(1, 2), Pictures
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 
 import pytest
@@ -11,10 +12,12 @@ from safetensors.torch import load_file
 from torch import nn
 
 from echokit import TrainingError
+from echokit.recipe import Compute
 from echokit.stages import train as training
 from echokit.stages.checkpoint import load_weights
 from echokit.stages.sequences import SequenceSpec
 from echokit.stages.train import Job, Settings, TrainingSet, is_trained, job_seed, train
+from echokit.wiring.networks import workers_of
 
 JOB = Job("severity", "spatio-temporal", "A4C", 0)
 SETTINGS = Settings(
@@ -28,6 +31,7 @@ SETTINGS = Settings(
     seed=5,
     device="cpu",
     workers=0,
+    compile=False,
     digest="abc",
 )
 
@@ -122,6 +126,50 @@ def test_3d_convolutions_are_trained_in_the_faster_layout(learn, parts):
     kernels = [tensor for tensor in made[0].parameters() if tensor.ndim == 5]
     assert kernels
     assert all(k.is_contiguous(memory_format=torch.channels_last_3d) for k in kernels)
+
+
+def test_whoever_makes_the_sequences_the_weights_are_the_same_to_the_bit(learn):
+    here, elsewhere = weights(learn()), weights(learn("elsewhere", workers=2))
+    assert all(torch.equal(here[name], elsewhere[name]) for name in here)
+
+
+def test_sequences_are_made_while_the_network_learns(learn, parts, monkeypatch):
+    from echokit.stages.drawing import TrainingSequences
+
+    makers, draw = set(), TrainingSequences.__getitem__
+
+    def watched(self, index):
+        makers.add(threading.current_thread())
+        return draw(self, index)
+
+    monkeypatch.setattr(TrainingSequences, "__getitem__", watched)
+    learn()
+    assert threading.main_thread() not in makers
+
+
+def test_a_compiled_network_is_kept_as_it_is_without(learn, monkeypatch):
+    asked = []
+
+    def compiled(network, **options):
+        asked.append(network)
+        return network
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    plain, through = weights(learn()), weights(learn("compiled", compile=True))
+    assert len(asked) == 1
+    assert all(torch.equal(plain[name], through[name]) for name in plain)
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "jobs", "expected"),
+    [("auto", "cpu", 1, 0), ("auto", "cuda", 1, 5), ("auto", "cuda", 3, 1), (3, "cpu", 1, 3)],
+)
+def test_beside_a_gpu_processes_make_sequences_unless_told(
+    monkeypatch, asked, device, jobs, expected
+):
+    monkeypatch.setattr("echokit.stages.train.device_of", lambda _: torch.device(device))
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    assert workers_of(Compute(workers=asked, jobs=jobs)) == expected
 
 
 def test_another_seed_gives_other_weights(learn):

@@ -4,6 +4,6 @@ Precedence: recipe < --preset < --config FILE < --set key=value.
 """
 
 from echokit.recipe.load import load_recipe
-from echokit.recipe.tables import DROP, TOGETHER, VIEW_COLUMN, Recipe, Slot, Task
+from echokit.recipe.tables import DROP, TOGETHER, VIEW_COLUMN, Compute, Recipe, Slot, Task
 
-__all__ = ["DROP", "TOGETHER", "VIEW_COLUMN", "Recipe", "Slot", "Task", "load_recipe"]
+__all__ = ["DROP", "TOGETHER", "VIEW_COLUMN", "Compute", "Recipe", "Slot", "Task", "load_recipe"]

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -235,8 +235,11 @@ class Compute(Strict):
     """Where and how the numbers are crunched."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    workers: int = Field(0, ge=0)
-    """Processes that load sequences beside the training process; 0 loads within it."""
+    workers: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    """Processes that make sequences beside the training process; 0 has a thread of it do so. auto:
+    none on a CPU, which has its hands full, and up to eight beside a GPU, which must not wait."""
+    compile: bool = False
+    """Whether networks are trained through `torch.compile`: half a minute each; for a GPU."""
     jobs: int = Field(1, ge=1)
     """Networks trained at the same time, each in a process of its own."""
 

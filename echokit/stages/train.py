@@ -102,6 +102,9 @@ class Settings:
     """Of this job: the same seed gives the same weights on the same machine."""
     device: str
     workers: int
+    """Processes that make sequences; 0 has a thread do so."""
+    compile: bool
+    """Whether the network goes through `torch.compile`."""
     digest: str
     """Of the recipe; a checkpoint of another recipe or of other clips is not resumed."""
 
@@ -146,6 +149,8 @@ def train(
         batch_size=settings.batch,
         sampler=sampler,
         num_workers=settings.workers,
+        persistent_workers=settings.workers > 0,
+        generator=torch.Generator().manual_seed(settings.seed),  # dropout has the global one alone
         pin_memory=cuda,
         drop_last=len(sampler) % settings.batch == 1,  # batch norm cannot train on one sample
     )
@@ -163,7 +168,8 @@ def train(
     checkpoint = Checkpoint(
         result.with_suffix(".partial.safetensors"), f"{settings.digest} {learned_from}"
     )
-    model, adam = fabric.setup(network, optimizer)
+    compiled: Any = torch.compile(network) if settings.compile else network
+    model, adam = fabric.setup(compiled, optimizer)
     history = checkpoint.load(network, optimizer, schedule)  # once the weights are on the device
     tick(len(history) * len(sampler))
     loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
@@ -173,9 +179,11 @@ def train(
         sampler.epoch = epoch
         started, total, right, seen = time.monotonic(), 0.0, 0, 0
         model.train()
-        with torch.random.fork_rng():  # dropout and the loader draw from the global generator
+        with torch.random.fork_rng():  # dropout draws from the global generator
             torch.manual_seed(digest(settings.seed, "dropout", epoch))
-            for sequences, labels in ahead(loader):  # (B, 1, k, H, W), (B,)
+            for sequences, labels in (
+                loader if settings.workers else ahead(loader)
+            ):  # (B, 1, k, H, W), (B,)
                 shape = list(sequences.shape[1:])
                 logits = model(sequences.to(memory_format=torch.channels_last_3d))
                 loss = F.cross_entropy(logits, labels)

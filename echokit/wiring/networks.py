@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from echokit.executors import run_all
 from echokit.files import read_json
 from echokit.folder import RunFolder
 from echokit.progress import Progress, Tick
-from echokit.recipe import TOGETHER, Recipe
+from echokit.recipe import TOGETHER, Compute, Recipe
 from echokit.stages.store import Store
 from echokit.wiring.components import load_model, make_model, make_sequence_spec
 from echokit.wiring.population import Study
@@ -86,11 +87,22 @@ class Work:
             **recipe.train.model_dump(exclude={"augment"}),
             seed=train.job_seed(recipe.seed, self.job),
             device=recipe.compute.device,
-            workers=recipe.compute.workers,
+            workers=workers_of(recipe.compute),
+            compile=recipe.compute.compile,
             digest=self.digest,
         )
         make = lambda: self.make(recipe, len(self.classes))  # noqa: E731
         train.train(self.job, make, data, settings, self.folder.models, tick)
+
+
+def workers_of(compute: Compute) -> int:
+    """How many processes make sequences for one network."""
+    from echokit.stages.train import device_of
+
+    if compute.workers != "auto":
+        return compute.workers
+    cores = (os.cpu_count() or 1) // compute.jobs
+    return min(8, max(1, cores - 1)) if device_of(compute.device).type == "cuda" else 0
 
 
 def _work(work: Work, tick: Tick) -> None:
