@@ -54,15 +54,11 @@ def measure(quick: bool) -> list[dict[str, Any]]:
         ours = time.perf_counter() - started
         networks = len(list((here / "ours").rglob("split-*.safetensors")))
         started = time.perf_counter()
-        for number, (rule, explainer) in enumerate(
-            [*((rule, explainers[0]) for rule in rules), *((rules[0], e) for e in explainers[1:])]
+        for number, swap in enumerate(
+            [f"aggregate.view={rule}" for rule in rules] + [f"explain={e}" for e in explainers]
         ):
-            swapped = [
-                f"aggregate.view={rule}",
-                f"aggregate.subject={rule}",
-                f"explain={explainer}",
-            ]
-            recipe = load_recipe("ph-newborn", preset="quick", settings=[*small, *swapped])
+            plain = [] if swap.startswith("explain") else ["report.examples=0"]
+            recipe = load_recipe("ph-newborn", preset="quick", settings=[*small, swap, *plain])
             run(recipe, RunFolder.create(here / "theirs" / f"run-{number}", recipe))
         theirs = time.perf_counter() - started
     claim = Claim(
