@@ -24,7 +24,7 @@ AT_MOST = 1.1
 
 def measure(quick: bool) -> list[dict[str, Any]]:
     """One row: peak memory of a run of a small cohort, and of one ten times as large."""
-    patients, times = (9, 2) if quick else (40, 10)
+    patients, times = (15, 2) if quick else (40, 10)
     small, large = _peak(patients), _peak(times * patients)
     return [
         {
