@@ -84,22 +84,16 @@ def _details(scores: Mapping[str, Any]) -> Iterator[str]:
         ("insertion", "Marked parts shown first", "higher"),
     ):
         if curve := scores.get(kind):
-            elsewhere = "with the map moved elsewhere" if "sd" in curve else "in random order"
-            yield (
-                f"{words}: mean probability {number(curve['auc'], 3)}, {elsewhere} {_chance(curve)} "
-                f"({better} is better)"
-            )
+            figures = _beside_chance("mean probability", curve["auc"], curve)
+            yield f"{words}: {figures} ({better} is better)"
     if gap := scores.get("gap"):
-        yield (
-            f"Shown less blurred: {number(gap['value'], 3)}, with the map moved elsewhere "
-            f"{_chance(gap)}"
-        )
-    for name, place in (scores.get("places") or {}).items():
-        where = "inside the sector" if name == "sector" else "of that, on the known structures"
-        yield (
-            f"Share of the saliency {where}: {number(place['energy'], 3)}, with the map moved elsewhere "
-            f"{_chance(place)}"
-        )
+        yield _beside_chance("The second less the first:", gap["value"], gap)
+    for name, words in (
+        ("sector", "Share of the saliency inside the sector:"),
+        ("structures", "Of that, the share on the known structures:"),
+    ):
+        if place := (scores.get("places") or {}).get(name):
+            yield _beside_chance(words, place["energy"], place)
     if order := scores.get("shuffle"):
         yield (
             f"Order of the frames: probability {number(order['probability'])} as recorded, "
@@ -107,11 +101,13 @@ def _details(scores: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _chance(score: Mapping[str, Any]) -> str:
-    """`0.338 ± 0.002, p = 0.05`; earlier versions left the mean alone."""
-    text = number(score["chance"], 3)
-    text += f" ± {number(score['sd'], 3)}" if "sd" in score else ""
-    return text + (f", p = {number(score['p'])}" if "p" in score else "")
+def _beside_chance(words: str, own: object, score: Mapping[str, Any]) -> str:
+    """A figure, and what chance gives; earlier versions had the mean of random orders alone."""
+    if "sd" not in score:
+        return f"{words} {number(own, 3)}, with parts in random order {number(score['chance'], 3)}"
+    chance = f"{number(score['chance'], 3)} ± {number(score['sd'], 3)}"
+    rank = f" (p = {number(score['p'])})" if "p" in score else ""
+    return f"{words} {number(own, 3)}, with the map moved elsewhere {chance}{rank}"
 
 
 def _chart(scores: Mapping[str, Any]) -> Markup | None:

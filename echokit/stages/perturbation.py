@@ -46,7 +46,7 @@ class Gap:
     """How far the insertion curve lies above the deletion curve: the verdict's figure."""
 
     value: float
-    """Area of insertion minus that of deletion, in [-1, 1]; near 0 where the marks do not matter."""
+    """Area of insertion minus that of deletion, in [-1, 1]; near 0 where marks do not matter."""
     chance: float
     """The mean of `MOVES` moved maps."""
     sd: float

@@ -90,7 +90,7 @@ def randomisation(
 def falling(similarities: Sequence[float]) -> bool:
     """True if similarity falls over the steps, by and large; before the first it is 1."""
     course = np.maximum([1.0, *similarities], FLOOR)
-    return similarity(course, np.arange(len(course))) < 0
+    return similarity(course, np.arange(len(course), dtype=float)) < 0
 
 
 def layer_groups(model: nn.Module) -> list[tuple[str, tuple[Tensor, ...]]]:

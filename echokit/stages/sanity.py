@@ -82,10 +82,9 @@ def check_map(
     if not scores["flat"]:
         target, values = saliency.target, saliency.values
         found = randomisation(model, explainer, sequence, saliency, inside, seed)
-        curves = deletion_insertion(model, sequence, target, values, inside, seed)
-        scores["randomisation"] = plain(found)
-        for kind, curve in zip(("deletion", "insertion", "gap"), curves, strict=True):
-            scores[kind] = plain(curve)
+        deletion, insertion, gap = deletion_insertion(model, sequence, target, values, inside, seed)
+        scores["randomisation"], scores["gap"] = plain(found), plain(gap)
+        scores["deletion"], scores["insertion"] = plain(deletion), plain(insertion)
     return scores
 
 
