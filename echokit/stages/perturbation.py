@@ -21,6 +21,8 @@ ORDERS = 4
 """Random orders of frames to average over."""
 PIECES = (4, 8, 8)
 """Pieces that a sequence is cut into along time, rows and columns."""
+SMALL = 12 * 64 * 64
+"""Voxels up to which 16 sequences go through a network at once: twice as fast as 8 on a CPU."""
 BLUR = 1 / 8
 """Standard deviation of the blur, as a share of the picture's longer side."""
 
@@ -115,7 +117,8 @@ def deletion_insertion(
                 yield torch.where(torch.from_numpy(~inside | marked), sequence, blurred)
 
     whole, none = probabilities(model, [sequence, blurred])[:, target]
-    inner = probabilities(model, changed())[:, target].reshape(len(rankings), len(AT) - 2, 2)
+    batch = 16 if sequence.numel() <= SMALL else 8
+    inner = probabilities(model, changed(), batch)[:, target].reshape(len(rankings), len(AT) - 2, 2)
     ends = np.broadcast_to([[[whole, none]]], (len(rankings), 1, 2))
     curves = np.concatenate([ends, inner, ends[..., ::-1]], axis=1)  # (maps, len(AT), 2)
     areas = np.trapezoid(curves, AT, axis=1)  # of deletion, of insertion
