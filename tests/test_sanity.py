@@ -247,17 +247,20 @@ def test_a_map_that_changes_its_sign_alone_is_the_same_map(sequence):
     assert (found.differs, found.passed) == (False, False)
 
 
-def smooth_noise(model, sequence, target):
-    """A map that says nothing, another at each call, as smooth as Grad-CAM's."""
-    values = gaussian_filter(RNG.standard_normal(SHAPE), (1.5, 3, 3), mode="reflect")
-    return scaled(values.clip(0), target)
+@pytest.fixture
+def smooth_noise():
+    """Maps that say nothing, another at each call, as smooth as Grad-CAM's."""
+    rng = np.random.default_rng(0)
+
+    def explain(model, sequence, target):
+        values = gaussian_filter(rng.standard_normal(SHAPE), (1.5, 3, 3), mode="reflect")
+        return scaled(values.clip(0), target)
+
+    return explain
 
 
-RNG = np.random.default_rng(0)
-
-
-@pytest.mark.parametrize("make", [Convolutional, nn.Module], ids=["trained", "untrained"])
-def test_maps_of_noise_are_flagged_nineteen_times_of_twenty(make, sequence):
+@pytest.mark.parametrize("make", [Convolutional, nn.Module], ids=["sees", "untrained"])
+def test_maps_of_noise_are_flagged_nine_times_of_ten(make, sequence, smooth_noise):
     if make is nn.Module:
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -270,10 +273,10 @@ def test_maps_of_noise_are_flagged_nineteen_times_of_twenty(make, sequence):
         shown = smooth_noise(None, None, 1)
         found = check_map(network, smooth_noise, sequence, shown, None, seed)
         passed += verdict(found).passed
-    assert passed <= 6
+    assert passed <= 6, passed
 
 
-def test_the_share_of_noise_that_passes_the_curves_is_the_level(curves):
+def test_the_share_of_noise_that_passes_the_curves_is_the_level(curves, smooth_noise):
     p = [curves(smooth_noise(None, None, 1).values)[2].p for _ in range(200)]
     assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.05, abs=0.04)
     assert np.mean(p) == pytest.approx(0.525, abs=0.07), "of twenty ranks, all alike"
