@@ -8,13 +8,17 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 from sklearn.metrics import auc
 from torch import nn
 
-from echokit import Saliency
+from echokit import Clip, Saliency
 from echokit.plugins import resolve
+from echokit.stages.chance import against, moved
+from echokit.stages.explain import compare_places
 from echokit.stages.perturbation import (
+    AT,
     PIECES,
     blur,
     deletion_insertion,
@@ -24,8 +28,15 @@ from echokit.stages.perturbation import (
     probabilities,
     shuffled,
 )
-from echokit.stages.randomisation import COPIES, STEPS, layer_groups, randomisation, similarity
-from echokit.stages.sanity import check_map, verdict
+from echokit.stages.randomisation import (
+    COPIES,
+    STEPS,
+    falling,
+    layer_groups,
+    randomisation,
+    similarity,
+)
+from echokit.stages.sanity import check_map, judge_network, verdict
 
 SHAPE = (8, 24, 24)
 EVERYWHERE = np.ones(SHAPE, bool)
@@ -133,25 +144,28 @@ def curves(sequence):
 def test_a_right_map_beats_chance_in_both_curves_and_a_reversed_one_in_neither(curves, sequence):
     right = gradient(Linear(), sequence, 1).values
     for values, better in ((right, True), (1 - right, False)):
-        deletion, insertion = curves(values)
+        deletion, insertion, gap = curves(values)
         assert (deletion.auc < deletion.chance) is better
         assert (insertion.auc > insertion.chance) is better
+        assert gap.value == pytest.approx(insertion.auc - deletion.auc)
+        assert gap.chance == pytest.approx(insertion.chance - deletion.chance)
+        assert gap.p == (0.05 if better else 1.0)
 
 
 def test_the_curves_begin_and_end_at_the_sequence_and_its_blurred_copy(curves, sequence):
     model = Linear().eval()
     ends = probabilities(model, [sequence, blur(sequence, EVERYWHERE)])[:, 1]
-    deletion, insertion = curves(gradient(model, sequence, 1).values)
+    deletion, insertion, _ = curves(gradient(model, sequence, 1).values)
     assert deletion.curve[:: len(deletion.curve) - 1] == pytest.approx(ends)
     assert insertion.curve[:: len(insertion.curve) - 1] == pytest.approx(ends[::-1])
 
 
 def test_the_areas_are_those_of_scikit_learn(curves):
-    for curve in curves(np.random.default_rng(0).random(SHAPE, np.float32)):
-        assert curve.auc == pytest.approx(auc(np.linspace(0, 1, 11), curve.curve))
+    for curve in curves(np.random.default_rng(0).random(SHAPE, np.float32))[:2]:
+        assert curve.auc == pytest.approx(auc(curve.at, curve.curve))
 
 
-def test_each_step_replaces_or_shows_the_most_relevant_tenth_that_is_left():
+def test_each_step_replaces_or_shows_the_most_relevant_part():
     """A network whose probability is the relevance of what it still sees unchanged."""
     ranks = np.random.default_rng(1).permutation(np.prod(PIECES)).reshape(PIECES)
     values = np.kron(ranks / ranks.max(), np.ones((2, 3, 3))).astype(np.float32)
@@ -162,8 +176,8 @@ def test_each_step_replaces_or_shows_the_most_relevant_tenth_that_is_left():
             share = ((sequences == original)[:, 0] * weights).sum(dim=(1, 2, 3))
             return torch.log(torch.stack([1 - share, share], dim=1).clamp(1e-9, 1))
 
-    deletion, insertion = deletion_insertion(Counter(), original, 1, values, EVERYWHERE, seed=0)
-    steps = np.round(values.size * np.linspace(0, 1, 11)).astype(int)
+    deletion, insertion, _ = deletion_insertion(Counter(), original, 1, values, EVERYWHERE, seed=0)
+    steps = np.round(values.size * np.array(AT)).astype(int)
     shown = np.append(0, np.sort(values, axis=None)[::-1].cumsum(dtype=float))[steps] / values.sum()
     assert insertion.curve == pytest.approx(shown, abs=1e-3)
     assert deletion.curve == pytest.approx(1 - shown, abs=1e-3)
@@ -173,7 +187,7 @@ def test_outside_the_sector_nothing_is_replaced(curves, sequence):
     inside = EVERYWHERE.copy()
     inside[:, :, :12] = False
     assert torch.equal(blur(sequence, inside)[..., :12], sequence[..., :12])
-    for curve in curves(np.random.default_rng(0).random(SHAPE, np.float32), inside):
+    for curve in curves(np.random.default_rng(0).random(SHAPE, np.float32), inside)[:2]:
         assert np.ptp(curve.curve) < 1e-6, "the box lies outside: the network sees no change"
 
 
@@ -203,7 +217,7 @@ def test_a_reversed_map_is_flagged_for_what_it_marks(sequence):
     assert verdict(right).passed
     found = check_map(Linear(), wrong, sequence, wrong(Linear(), sequence, 1), None, 0)
     [reason] = verdict(found).reasons
-    assert "picked at random" in reason
+    assert "moved elsewhere" in reason
 
 
 def test_an_edge_detector_fails_the_randomisation_and_is_told_so(sequence):
@@ -218,16 +232,120 @@ def test_grad_cam_of_a_network_that_sees_passes(sequence):
     found = check_map(network, gradcam, sequence, gradcam(network, sequence, 1), None, 0)
     assert found["randomisation"]["layers"] == ["head", "stage", "stem"]
     assert found["randomisation"]["passed"]
-    assert found["deletion"]["auc"] < found["deletion"]["chance"]
-    assert found["insertion"]["auc"] > found["insertion"]["chance"]
+    assert found["gap"]["p"] == 0.05
     assert verdict(found).passed
+
+
+def test_a_map_that_changes_its_sign_alone_is_the_same_map(sequence):
+    def signed(model, sequence, target):
+        values = edges(model, sequence, target).values
+        return scaled(values if model.weights.sum() > 0 else 1 - values, target)
+
+    shown = signed(Linear(), sequence, 1)
+    found = randomisation(Linear(), signed, sequence, shown, EVERYWHERE, 0)
+    assert found.similarity == pytest.approx([1.0])
+    assert (found.differs, found.passed) == (False, False)
+
+
+@pytest.fixture
+def smooth_noise():
+    """Maps that say nothing, another at each call, as smooth as Grad-CAM's."""
+    rng = np.random.default_rng(0)
+
+    def explain(model, sequence, target):
+        values = gaussian_filter(rng.standard_normal(SHAPE), (1.5, 3, 3), mode="reflect")
+        return scaled(values.clip(0), target)
+
+    return explain
+
+
+@pytest.mark.parametrize("make", [Convolutional, nn.Module], ids=["sees", "untrained"])
+def test_maps_of_noise_are_flagged_nine_times_of_ten(make, sequence, smooth_noise):
+    if make is nn.Module:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            conv = (nn.Conv3d(1, 8, 3, 2, 1), nn.ReLU(), nn.Conv3d(8, 16, 3, 2, 1), nn.ReLU())
+            network = nn.Sequential(*conv, nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(16, 2))
+    else:
+        network = make()
+    passed = 0
+    for seed in range(60):
+        shown = smooth_noise(None, None, 1)
+        found = check_map(network, smooth_noise, sequence, shown, None, seed)
+        passed += verdict(found).passed
+    assert passed <= 6, passed
+
+
+def test_the_share_of_noise_that_passes_the_curves_is_the_level(curves, smooth_noise):
+    p = [curves(smooth_noise(None, None, 1).values)[2].p for _ in range(200)]
+    assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.05, abs=0.04)
+    assert np.mean(p) == pytest.approx(0.525, abs=0.07), "of twenty ranks, all alike"
+
+
+def test_a_moved_map_keeps_its_values_and_its_smoothness_without_a_seam():
+    ramp = np.arange(np.prod(SHAPE), dtype=float).reshape(SHAPE)
+    for one in moved(ramp, 20, np.random.default_rng(0)):
+        assert one.shape == SHAPE
+        assert np.isin(one, ramp).all()
+        for axis in range(3):
+            most = np.abs(np.diff(ramp, axis=axis)).max()
+            assert np.abs(np.diff(one, axis=axis)).max() <= most
+    single = np.random.default_rng(1).random((1, 5, 5))
+    assert next(moved(single, 1, np.random.default_rng(0))).shape == (1, 5, 5)
+
+
+def test_the_rank_counts_the_map_itself_and_ties_against_it():
+    found = against(2.0, np.array([1.0, 2.0, 3.0]))
+    assert (found.mean, found.sd, found.p) == (2.0, 1.0, 0.75)
+    assert against(4.0, np.zeros(19)).p == 0.05
+
+
+def test_a_map_on_a_structure_beats_its_moved_copies_and_one_beside_it_does_not():
+    structures = np.zeros(SHAPE, np.uint8)
+    structures[2:6, 6:12, 6:12] = 1
+    sector = np.zeros(SHAPE[1:], bool)
+    sector[2:20, 2:20] = True
+    clip = Clip(np.zeros(SHAPE, np.uint8), None, None, None, sector, structures, ("wall",))
+    on = compare_places(gaussian_filter((structures == 1).astype(float), 1), clip, 0)
+    assert on["structures"]["p"] <= 0.05
+    assert on["structures"]["energy"] > on["structures"]["chance"] + 2 * on["structures"]["sd"]
+    assert on["sector"]["p"] <= 0.25
+    beside = np.zeros(SHAPE)
+    beside[:, 20:, 20:] = 1
+    off = compare_places(beside, clip, 0)
+    assert (off["sector"]["p"], off["structures"]["p"]) == (1.0, 1.0)
+    assert compare_places(beside, Clip(clip.frames), 0) == {}
+
+
+@pytest.mark.parametrize(
+    ("course", "falls"),
+    [
+        ([0.9, 0.7, 0.4, 0.2, 0.1], True),
+        ([0.1, 0.3, 0.05, 0.2, 0.3], True),  # at once, then chance
+        ([0.1], True),
+        ([0.1, 0.2, 0.4, 0.45, 0.48], False),
+        ([1.0, 1.0, 1.0], False),
+    ],
+)
+def test_similarity_has_to_fall_over_the_steps(course, falls):
+    assert falling(course) is falls
+
+
+def test_a_network_is_flagged_if_fewer_than_half_of_its_maps_pass():
+    def flagged(*passed):
+        return judge_network({"passed": one} for one in passed)["flagged"]
+
+    assert flagged(True, False, False) is True
+    assert flagged(True, True, False) is flagged(True, False) is False
+    assert flagged() is None
+    assert judge_network([{"passed": True}]) == {"maps": 1, "passed": 1, "flagged": False}
 
 
 def test_a_flat_map_is_its_own_reason(sequence):
     found = check_map(Linear(), nothing, sequence, nothing(None, sequence, 1), None, 0)
     assert found["flat"] is True
-    assert found["randomisation"] is found["deletion"] is found["insertion"] is None
-    [reason] = verdict(found | {"sector": {"energy": 0.0, "area": 0.5}}).reasons
+    assert found["randomisation"] is found["deletion"] is found["insertion"] is found["gap"] is None
+    [reason] = verdict(found | {"places": {"sector": {"p": 1.0}}}).reasons
     assert "same everywhere" in reason
 
 
@@ -342,9 +460,11 @@ FINE = {
     "flat": False,
     "sector": {"energy": 0.9, "area": 0.5},
     "structures": {"septum": {"energy": 0.3, "area": 0.1}},
-    "randomisation": {"layers": ["a"], "similarity": [0.1], "passed": True},
+    "places": {"sector": {"p": 0.01}, "structures": {"p": 0.25}},
+    "randomisation": {"similarity": [0.1], "differs": True, "falls": True, "passed": True},
     "deletion": {"curve": [], "auc": 0.2, "chance": 0.5},
     "insertion": {"curve": [], "auc": 0.6, "chance": 0.5},
+    "gap": {"value": 0.4, "chance": 0.0, "sd": 0.1, "p": 0.05},
     "shuffle": None,
 }
 
@@ -354,18 +474,13 @@ FINE = {
     [
         ({}, None),
         ({"flat": True}, "same everywhere"),
-        ({"randomisation": {"passed": False}}, "random numbers"),
-        ({"deletion": {"auc": 0.6, "chance": 0.5}}, None),
-        ({"insertion": {"auc": 0.4, "chance": 0.5}}, None),
-        (
-            {k: {"auc": 0.5, "chance": 0.5} for k in ("deletion", "insertion")},
-            "picked at random",
-        ),
-        ({"sector": {"energy": 0.5, "area": 0.5}}, "scanning sector"),
-        ({"sector": {"energy": 1.0, "area": 1.0}}, None),
-        ({"structures": {"septum": {"energy": 0.08, "area": 0.1}}}, "known structures"),
-        ({"structures": {"septum": {"energy": 0.095, "area": 0.1}}}, None),
-        ({"structures": {}}, None),
+        ({"randomisation": {"differs": False, "falls": False}}, "random numbers: it shows"),
+        ({"randomisation": {"differs": True, "falls": False}}, "less like itself"),
+        ({"gap": {"value": 0.4, "chance": 0.0, "p": 0.1}}, "does not rest on"),
+        ({"gap": {"value": 0.004, "chance": 0.0, "p": 0.05}}, "does not rest on"),
+        ({"places": {"sector": {"p": 0.3}}}, "scanning sector"),
+        ({"places": {"structures": {"p": 0.3}}}, "known structures"),
+        ({"places": {}}, None),
         (dict.fromkeys(FINE), None),
     ],
 )

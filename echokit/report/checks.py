@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from echokit.report.svg import Plot, drawing, text
-from echokit.report.words import number
+from echokit.report.words import number, plural
 
 UNIT = (0.0, 1.0)
 
@@ -56,6 +56,21 @@ def frame_orders(networks: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
+def network_verdicts(
+    networks: Iterable[Mapping[str, Any]],
+) -> dict[str, list[tuple[bool, str]]]:
+    """Of each task and approach: whether a network is flagged, and how many of its maps pass."""
+    said: dict[str, list[tuple[bool, str]]] = {}
+    for one in networks:
+        if one.get("maps"):  # absent in what earlier versions left
+            flagged = bool(one.get("flagged"))
+            words = f"{one['view']}: {one.get('passed')} of {plural(one['maps'], 'map')} passed"
+            if flagged:
+                words += "; do not read this network's maps as its reasons, even those that passed"
+            said.setdefault(f"{one['task']}, {one['approach']}", []).append((flagged, words + "."))
+    return said
+
+
 def _details(scores: Mapping[str, Any]) -> Iterator[str]:
     if found := scores.get("randomisation"):
         steps = zip(found["layers"], found["similarity"], strict=True)
@@ -69,10 +84,16 @@ def _details(scores: Mapping[str, Any]) -> Iterator[str]:
         ("insertion", "Marked parts shown first", "higher"),
     ):
         if curve := scores.get(kind):
-            yield (
-                f"{words}: mean probability {number(curve['auc'])}, with parts in random order "
-                f"{number(curve['chance'])} ({better} than random is better)"
-            )
+            figures = _beside_chance("mean probability", curve["auc"], curve)
+            yield f"{words}: {figures} ({better} is better)"
+    if gap := scores.get("gap"):
+        yield _beside_chance("The second less the first:", gap["value"], gap)
+    for name, words in (
+        ("sector", "Share of the saliency inside the sector:"),
+        ("structures", "Of that, the share on the known structures:"),
+    ):
+        if place := (scores.get("places") or {}).get(name):
+            yield _beside_chance(words, place["energy"], place)
     if order := scores.get("shuffle"):
         yield (
             f"Order of the frames: probability {number(order['probability'])} as recorded, "
@@ -80,15 +101,26 @@ def _details(scores: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def _beside_chance(words: str, own: object, score: Mapping[str, Any]) -> str:
+    """A figure, and what chance gives; earlier versions had the mean of random orders alone."""
+    if "sd" not in score:
+        return f"{words} {number(own, 3)}, with parts in random order {number(score['chance'], 3)}"
+    chance = f"{number(score['chance'], 3)} ± {number(score['sd'], 3)}"
+    rank = f" (p = {number(score['p'])})" if "p" in score else ""
+    return f"{words} {number(own, 3)}, with the map moved elsewhere {chance}{rank}"
+
+
 def _chart(scores: Mapping[str, Any]) -> Markup | None:
     """The target's probability as marked parts are blurred, and as they are shown."""
     plot = Plot(240, 120, UNIT, UNIT, left=26, bottom=34)
     parts, said = [plot.grid((0.0, 0.5, 1.0), (0.0, 0.5, 1.0))], []
     for kind, ink in (("deletion", "c0"), ("insertion", "c2")):
-        curve = list((scores.get(kind) or {}).get("curve") or ())
+        score = scores.get(kind) or {}
+        curve = list(score.get("curve") or ())
         if len(curve) < 2:
             return None
-        points = [(i / (len(curve) - 1), float(p)) for i, p in enumerate(curve)]
+        at = score.get("at") or [i / (len(curve) - 1) for i in range(len(curve))]
+        points = [(float(share), float(p)) for share, p in zip(at, curve, strict=True)]
         parts.append(plot.line(points, f"line {ink}"))
         said.append(f"{kind} from {number(curve[0])} to {number(curve[-1])}")
     parts.append(text(130, 116, "share of the sector", "tick mid"))

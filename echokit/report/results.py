@@ -52,7 +52,7 @@ class Results:
     maps: tuple[Json, ...]
     """The entries of saliency/index.json."""
     networks: tuple[Json, ...]
-    """What shuffling frames does to each network, of the same file."""
+    """What shuffling frames does to each network and how its maps fared, of the same file."""
     histories: tuple[History, ...]
     cohort: pd.DataFrame | None
     predictions: pd.DataFrame | None

@@ -10,7 +10,7 @@ from typing import Any
 
 from echokit.errors import UsageError
 from echokit.report.calibration_view import calibration_view
-from echokit.report.checks import Checks, checks, frame_orders
+from echokit.report.checks import Checks, checks, frame_orders, network_verdicts
 from echokit.report.cohort_view import cohort_view
 from echokit.report.embed import MEGABYTE, Album, Picture
 from echokit.report.figures import task_figures
@@ -80,6 +80,7 @@ def build_run_report(run: Path) -> Path:
         paper_charts=write_charts(run, tasks, results.synthetic),
         gallery=_gallery(results, album),
         orders=frame_orders(results.networks),
+        network_verdicts=network_verdicts(results.networks),
         cohort=cohort_view(results),
         stages=[one for one in results.run.get("stages") or () if isinstance(one, dict)],
         command=f"echokit run {_folder(run)}/recipe.toml",

@@ -13,10 +13,14 @@ from torch import nn
 
 from echokit.files import whole
 from echokit.interfaces import Explainer
+from echokit.stages.chance import against, moved
 from echokit.stages.sanity import check_map, plain, verdict
 from echokit.stages.sequences import SequenceSpec
 from echokit.stages.store import Store
 from echokit.types import Clip, Saliency
+
+PLACES = 99
+"""Moved maps that the place of a map is compared with."""
 
 
 def choose(views: pd.DataFrame, classes: tuple[str, ...], examples: int) -> pd.DataFrame:
@@ -83,13 +87,14 @@ def examine(
         seed: of all that is random in the checks.
 
     Returns:
-        What `judge` and `echokit.stages.sanity.check_map` return, and `verdict`: `passed` and
-        `reasons`.
+        What `judge` and `echokit.stages.sanity.check_map` return, `places` of `compare_places`, and
+        `verdict`: `passed` and `reasons`.
     """
     import torch
 
     sequence = spec(clip, torch.Generator())
     scores = judge(saliency.values, clip)
+    scores["places"] = compare_places(saliency.values, clip, seed)
     scores |= check_map(model, explainer, sequence, saliency, clip.sector, seed)
     return scores | {"verdict": plain(verdict(scores))}
 
@@ -118,6 +123,32 @@ def judge(values: Float[np.ndarray, "T H W"], clip: Clip) -> dict[str, Any]:
             for number, name in enumerate(clip.structure_names, start=1)
             if (clip.structures == number).any()
         }
+    return result
+
+
+def compare_places(
+    values: Float[np.ndarray, "T H W"], clip: Clip, seed: int
+) -> dict[str, dict[str, float]]:
+    """Whether the saliency lies where it should more than the same map moved elsewhere does.
+
+    Returns:
+        `sector`, absent if all of the frame is inside, and `structures`, absent if none is known:
+        `energy`, the share of relevance inside the sector, and of that the share on any structure;
+        `chance` and `sd`, mean and standard deviation for `PLACES` moved maps; and `p`, as in
+        `echokit.stages.chance.Chance`.
+    """
+    whole = np.ones(clip.frames.shape[1:], bool) if clip.sector is None else clip.sector
+    inside = np.ascontiguousarray(np.broadcast_to(whole, values.shape))
+    maps = [values, *moved(values, PLACES, np.random.default_rng(seed))]
+    places = {}
+    if not inside.all():
+        places["sector"] = [_energy(one, inside) for one in maps]
+    if clip.structures is not None and (on := (clip.structures > 0) & inside).any():
+        places["structures"] = [_energy(np.where(inside, one, 0), on) for one in maps]
+    result = {}
+    for name, (own, *others) in places.items():
+        chance = against(own, np.array(others))
+        result[name] = {"energy": own, "chance": chance.mean, "sd": chance.sd, "p": chance.p}
     return result
 
 

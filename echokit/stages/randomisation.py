@@ -5,7 +5,7 @@ Source: "Sanity Checks for Saliency Maps", NeurIPS 2018, arXiv:1810.03292, secti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -23,6 +23,8 @@ STEPS = 5
 """Steps of the cascade at most; parts nearest to the input share the last one."""
 LIMIT = 0.5
 """Similarity to maps of a network that knows nothing, from which on a map fails."""
+FLOOR = 0.35
+"""Similarity that two unrelated coarse maps may have; what lies below counts as this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,13 @@ class Randomisation:
     layers: tuple[str, ...]
     """What was randomised at each step, besides all that was randomised before it."""
     similarity: tuple[float, ...]
-    """Rank correlation with the network's own map after each step, in [-1, 1]."""
-    passed: bool
+    """Size of the rank correlation with the network's own map after each step, in [0, 1]."""
+    differs: bool
     """True if the map of a network that is random throughout is another one."""
+    falls: bool
+    """True if similarity falls from step to step, by and large."""
+    passed: bool
+    """True if both hold."""
 
 
 def randomisation(
@@ -47,12 +53,17 @@ def randomisation(
 ) -> Randomisation:
     """Randomise the network part by part, cumulatively, and see whether its map changes.
 
-    A step's similarity is Spearman's rank correlation with the original map inside the sector, the
-    mean over `COPIES` randomised copies; it is 0 where a map is flat. The map passes if the last
-    one, of a network that is random throughout, is below `LIMIT`. Why 0.5: the map of a coarse
-    layer has about nine independent places, and correlations of nine random places have a standard
-    deviation of 1 / sqrt(8) = 0.35, their mean over five copies 0.16; so chance alone reaches 0.5
-    about once in a thousand maps, while an explainer that ignores the network stays near 1.
+    A step's similarity is the size of Spearman's rank correlation with the original map inside the
+    sector (a map turned into its negative shows the same places), the mean over `COPIES` randomised
+    copies; it is 0 where a map is flat. The map passes if
+
+    - the last one, of a network that is random throughout, is below `LIMIT`. Why 0.5: the map of a
+      coarse layer has about nine independent places, and correlations of nine random places have a
+      mean size of 0.28 with a standard deviation of 0.2, which is 0.1 for the mean of five copies;
+      so chance alone reaches 0.5 about once in a hundred maps, while an explainer that ignores the
+      network stays near 1;
+    - and similarity falls: its rank correlation with the step, beginning with 1 before the first,
+      is negative. What lies below `FLOOR` counts as that, for its ups and downs are chance.
 
     Args:
         model: maps `(1, C, T, H, W)` to logits `(1, K)`; it is copied, never changed.
@@ -70,13 +81,16 @@ def randomisation(
             for tensor in tensors:
                 _randomise(tensor, rng)
             other = explainer(copied, sequence, saliency.target)
-            found[row, step] = similarity(saliency.values[inside], other.values[inside])
-    mean = found.mean(axis=0)
-    return Randomisation(
-        layers=tuple(parts),
-        similarity=tuple(map(float, mean)),
-        passed=bool(mean[-1] < LIMIT),
-    )
+            found[row, step] = abs(similarity(saliency.values[inside], other.values[inside]))
+    mean = tuple(map(float, found.mean(axis=0)))
+    differs, falls = mean[-1] < LIMIT, falling(mean)
+    return Randomisation(tuple(parts), mean, differs, falls, differs and falls)
+
+
+def falling(similarities: Sequence[float]) -> bool:
+    """True if similarity falls over the steps, by and large; before the first it is 1."""
+    course = np.maximum([1.0, *similarities], FLOOR)
+    return similarity(course, np.arange(len(course), dtype=float)) < 0
 
 
 def layer_groups(model: nn.Module) -> list[tuple[str, tuple[Tensor, ...]]]:

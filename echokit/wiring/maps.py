@@ -31,23 +31,30 @@ def explain_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progr
     """Explain a few held-out clips of each view and label; write `saliency/`."""
     import pandas as pd
 
+    from echokit.stages.sanity import judge_network
+
     if recipe.explain is None or not recipe.report.examples:
         return "nothing asked"
     predictions = pd.read_parquet(folder.predictions)
     jobs = [job for job in jobs_of(study, recipe) if job.split == 0]
     total = sum(len(study.labelled[job.task].classes) * recipe.report.examples for job in jobs)
     with progress.bar("Explaining predictions", total, "maps") as tick:
-        maps = [
-            one
-            for job in jobs
-            for one in _explain_job(job, study, recipe, folder, predictions, tick)
+        explained = [
+            list(_explain_job(job, study, recipe, folder, predictions, tick)) for job in jobs
         ]
     with progress.bar("Shuffling frames", len(jobs), "networks") as tick:
-        networks = [_frame_order(job, study, recipe, folder, tick) for job in jobs]
+        networks = [
+            _frame_order(job, study, recipe, folder, tick)
+            | judge_network(one["scores"]["verdict"] for one in its)
+            for job, its in zip(jobs, explained, strict=True)
+        ]
+    maps = [one for its in explained for one in its]
     index = {"schema": 1, "maps": maps, "networks": networks}
     write_json(folder.path / "saliency" / "index.json", index)
     flagged = sum(not one["scores"]["verdict"]["passed"] for one in maps)
-    return f"{len(maps)} maps, {flagged} flagged"
+    bad = [f"{one['task']} {one['approach']} {one['view']}" for one in networks if one["flagged"]]
+    said = f"{len(maps)} maps, {flagged} flagged; {len(bad)} of {len(networks)} networks flagged"
+    return f"{said}: {', '.join(bad)}" if bad else said
 
 
 def _explain_job(
