@@ -10,8 +10,9 @@ from echokit import Explainer, hookimpl
 
 @hookimpl
 def register_explainers(register: Callable[[str, Callable[..., Any]], None]) -> None:
-    """Add Grad-CAM, integrated gradients, gradient SHAP, occlusion and guided Grad-CAM."""
+    """Add Grad-CAM, HiResCAM, integrated gradients, gradient SHAP, occlusion, guided Grad-CAM."""
     register("captum-gradcam", captum_gradcam)
+    register("captum-hirescam", hirescam)
     register("captum-integrated-gradients", integrated_gradients)
     register("captum-gradient-shap", gradient_shap)
     register("captum-occlusion", occlusion)
@@ -38,6 +39,24 @@ def captum_gradcam(*, layer: str | None = None) -> Explainer:
     from echokit_captum.gradcam import GradCam
 
     return GradCam(layer)
+
+
+def hirescam(*, layer: str | None = None) -> Explainer:
+    """HiResCAM: Grad-CAM with each place of a channel weighted by its own gradient.
+
+    Draelos and Carin 2020, arXiv:2011.08891. Grad-CAM's mean gradient over places can mark what the
+    class does not rest on; the product of gradient and activation, place by place, cannot where a
+    linear layer follows. It costs the same and is enlarged, cut and scaled as Grad-CAM is.
+
+    Args:
+        layer: as of `captum-gradcam`; an earlier, finer one gains most.
+
+    Returns:
+        An explainer for any model, which it leaves as it found it.
+    """
+    from echokit_captum.gradcam import GradCam
+
+    return GradCam(layer, by_place=True)
 
 
 def integrated_gradients(*, steps: int = 32, baseline: str = "least", batch: int = 4) -> Explainer:

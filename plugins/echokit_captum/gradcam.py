@@ -1,4 +1,4 @@
-"""Grad-CAM over space and time, by captum's `LayerGradCam`."""
+"""Grad-CAM and HiResCAM over space and time, by captum's attributions of a layer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from captum.attr import LayerGradCam
+from captum.attr import LayerGradCam, LayerGradientXActivation
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from echokit import DataError, PluginError, Saliency, SupportsCam
 from echokit_captum.common import check_target, evaluating
 
-METHOD = "captum-gradcam"
 FLAT = 1e-6
 """Contrast of a map, relative to its maximum, below which it is only rounding."""
 
@@ -25,6 +24,8 @@ class GradCam:
 
     layer: str | None = None
     """Dotted name of the module to look at; None for the model's `cam_layer()`."""
+    by_place: bool = False
+    """Weigh every place of a channel by its own gradient (HiResCAM), not all by their mean."""
 
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
@@ -45,13 +46,14 @@ class GradCam:
             DataError: the map is not finite.
         """
         layer = find_layer(model, self.layer)
-        coarse = class_activation(model, layer, sequence, target)
+        coarse = class_activation(model, layer, sequence, target, self.by_place)
         if not torch.isfinite(coarse).all():
             raise DataError(
-                f"Grad-CAM of class {target} is not finite: the sequence or the model's weights "
+                f"The map of class {target} is not finite: the sequence or the model's weights "
                 "hold NaN or infinity; check the training's loss."
             )
-        return Saliency(values=enlarge(coarse, sequence.shape[1:]), target=target, method=METHOD)
+        method = "captum-hirescam" if self.by_place else "captum-gradcam"
+        return Saliency(values=enlarge(coarse, sequence.shape[1:]), target=target, method=method)
 
 
 def find_layer(model: nn.Module, name: str | None) -> nn.Module:
@@ -80,9 +82,16 @@ def find_layer(model: nn.Module, name: str | None) -> nn.Module:
 
 
 def class_activation(
-    model: nn.Module, layer: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
+    model: nn.Module,
+    layer: nn.Module,
+    sequence: Float[Tensor, "C T H W"],
+    target: int,
+    by_place: bool = False,
 ) -> Float[Tensor, "t h w"]:
     """The map of Grad-CAM's equation 2 at the layer's own size: weighted sum, then ReLU.
+
+    With `by_place` the weights are not a channel's mean gradient but the gradient itself, as in
+    HiResCAM's equation 3.
 
     Raises:
         PluginError: the layer does not run, or its output is not a 3D feature map.
@@ -115,12 +124,11 @@ def class_activation(
     try:
         with torch.inference_mode(False), torch.enable_grad(), evaluating(model):
             inputs = sequence.detach().clone().to(device)[None]
-            weighted: Tensor = LayerGradCam(logits_of, layer).attribute(
-                inputs, target, relu_attributions=True
-            )
+            kind = LayerGradientXActivation if by_place else LayerGradCam
+            weighted: Tensor = kind(logits_of, layer).attribute(inputs, target)
     finally:
         hook.remove()
-    return weighted.detach()[0, 0]
+    return weighted.detach()[0].sum(0).relu()  # Grad-CAM's is summed over channels already
 
 
 def _shape(output: object) -> tuple[int, ...]:

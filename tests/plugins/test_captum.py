@@ -103,6 +103,31 @@ def test_equals_pytorch_grad_cam_on_the_papers_backbone(target):
     np.testing.assert_allclose(GRADCAM(model, x, target).values, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("target", [0, 1, 2])
+def test_hirescam_equals_pytorch_grad_cam(target):
+    from pytorch_grad_cam import HiResCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    model, x = Tiny().eval(), randn(1, 5, 12, 17)
+    with HiResCAM(model=model, target_layers=[model.conv]) as cam:
+        full = cam(input_tensor=x[None], targets=[ClassifierOutputTarget(target)])[0]
+    found = resolve("explainer", "captum-hirescam")(model, x, target)
+    np.testing.assert_allclose(found.values, full, atol=1e-5)
+    assert found.method == "captum-hirescam"
+
+
+def test_hirescam_marks_one_place_where_grad_cams_mean_marks_two():
+    """Two places excite one channel alike, and only one of them speaks for the class."""
+    model = Spot(6, 8, 8)
+    x = torch.zeros(1, 6, 8, 8)
+    x[0, :2, :2, -2:] = x[0, -2:, -2:, :2] = 1
+    model.cam_layer = lambda: model.conv
+    values = resolve("explainer", "captum-hirescam")(model, x, 0).values
+    assert values[0, 0, -1] == 1
+    assert values[-1, -1, 0] == 0
+    assert GRADCAM(model, x, 0).values[-1, -1, 0] == 1
+
+
 @pytest.mark.parametrize("target", [0, 1])
 def test_saliency_lies_where_and_when_the_signal_is_not_transposed(target):
     """Regression: the research code's maps were transposed and not brought back to time."""
