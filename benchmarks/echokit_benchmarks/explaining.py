@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from echokit import resolve
+from echokit import Explainer, resolve
 from echokit.bench.timing import Claim, judge, paired
 
 AT_MOST_MEMORY = 1.2
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """Two rows: time and memory of an explained prediction against the prediction alone."""
+    """Time and memory of an explained prediction against the prediction alone, and a peer's."""
     side, width = (48, 12) if quick else (112, 64)
     model = resolve(
         "backbone", "pytorchvideo-r2plus1d-18", num_classes=3, in_channels=1, width=width
@@ -42,7 +44,23 @@ def measure(quick: bool) -> list[dict[str, Any]]:
         "reached": ours <= AT_MOST_MEMORY * theirs,
         "repeats": 1,
     }
-    return [row, memory]
+    return [row, memory, *_peers(model, sequence, explain, 3 if quick else 9)]
+
+
+def _peers(
+    model: nn.Module, sequence: Tensor, explain: Explainer, repeats: int
+) -> list[dict[str, Any]]:
+    """pytorch-grad-cam, where it is installed (`echokit-cardiac[test]` brings it)."""
+    if find_spec("pytorch_grad_cam") is None:
+        return []
+    from pytorch_grad_cam import GradCAM
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    with GradCAM(model=model, target_layers=[model.cam_layer()]) as peer:  # type: ignore[operator]
+        theirs = partial(peer, input_tensor=sequence[None], targets=[ClassifierOutputTarget(0)])
+        ours = partial(explain, model, sequence, 0)
+        claim = Claim("Grad-CAM of the same network", "pytorch-grad-cam")
+        return [judge(claim, *paired(ours, theirs, repeats))]
 
 
 def _predict(model: nn.Module, sequence: Tensor) -> Tensor:
