@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from echokit.errors import PluginError, RecipeError, nearest
 from echokit.plugins import registry
+from echokit.recipe.recipe import Recipe
 from echokit.recipe.settings import merge, override, parse_setting
-from echokit.recipe.tables import Recipe
 
 
 def load_recipe(
