@@ -116,6 +116,16 @@ def test_hirescam_equals_pytorch_grad_cam(target):
     assert found.method == "captum-hirescam"
 
 
+def test_hirescam_is_grad_cam_where_pooling_and_a_linear_layer_follow():
+    model, x = r2plus1d(width=8), randn(1, 12, 64, 80)
+    hirescam = resolve("explainer", "captum-hirescam")
+    np.testing.assert_allclose(hirescam(model, x, 1).values, GRADCAM(model, x, 1).values, atol=1e-5)
+    finer = [
+        resolve("explainer", name, layer="stage2") for name in ("captum-gradcam", "captum-hirescam")
+    ]
+    assert np.abs(finer[0](model, x, 1).values - finer[1](model, x, 1).values).max() > 0.1
+
+
 def test_hirescam_marks_one_place_where_grad_cams_mean_marks_two():
     """Two places excite one channel alike, and only one of them speaks for the class."""
     model = Spot(6, 8, 8)
