@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Mapping
 
 from torch import Tensor
@@ -27,10 +26,10 @@ def of_the_zoo(file: str) -> Callable[[], Mapping[str, Tensor]]:
                 url, progress=False, map_location="cpu", weights_only=True
             )
             return state["model_state"]
-        except pickle.UnpicklingError as error:
-            # torch's own message suggests weights_only=False, which would run the file's code
-            raise RuntimeError(f"{url} holds more than plain tensors") from error
         except Exception as error:
-            raise RuntimeError(f"{url}: {error}") from error
+            # of an unpickling error torch advises weights_only=False, which would run code
+            refused = type(error).__name__ == "UnpicklingError"
+            reason = "it holds more than plain tensors" if refused else error
+            raise RuntimeError(f"{url}: {reason}") from error
 
     return fetch
