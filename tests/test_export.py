@@ -104,7 +104,7 @@ def test_a_bundle_predicts_what_the_run_predicts(to, trained, exported, study, t
         assert one["label"] == other["label"]
         assert one["confidence"] == pytest.approx(other["confidence"], abs=1e-4)
         assert one["views_missing"] == other["views_missing"]
-    unlike = {"subjects", "inference", "without_saliency"}
+    unlike = {"subjects", "inference", "without_saliency", "stages"}
     assert {k: v for k, v in with_bundle.items() if k not in unlike} == {
         k: v for k, v in with_run.items() if k not in unlike
     }

@@ -97,7 +97,7 @@ def test_a_stage_that_fails_is_timed_but_not_done(tmp_path, recipe):
 def test_a_stage_done_again_keeps_one_row_and_adds_up_its_seconds(tmp_path, recipe, monkeypatch):
     folder = RunFolder.create(tmp_path / "one", recipe)
     clock = iter([0.0, 5.0, 10.0, 12.0, 20.0, 21.0])
-    monkeypatch.setattr("echokit.folder.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("echokit.profile.time.monotonic", lambda: next(clock))
     for name in ("cohort", "train", "cohort"):
         with folder.stage(name):
             pass

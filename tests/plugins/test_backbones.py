@@ -216,7 +216,9 @@ def test_a_zoo_that_holds_code_is_not_run(monkeypatch, tmp_path):
     monkeypatch.setattr(
         torch.hub, "download_url_to_file", lambda url, place, *_, **__: torch.save([Evil()], place)
     )
-    with pytest.raises(OptionError, match=r"X3D_S\.pyth: it holds more than plain tensors") as error:
+    with pytest.raises(
+        OptionError, match=r"X3D_S\.pyth: it holds more than plain tensors"
+    ) as error:
         made("pytorchvideo-x3d-s", weights="kinetics400")
     assert "weights_only" not in str(error.value)
     assert not (tmp_path / "evil").exists()
