@@ -308,6 +308,31 @@ def test_difference_is_of_probabilities_and_of_logits_relative_to_their_size(net
 
 
 @pytest.mark.parametrize("engine", INSTALLED, ids=lambda engine: engine.name)
+def test_a_signal_is_survived_after_engines_were_let_go_of(engine, tmp_path):
+    """OpenVINO leaves a thread with a stack for signals that is gone, if it may."""
+    file = tmp_path / engine.file
+    engine.convert(tiny_network(), SAMPLE, file)
+    code = f"""
+import gc, os, signal
+from pathlib import Path
+import numpy as np
+from echokit.engines.choose import ENGINES
+signal.signal(signal.SIGUSR1, lambda *_: print("survived"))
+engine = {{e.name: e for e in ENGINES}}[{engine.name!r}]
+loaded = [engine.load(Path({str(file)!r}), "exact") for _ in range(2)]
+for one in loaded:
+    one.forward(np.zeros({SAMPLE.shape}, np.float32))
+del one
+while loaded:
+    del loaded[0]
+    gc.collect()
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "survived"), done.stderr
+
+
+@pytest.mark.parametrize("engine", INSTALLED, ids=lambda engine: engine.name)
 def test_telemetry_is_off_before_an_engine_is_imported(engine):
     code = f"""
 import os, sys

@@ -47,10 +47,13 @@ def test_the_making_of_each_counts_and_what_is_done_with_it_does_not(clock):
 
 
 def test_a_stage_that_fails_has_cost_what_it_cost(clock):
-    profile = Profile()
-    with pytest.raises(ValueError, match="no"), profile.stage("prepare"):
+    def fails():
         clock(2.0)
         raise ValueError("no")
+
+    profile = Profile()
+    with pytest.raises(ValueError, match="no"), profile.stage("prepare"):
+        fails()
     assert profile.rows()[0]["seconds"] == 2.0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,16 @@ def _openvino() -> Any:
     import openvino
 
     return openvino
+
+
+@cache
+def _core() -> Any:
+    """OpenVINO's runtime, one for the process.
+
+    Each has the thread that makes it take signals on a stack of its own, and leaves the thread with
+    a stack that is gone once two were let go of: Ctrl-C would end in a segmentation fault then.
+    """
+    return _openvino().Core()
 
 
 def save_openvino(network: Any, example: Float32[np.ndarray, "B C T H W"], file: Path) -> None:
@@ -46,7 +57,7 @@ def load_openvino(file: Path, precision: Precision) -> Running:
     import numpy as np
 
     openvino = _openvino()
-    core = openvino.Core()
+    core = _core()
     can = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     fast = next((kind for kind in ("BF16", "FP16") if kind in can), None)
     hint, computes_in = "f32", "float32"
