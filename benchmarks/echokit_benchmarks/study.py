@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,25 +130,27 @@ def _judged(
         }
         opening[precision] = time.perf_counter() - started
 
-    def by_engine(precision: Precision) -> Callable[[], Any]:
+    said: dict[str, Any] = {}
+
+    def by_engine(precision: Precision) -> None:
         chosen = engines[precision]
-        return lambda: np.stack([chosen[v].running.forward(some) for v, some in seen.items()])
+        said[precision] = [chosen[v].running.forward(some) for v, some in seen.items()]
 
-    def by_loop() -> Any:
+    def by_loop() -> None:
         with torch.inference_mode():
-            return np.stack(
-                [[networks[v](torch.from_numpy(one)[None])[0].numpy() for one in some]
-                 for v, some in seen.items()]
-            )  # fmt: skip
+            said["loop"] = [
+                [networks[v](torch.from_numpy(one)[None])[0].numpy() for one in some]
+                for v, some in seen.items()
+            ]
 
-    works = [by_loop, *(by_engine(precision) for precision in engines)]
-    theirs, *ours = in_turns(works, 1 if quick else 3)
-    expected = softmax(by_loop().reshape(-1, len(CLASSES)))
-    rows = []
+    works: list[Callable[[], object]] = [by_loop]
+    works += [partial(by_engine, precision) for precision in engines]
+    theirs, *ours = in_turns(works, 1 if quick else 2)
+    judged = {who: softmax(np.reshape(logits, (-1, len(CLASSES)))) for who, logits in said.items()}
+    expected, rows = judged["loop"], []
     for precision, times in zip(engines, ours, strict=True):
-        said = softmax(by_engine(precision)().reshape(-1, len(CLASSES)))
-        apart = float(np.abs(said - expected).max())
-        same = int((said.argmax(1) == expected.argmax(1)).sum())
+        apart = float(np.abs(judged[precision] - expected).max())
+        same = int((judged[precision].argmax(1) == expected.argmax(1)).sum())
         running = next(iter(engines[precision].values())).running
         shape = "×".join(map(str, next(iter(seen.values())).shape[2:]))
         claim = Claim(

@@ -77,14 +77,15 @@ def test_an_attempt_would_be_seen(alone, tmp_path):
 
 @pytest.mark.parametrize("engine", ["torch", *(engine.name for engine in ENGINES)])
 def test_a_study_is_predicted_by_every_engine_without_a_network(alone, small_run, tmp_path, engine):
-    study, out = tmp_path / "study", tmp_path / "prediction"
+    study, out, run = tmp_path / "study", tmp_path / "prediction", tmp_path / "run"
+    shutil.copytree(small_run, run)  # converted networks are kept beside it
     made = subprocess.run(
         [sys.executable, "-m", "echokit", "data", "phantom", "--out", str(study), *ONE],
         capture_output=True,
         text=True,
     )
     assert made.returncode == 0, made.stderr
-    done, tried = alone("predict", small_run, study, "--engine", engine, "--out", out, "--quiet")
+    done, tried = alone("predict", run, study, "--engine", engine, "--out", out, "--quiet")
     assert done.returncode == 0, done.stderr
     assert (out / "index.html").is_file()
     assert engine in (out / "prediction.json").read_text("utf-8")
