@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from echokit import Clip, ClipError, Transform
+from echokit_monai.frames import each_frame
 
 if TYPE_CHECKING:
     import torch
@@ -55,9 +56,12 @@ def equalise(
         New frames of the same shape.
     """
     out = np.empty_like(frames)
-    for i, frame in enumerate(frames):
-        counted = frame if sector is None else frame[sector]
-        np.take(_levels(np.bincount(counted.ravel(), minlength=256)), frame, out=out[i])
+
+    def one(i: int) -> None:
+        counted = frames[i] if sector is None else frames[i][sector]
+        np.take(_levels(np.bincount(counted.ravel(), minlength=256)), frames[i], out=out[i])
+
+    each_frame(one, len(frames), frames.size)
     return out if sector is None else np.multiply(out, sector, dtype=np.uint8)
 
 

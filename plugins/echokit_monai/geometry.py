@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Int, Shaped
 
 from echokit import Box, Clip, Transform
+from echokit_monai.frames import each_frame
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +48,13 @@ def blacken(
     """Copy frames with everything outside the sector set to 0; without a sector, just copy."""
     if sector is None:
         return frames.copy()
-    black: Shaped[np.ndarray, "T H W"] = np.multiply(frames, sector, dtype=frames.dtype)
+    mask = sector.astype(frames.dtype)  # of another type it would be converted for every frame
+    black: Shaped[np.ndarray, "T H W"] = np.empty_like(frames, order="C")
+
+    def multiply(i: int) -> None:
+        np.multiply(frames[i], mask, out=black[i])
+
+    each_frame(multiply, len(frames), frames.size)
     return black
 
 
@@ -115,13 +122,16 @@ def _resample(
     above, below, down = _neighbours(height, size)
     left, right, across = _neighbours(width, size)
     out: Shaped[np.ndarray, "T size size"] = np.empty((len(frames), size, size), frames.dtype)
-    for i, frame in enumerate(frames):
+
+    def resample(i: int) -> None:
         upper, lower = (
             rows[:, left] * (1 - across) + rows[:, right] * across
-            for rows in (frame[above], frame[below])
+            for rows in (frames[i][above], frames[i][below])
         )
         image = upper * (1 - down[:, None]) + lower * down[:, None]
         out[i] = image if frames.dtype == np.float32 else np.rint(image)
+
+    each_frame(resample, len(frames), frames.size)
     return out
 
 
