@@ -232,8 +232,8 @@ class Compute(Strict):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
-    """Processes that make sequences beside the training process; 0 has a thread of it do so. auto:
-    none on a CPU, which has its hands full, and up to eight beside a GPU, which must not wait."""
+    """Processes that make sequences beside the training process; 0 makes them within it. auto: none
+    on a CPU, where they would take cores from the network, and up to eight beside a GPU."""
     compile: bool = False
     """Whether networks are trained through `torch.compile`: half a minute each; for a GPU."""
     jobs: int = Field(1, ge=1)

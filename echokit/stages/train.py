@@ -102,7 +102,7 @@ class Settings:
     """Of this job: the same seed gives the same weights on the same machine."""
     device: str
     workers: int
-    """Processes that make sequences; 0 has a thread do so."""
+    """Processes that make sequences; 0 makes them here, in a thread beside a GPU."""
     compile: bool
     """Whether the network goes through `torch.compile`."""
     digest: str
@@ -181,9 +181,8 @@ def train(
         model.train()
         with torch.random.fork_rng():  # dropout draws from the global generator
             torch.manual_seed(digest(settings.seed, "dropout", epoch))
-            for sequences, labels in (
-                loader if settings.workers else ahead(loader)
-            ):  # (B, 1, k, H, W), (B,)
+            batches: Any = ahead(loader) if cuda and not settings.workers else loader
+            for sequences, labels in batches:  # (B, 1, k, H, W), (B,)
                 shape = list(sequences.shape[1:])
                 logits = model(sequences.to(memory_format=torch.channels_last_3d))
                 loss = F.cross_entropy(logits, labels)
