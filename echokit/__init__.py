@@ -3,7 +3,6 @@
 Research software, not a medical device.
 """
 
-from echokit.deprecation import deprecated_option
 from echokit.errors import (
     ClipError,
     CohortError,
@@ -27,7 +26,9 @@ from echokit.interfaces import (
     SupportsWrite,
     Transform,
 )
-from echokit.plugins import resolve
+from echokit.plugins.registry import resolve
+from echokit.plugins.renamed import deprecated_option
+from echokit.plugins.weights import fit_weights, read_weights
 from echokit.types import (
     VIEWS,
     Box,
@@ -39,7 +40,6 @@ from echokit.types import (
     Saliency,
     Votes,
 )
-from echokit.weights import fit_weights, read_weights
 
 __version__ = "0.1.0"
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import echokit
 from echokit.errors import UsageError
-from echokit.files import read_json, write_json, write_text
-from echokit.profile import Cost
 from echokit.recipe import Recipe, load_recipe
-
-PACKAGES = ("captum", "lightning", "monai", "numpy", "pydicom", "pytorchvideo", "scikit-learn")
+from echokit.system.cost import Cost
+from echokit.system.files import read_json, write_json, write_text
+from echokit.system.machine import PACKAGES, machine, version_of
 
 RESULTS = {
     "crossfit": "crossfit.parquet",
@@ -190,39 +187,6 @@ def environment(recipe: Recipe) -> dict[str, Any]:
         "commit": _commit(),
         "machine": machine(),
     }
-
-
-def machine() -> dict[str, Any]:
-    """The kind of machine this is."""
-    import torch
-
-    memory = None
-    with contextlib.suppress(ValueError, OSError, AttributeError):
-        memory = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    cuda = torch.cuda.is_available()
-    return {
-        "system": platform.system(),
-        "cpu": _cpu(),
-        "cores": os.cpu_count(),
-        "memory_gb": memory,
-        "device": torch.cuda.get_device_name(0) if cuda else "cpu",
-    }
-
-
-def _cpu() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def version_of(package: str) -> str | None:
-    """The installed version of a distribution, or None."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _commit() -> str | None:

@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from echokit.types import Clip, ClipRef, Prediction, Rejection, Saliency, Votes
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
-    from jaxtyping import Float
+    from jaxtyping import Float, Float32
     from torch import Tensor, nn
 
 Factory = Callable[..., Any]
 """Makes a component from its options. Loaders take `source: str` first; backbones take
 `num_classes: int, in_channels: int` first."""
+
+Forward = Callable[["Float32[np.ndarray, 'B C T H W']"], "Float32[np.ndarray, 'B K']"]
+"""A trained network as an engine runs it: normalised sequences to logits."""
 
 
 @runtime_checkable

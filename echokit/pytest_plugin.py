@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from echokit.plugins import Registry
+    from echokit.plugins.registry import Registry
     from echokit.types import Clip, Votes
 
 
@@ -63,7 +63,7 @@ def isolated_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     isolated_plugins.add(my_module, "echokit-mine:mine")
     ```
     """
-    from echokit import plugins
+    from echokit.plugins import registry as plugins
 
     monkeypatch.setattr(plugins, "entry_points", lambda group: [])
     plugins.registry.cache_clear()

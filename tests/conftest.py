@@ -23,7 +23,7 @@ from echokit import (
     Votes,
     hookimpl,
 )
-from echokit.plugins import Registry, registry
+from echokit.plugins.registry import Registry, registry
 
 FRAMES, SIDE = 10, 16
 
@@ -252,7 +252,7 @@ def one_thread() -> None:
 @pytest.fixture
 def empty_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """The process's registry, with no installed plugin in it."""
-    monkeypatch.setattr("echokit.plugins.entry_points", lambda group: [])
+    monkeypatch.setattr("echokit.plugins.registry.entry_points", lambda group: [])
     registry.cache_clear()
     yield registry()
     registry.cache_clear()
@@ -295,9 +295,9 @@ def prepared(tmp_path: Path) -> Any:
     """A function that stores moving squares and returns the store and its training items."""
 
     def make(clips: int = 8, frames: int = FRAMES, name: str = "store.zarr") -> Any:
-        from echokit.stages.preparation import Preparation, prepare
-        from echokit.stages.sequences import Item
-        from echokit.stages.store import Store
+        from echokit.clips.preparation import Preparation, prepare
+        from echokit.clips.sequences import Item
+        from echokit.clips.store import Store
 
         loader = TinyLoader("", clips, ("A4C",), frames)
         refs = [ref for ref in loader.index() if isinstance(ref, ClipRef)]

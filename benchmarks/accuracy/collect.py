@@ -21,13 +21,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from echokit.errors import UsageError
 from echokit.report import write_tables
-from echokit.report.calibration_view import raised_by_temperature
-from echokit.report.findings import run_findings
-from echokit.report.fusion_words import interval_words, lead_words, winners
 from echokit.report.judged import judged
-from echokit.report.published_figures import Key, published_figures
+from echokit.report.paper.findings import run_findings
+from echokit.report.paper.published_figures import Key, published_figures
+from echokit.report.paper.tables import paper_table
 from echokit.report.results import Results, read_results
-from echokit.report.tables import paper_table
+from echokit.report.sections.calibration import raised_by_temperature
+from echokit.report.sections.fusion_words import interval_words, lead_words, winners
 from echokit.report.words import duration, guess_f1, interval, mean_sd, memory, number
 
 HERE = Path(__file__).parent

@@ -19,9 +19,9 @@ from torchvision.transforms import functional as TF
 
 from echokit import Clip, Transform
 from echokit.bench.timing import Claim, judge, paired
+from echokit.components import make_sequence_spec
 from echokit.recipe import load_recipe
 from echokit.testing import tiny_clip
-from echokit.wiring.components import make_sequence_spec
 
 K = 12
 

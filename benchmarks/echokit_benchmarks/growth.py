@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 
 from echokit import Clip
-from echokit.engines.eager import run_eagerly
-from echokit.recipe import load_recipe
-from echokit.stages.predict import vote_clips
-from echokit.stages.sequences import Item
-from echokit.stages.store import Store
-from echokit.testing import tiny_clip
-from echokit.wiring.components import (
+from echokit.clips.sequences import Item
+from echokit.clips.store import Store
+from echokit.components import (
     make_aggregator,
     make_model,
     make_preparation,
     make_sequence_spec,
 )
+from echokit.engines.eager import run_eagerly
+from echokit.recipe import load_recipe
+from echokit.testing import tiny_clip
+from echokit.voting.votes import vote_clips
 
 AT_MOST = 1.1
 """Exponent of cost in size, over the three largest, that counts as linear: a tenth is left to the

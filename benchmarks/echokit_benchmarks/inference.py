@@ -17,7 +17,7 @@ from echokit.bench.timing import Claim, judge, paired
 from echokit.engines.choose import ENGINES
 from echokit.engines.eager import run_eagerly
 from echokit.engines.engine import PRECISIONS, Precision, Running
-from echokit.stages.predict import softmax
+from echokit.voting.votes import softmax
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:

@@ -21,10 +21,10 @@ from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage, gene
 
 from echokit import ClipRef, Loader, resolve
 from echokit.bench.timing import Claim, judge, paired
+from echokit.clips.preparation import Preparation, prepare, undrawn
+from echokit.clips.store import Store
+from echokit.components import make_preparation
 from echokit.recipe import load_recipe
-from echokit.stages.preparation import Preparation, prepare, undrawn
-from echokit.stages.store import Store
-from echokit.wiring.components import make_preparation
 
 Screen = UInt8[np.ndarray, "T H W"]
 

@@ -14,10 +14,10 @@ from jaxtyping import UInt8
 
 from echokit import Loader, resolve
 from echokit.bench.timing import Claim, judge, paired
+from echokit.clips.preparation import prepare
+from echokit.clips.store import Store
+from echokit.components import make_preparation
 from echokit.recipe import load_recipe
-from echokit.stages.preparation import prepare
-from echokit.stages.store import Store
-from echokit.wiring.components import make_preparation
 
 AT_MOST_SIZE = 0.5
 CLIPS, K, FPS = 24, 12, 25

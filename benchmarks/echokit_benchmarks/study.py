@@ -17,20 +17,21 @@ from torch import nn
 
 from echokit import VIEWS, resolve
 from echokit.bench.timing import Claim, in_turns, judge
+from echokit.clips.sequences import Item
+from echokit.clips.store import Store
+from echokit.components import make_aggregator, make_loader, make_model, make_sequence_spec
 from echokit.engines.agreement import TOLERANCE
 from echokit.engines.choose import Asked
 from echokit.engines.choose import Judge as Engine
 from echokit.engines.engine import PRECISIONS, Precision
-from echokit.progress import Silent
+from echokit.networks.checkpoint import save_tensors
 from echokit.recipe import Recipe, load_recipe
-from echokit.stages.checkpoint import save_tensors
-from echokit.stages.predict import softmax, voting_sequences
-from echokit.stages.sequences import Item
-from echokit.stages.store import Store
-from echokit.study import predict_study
-from echokit.wiring.components import make_aggregator, make_loader, make_model, make_sequence_spec
-from echokit.wiring.study_clips import Bench, Predictor, prepare_clips
-from echokit.wiring.study_networks import opener
+from echokit.studies.clips import prepare_clips
+from echokit.studies.model import Bench, Predictor
+from echokit.studies.networks import opener
+from echokit.studies.predict import predict_study
+from echokit.system.progress import Silent
+from echokit.voting.votes import softmax, voting_sequences
 
 AT_LEAST: Mapping[Precision, float] = {"exact": 2.5, "fast": 4.0}
 AT_MOST_SECONDS = 20.0

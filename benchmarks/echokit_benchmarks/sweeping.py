@@ -12,9 +12,9 @@ from echokit.bench.leaderboard import write_leaderboard
 from echokit.bench.suite import Suite, slots
 from echokit.bench.timing import Claim, judge
 from echokit.folder import RunFolder
-from echokit.progress import Silent
 from echokit.recipe import load_recipe
-from echokit.run import run
+from echokit.runs import run
+from echokit.system.progress import Silent
 
 RULES = (
     "majority-vote",

@@ -13,14 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from echokit.bench.timing import Claim, judge
-from echokit.files import read_json
+from echokit.clips.store import Store
+from echokit.components import make_model
 from echokit.folder import RunFolder
-from echokit.progress import Silent
 from echokit.recipe import Recipe, load_recipe
-from echokit.stages.store import Store
-from echokit.wiring.components import make_model
-from echokit.wiring.networks import jobs_of, view_works
-from echokit.wiring.population import find_clips, prepare_cohort
+from echokit.runs.cohort import find_clips, prepare_cohort
+from echokit.runs.jobs import jobs_of
+from echokit.runs.train import view_works
+from echokit.system.files import read_json
+from echokit.system.progress import Silent
 
 ONE_NETWORK = [
     "views.use=['PSAX-P']",
@@ -48,7 +49,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
 
 
 def _throughput(preset: str, more: list[str], repeats: int) -> dict[str, Any]:
-    """Samples per second of `echokit.stages.train` against a loop on tensors in memory."""
+    """Samples per second of `echokit.networks.train` against a loop on tensors in memory."""
     recipe = load_recipe("ph-newborn", preset=preset, settings=[*ONE_NETWORK, *more])
     side = recipe.prepare["resize"].options["size"]
     with tempfile.TemporaryDirectory() as scratch:

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from echokit import hookspecs
-from echokit.plugins import KINDS, Kind
+from echokit.plugins.registry import KINDS, Kind
 from echokit.testing import CONTRACTS, rules
 
 HERE = Path(__file__).parent

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from echokit.bench.suite import Suite
+from echokit.clips.store import Store
+from echokit.components import make_aggregator, make_model
 from echokit.errors import UsageError
-from echokit.files import read_json, write_json
 from echokit.folder import RunFolder
 from echokit.interfaces import SupportsFit
-from echokit.progress import Progress, Silent
 from echokit.recipe import Recipe, Slot, load_recipe
-from echokit.stages.store import Store
-from echokit.wiring.components import make_aggregator, make_model
+from echokit.system.files import read_json, write_json
+from echokit.system.progress import Progress, Silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def train_all(suite: Suite, out: Path, progress: Progress) -> list[Trained]:
         UsageError: a folder holds a run of another suite, or splits differ between backbones.
         EchokitError: a run cannot be made.
     """
-    from echokit.run import run
+    from echokit.runs import run
 
     suite.check()
     learns = any(isinstance(make_aggregator(s), SupportsFit) for s in suite.aggregator.values())
@@ -127,8 +127,8 @@ def vote_again(one: Trained, name: str, slot: Slot) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from echokit.stages import predict
-    from echokit.stages.ballots import ballots
+    from echokit.voting import votes as predict
+    from echokit.voting.ballots import ballots
 
     table = pd.read_parquet(one.folder.predictions)
     rule = make_aggregator(slot)
@@ -180,7 +180,7 @@ def _views(table: pd.DataFrame, rule: Any, classes: tuple[str, ...]) -> Iterator
 
 
 def _fitted(one: Trained, slot: Slot, classes: tuple[str, ...], place: dict[str, Any]) -> Any:
-    from echokit.wiring.fusion import subject_rule
+    from echokit.components import subject_rule
 
     aggregate = one.recipe.aggregate.model_copy(update={"subject": slot})
     recipe = one.recipe.model_copy(update={"aggregate": aggregate})
@@ -192,8 +192,8 @@ def explained(one: Trained, name: str, slot: Slot) -> dict[str, Any]:
 
     The networks are loaded, not trained; what was explained before is not explained again.
     """
-    from echokit.wiring.maps import explain_all
-    from echokit.wiring.population import find_clips, prepare_cohort
+    from echokit.runs.cohort import find_clips, prepare_cohort
+    from echokit.runs.explain import explain_all
 
     place = Elsewhere(one.folder, one.folder.path / "explainers" / name)
     kept = place.path / "result.json"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from echokit.bench.accuracy import Trained, cost, explained, vote_again
 from echokit.bench.result import Column, Table, document, write_result
 from echokit.bench.suite import Suite
-from echokit.progress import Progress
 from echokit.report.words import duration, interval, mean_sd, memory
+from echokit.system.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,8 +85,8 @@ def leaderboard(
         classes: task -> label names, least severe first.
         bootstrap: resamples of the subjects for the intervals.
     """
-    from echokit.stages.evaluate import evaluate
-    from echokit.stages.leads import leads
+    from echokit.evaluation.metrics import evaluate
+    from echokit.evaluation.rule_differences import leads
 
     rows = []
     for (task, _, _), here in table.groupby(["task", "approach", "view"], sort=False):
@@ -107,7 +107,7 @@ def leaderboard(
 def _outcome(part: pd.DataFrame, classes: tuple[str, ...]) -> Any:
     import numpy as np
 
-    from echokit.stages.leads import Outcome
+    from echokit.evaluation.rule_differences import Outcome
 
     ordered = part.sort_values(["split", "patient"])
     index = {name: i for i, name in enumerate(classes)}

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import echokit
-from echokit.files import write_json, write_text
-from echokit.folder import PACKAGES, machine, version_of
 from echokit.report.page import write_page
 from echokit.report.words import SYNTHETIC
+from echokit.system.files import write_json, write_text
+from echokit.system.machine import PACKAGES, machine, version_of
 
 Row = Mapping[str, Any]
 

@@ -15,9 +15,9 @@ from markupsafe import Markup
 
 from echokit.bench.result import Column, Row, Table, document, write_result
 from echokit.errors import UsageError, nearest
-from echokit.progress import Progress
-from echokit.report.svg import Plot, drawing, text
+from echokit.report.charts.svg import Plot, drawing, text
 from echokit.report.words import memory
+from echokit.system.progress import Progress
 
 GROUP = "echokit.benchmarks"
 """Entry points of this group are measuring functions: `quick: bool` to rows."""

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from echokit.errors import UsageError, nearest
-from echokit.plugins import Kind, check_options, registry
+from echokit.plugins.registry import Kind, check_options, registry
 from echokit.recipe import Slot
 from echokit.recipe.settings import parse_setting
 

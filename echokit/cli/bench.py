@@ -28,8 +28,8 @@ def speed(
     from echokit.bench.speed import measure_all, sentence, write_speed
     from echokit.cli.console import Bars, print_json
     from echokit.cli.console import out as console
-    from echokit.files import read_json
-    from echokit.progress import Silent
+    from echokit.system.files import read_json
+    from echokit.system.progress import Silent
 
     rows = measure_all(quick, only or [], Silent() if as_json else Bars())
     page = write_speed(rows, quick, out)
@@ -72,8 +72,8 @@ def accuracy(
     from echokit.bench.suite import Suite, read_suite, slots
     from echokit.cli.console import Bars, print_json
     from echokit.cli.console import out as console
-    from echokit.files import read_json
-    from echokit.progress import Silent
+    from echokit.system.files import read_json
+    from echokit.system.progress import Silent
 
     given = {
         "backbone": slots(backbone.split(",")) if backbone else None,

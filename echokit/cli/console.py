@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from echokit.progress import Tick
+from echokit.system.progress import Tick
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)

@@ -29,10 +29,10 @@ def check(
     loader: Annotated[str, typer.Option(help="The loader that reads it.")] = "files",
 ) -> None:
     """Say what a folder or manifest holds: every file, used or rejected with its reason."""
-    from echokit.check import check as look
-    from echokit.check import summarise
     from echokit.cli.console import err, out, print_json
-    from echokit.plugins import resolve
+    from echokit.clips.check import check as look
+    from echokit.clips.check import summarise
+    from echokit.plugins.registry import resolve
 
     if not path.exists():
         raise UsageError(f"There is nothing at {path}.")
@@ -95,7 +95,7 @@ def phantom(
     from echokit.cli.console import err
     from echokit.cli.console import out as console
     from echokit.interfaces import SupportsWrite
-    from echokit.plugins import resolve
+    from echokit.plugins.registry import resolve
 
     loader = resolve("loader", "phantom", patients=patients, seed=seed, size=size, frames=frames)
     if not isinstance(loader, SupportsWrite):

@@ -18,8 +18,8 @@ def doctor(
 
     import echokit
     from echokit.cli.console import out, print_json
-    from echokit.folder import PACKAGES, machine, version_of
-    from echokit.plugins import KINDS, PluginWarning, registry
+    from echokit.plugins.registry import KINDS, PluginWarning, registry
+    from echokit.system.machine import PACKAGES, machine, version_of
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # shown below, with what to do

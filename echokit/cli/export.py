@@ -20,10 +20,10 @@ def export(
     A bundle holds the networks, the recipe and a model card, and no data of patients.
     One in onnx or openvino predicts without torch.
     """
-    from echokit.bundle.write import export_run
     from echokit.cli.console import Bars
     from echokit.cli.console import out as console
-    from echokit.progress import Silent
+    from echokit.export.write import export_run
+    from echokit.system.progress import Silent
 
     made = export_run(run, to, out, task, Silent() if quiet else Bars())
     console.print(str(made), markup=False, soft_wrap=True)

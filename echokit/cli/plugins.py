@@ -11,7 +11,7 @@ import typer
 from echokit.cli import plugins_check, plugins_new
 
 if TYPE_CHECKING:
-    from echokit.plugins import Component
+    from echokit.plugins.registry import Component
 
 OWN = "echokit-cardiac:"
 """Our own components are listed without the plugin they come from."""
@@ -34,7 +34,7 @@ def list_plugins(
     """List every component by kind, and the plugin it comes from where that is not ours."""
     from echokit.cli.console import one_line, out, print_json
     from echokit.errors import UsageError, nearest
-    from echokit.plugins import KINDS, registry
+    from echokit.plugins.registry import KINDS, registry
 
     if kind is not None and kind not in KINDS:
         raise UsageError(f"There is no kind {kind!r}: {nearest(kind, KINDS)}")
@@ -59,7 +59,7 @@ def show(
     """Show a component, or all of one name: options with types and defaults, documentation."""
     from echokit.cli.console import out, print_json
     from echokit.errors import PluginError, nearest
-    from echokit.plugins import KINDS, registry
+    from echokit.plugins.registry import KINDS, registry
 
     owner, _, bare = name.rpartition("/")
     found = [c for kind in KINDS for c in registry().of_kind(kind) if c.name == bare]
@@ -84,7 +84,7 @@ def show(
 def recipes() -> None:
     """List the recipes that `echokit run` knows, with their presets."""
     from echokit.cli.console import out
-    from echokit.plugins import registry
+    from echokit.plugins.registry import registry
 
     for component in registry().of_kind("recipe"):
         document = tomllib.loads(component.factory.read_text("utf-8"))

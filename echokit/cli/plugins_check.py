@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from echokit.cli.plugins_verdict import Result
-    from echokit.plugins import Component
+    from echokit.plugins.registry import Component
     from echokit.testing import Contract
 
 
@@ -94,7 +94,7 @@ def find(name: str) -> list[Component]:
         PluginError: it stands for none.
     """
     from echokit.errors import PluginError, nearest
-    from echokit.plugins import registry
+    from echokit.plugins.registry import registry
 
     everything = registry().components
     found = [c for c in everything if name in (c.name, c.full_name, f"{c.distribution}/{c.name}")]
@@ -150,7 +150,7 @@ def made(component: Component, asked: Asked) -> Contract:
         UsageError: a loader's source is not given.
     """
     from echokit.errors import OptionError, UsageError
-    from echokit.plugins import check_options
+    from echokit.plugins.registry import check_options
     from echokit.testing import CONTRACTS, BackboneContract, LoaderContract, TransformContract
 
     required: dict[str, dict[str, Any]] = {

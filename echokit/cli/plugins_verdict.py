@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from echokit.plugins import Component
+    from echokit.plugins.registry import Component
     from echokit.testing import Verdict
 
 

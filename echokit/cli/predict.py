@@ -69,9 +69,9 @@ def predict(
     from echokit.cli.console import out as console
     from echokit.engines.choose import Asked
     from echokit.folder import next_free
-    from echokit.progress import Silent
-    from echokit.study import open_predictor, predict_study
-    from echokit.wiring.views import find_view_run, open_viewer
+    from echokit.studies.predict import open_predictor, predict_study
+    from echokit.studies.views import find_view_run, open_viewer
+    from echokit.system.progress import Silent
 
     predictor, viewer = open_predictor(run, task, Asked(engine, cast(Any, precision))), None
     if view is not None and view.lower() == "auto":

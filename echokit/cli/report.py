@@ -95,9 +95,9 @@ def _report(path: Path, names: tuple[str, ...]) -> None:
 
 
 def _table(path: Path, names: tuple[str, ...], form: str, out: Path | None) -> None:
-    from echokit.files import write_text
     from echokit.report import FORMATS as WRITERS
     from echokit.report import paper_table, read_results
+    from echokit.system.files import write_text
 
     _, write = WRITERS[form]
     results = read_results(path)

@@ -46,10 +46,10 @@ def run(
     """
     from echokit.cli.console import Bars, err, print_json
     from echokit.cli.console import out as console
-    from echokit.files import read_json
     from echokit.folder import RunFolder, next_free
-    from echokit.progress import Silent
     from echokit.recipe import load_recipe
+    from echokit.system.files import read_json
+    from echokit.system.progress import Silent
 
     overridden = preset or data or config or settings or seed is not None or out
     if resume is not None:
@@ -71,7 +71,7 @@ def run(
         resolved.check_components()
         folder = RunFolder.create(out or next_free(Path("runs"), resolved.name), resolved)
 
-    from echokit.run import run as carry_out
+    from echokit.runs import run as carry_out
 
     silent = quiet or as_json
     if not silent:

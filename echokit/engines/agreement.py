@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import softmax
 
 from echokit.engines.engine import Precision, Running, processor
-from echokit.stages.predict import softmax
 
 if TYPE_CHECKING:
     from jaxtyping import Float32
@@ -58,7 +58,7 @@ def compare(
     apart = probabilities = float(np.finfo(np.float32).max)
     if logits.shape == expected.shape and np.isfinite(logits).all():
         apart = float(np.abs(logits - expected).max() / max(1.0, np.abs(expected).max()))
-        probabilities = float(np.abs(softmax(logits) - softmax(expected)).max())
+        probabilities = float(np.abs(softmax(logits, axis=1) - softmax(expected, axis=1)).max())
     return Agreement(
         running.engine,
         running.version,

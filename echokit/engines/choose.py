@@ -24,7 +24,7 @@ from echokit.engines.engine import PRECISIONS, Engine, EngineWarning, Precision,
 from echokit.engines.onnx_runtime import ONNX_RUNTIME
 from echokit.engines.open_vino import OPENVINO
 from echokit.errors import UsageError, nearest
-from echokit.files import read_json, write_json
+from echokit.system.files import read_json, write_json
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float32
 
-    from echokit.stages.predict import Forward
+    from echokit.interfaces import Forward
 
 Precision = Literal["exact", "fast"]
 """`exact`: float32 throughout. `fast`: half the bits where the processor computes with them."""

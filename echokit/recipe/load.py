@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from echokit.errors import PluginError, RecipeError, nearest
-from echokit.plugins import registry
+from echokit.plugins.registry import registry
 from echokit.recipe.recipe import Recipe
 from echokit.recipe.settings import merge, override, parse_setting
 

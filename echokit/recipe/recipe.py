@@ -11,7 +11,7 @@ import tomli_w
 from pydantic import Field, model_validator
 
 from echokit.errors import PluginError, RecipeError
-from echokit.plugins import Kind, check_options, registry
+from echokit.plugins.registry import Kind, check_options, registry
 from echokit.recipe.tables import (
     TOGETHER,
     VIEW_COLUMN,

@@ -1,12 +1,12 @@
 """Pictures and pages from the result files alone: no model, no plugin, no torch."""
 
-from echokit.report.findings import paper_findings, run_findings
+from echokit.report.paper.findings import paper_findings, run_findings
+from echokit.report.paper.table_formats import FORMATS, print_table, write_tables
+from echokit.report.paper.tables import paper_table
+from echokit.report.pictures.saliency import saliency_movie, saliency_strip
 from echokit.report.results import read_results
 from echokit.report.run_page import build_run_report
-from echokit.report.saliency import saliency_movie, saliency_strip
 from echokit.report.study_page import build_study_page
-from echokit.report.table_formats import FORMATS, print_table, write_tables
-from echokit.report.tables import paper_table
 from echokit.report.terminal import summary_table
 
 __all__ = [

@@ -8,10 +8,10 @@ from typing import Any
 
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 
-from echokit.files import write_text
 from echokit.report import words
-from echokit.report.overlay import palette
-from echokit.report.svg import colour
+from echokit.report.charts.svg import colour
+from echokit.report.pictures.overlay import palette
+from echokit.system.files import write_text
 
 
 @cache

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from echokit.errors import UsageError
-from echokit.report.calibration_view import calibration_view
-from echokit.report.checks import Checks, checks, frame_orders, network_verdicts
-from echokit.report.cohort_view import cohort_view
-from echokit.report.embed import MEGABYTE, Album, Picture
-from echokit.report.figures import task_figures
-from echokit.report.fusion_view import fusion_view
 from echokit.report.page import write_page
-from echokit.report.paper_charts import write_charts
-from echokit.report.paper_figures import paper_figures
-from echokit.report.published import beside_published
+from echokit.report.paper.charts import write_charts
+from echokit.report.paper.figures import paper_figures
+from echokit.report.paper.published import beside_published
+from echokit.report.paper.tables import PaperTable, paper_table
+from echokit.report.pictures.embed import MEGABYTE, Album, Picture
 from echokit.report.results import Results, read_results
-from echokit.report.tables import PaperTable, paper_table
+from echokit.report.sections.calibration import calibration_view
+from echokit.report.sections.checks import Checks, checks, frame_orders, network_verdicts
+from echokit.report.sections.cohort import cohort_view
+from echokit.report.sections.figures import task_figures
+from echokit.report.sections.fusion import fusion_view
 from echokit.report.words import METRICS, findings
 
 BUDGET = 6 * MEGABYTE

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from echokit.errors import UsageError
-from echokit.files import read_json
-from echokit.report.checks import Checks, checks
-from echokit.report.embed import MEGABYTE, Album, Picture
 from echokit.report.page import write_page
+from echokit.report.pictures.embed import MEGABYTE, Album, Picture
+from echokit.report.sections.checks import Checks, checks
 from echokit.report.words import findings, listing, number, plural, sureness
+from echokit.system.files import read_json
 
 BUDGET = 6 * MEGABYTE
 """Characters of a page that may be pictures."""

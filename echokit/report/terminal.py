@@ -8,8 +8,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from echokit.report.paper.tables import require_figures
 from echokit.report.results import Results, read_results
-from echokit.report.tables import require_figures
 from echokit.report.words import DISCLAIMER, SYNTHETIC, interval, mean_sd, plural
 
 COLUMNS = {

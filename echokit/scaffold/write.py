@@ -10,7 +10,7 @@ from pathlib import Path
 import echokit
 from echokit.errors import UsageError, nearest
 from echokit.hookspecs import INTERFACE
-from echokit.plugins import KINDS, Kind, registry
+from echokit.plugins.registry import KINDS, Kind, registry
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 SWAPS = {

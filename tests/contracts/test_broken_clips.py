@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from echokit import Clip, ClipError, ClipRef, DataError, Prediction, Rejection
-from echokit.plugins import registry
+from echokit.plugins.registry import registry
 from echokit.testing import (
     AggregatorContract,
     LoaderContract,

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from echokit.plugins import KINDS, Component, Kind, registry
+from echokit.plugins.registry import KINDS, Component, Kind, registry
 from echokit.testing import (
     CONTRACTS,
     Contract,

@@ -21,13 +21,13 @@ from PIL import Image
 
 import echokit
 from echokit import Clip, ClipError, RecipeError, UsageError, resolve
+from echokit.clips.preparation import Preparation, prepare
+from echokit.clips.sequences import Item, SequenceSpec
+from echokit.clips.store import CHUNK, Store
 from echokit.folder import RunFolder
+from echokit.networks.sampling import TrainingSequences
 from echokit.recipe import load_recipe
-from echokit.run import run
-from echokit.stages.drawing import TrainingSequences
-from echokit.stages.preparation import Preparation, prepare
-from echokit.stages.sequences import Item, SequenceSpec
-from echokit.stages.store import CHUNK, Store
+from echokit.runs import run
 from echokit.testing import tiny_clip
 
 TREE = Path(echokit.__file__).parent.parent

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from echokit import ClipRef, Cohort, SupportsFit, Votes, resolve
-from echokit.plugins import Component, registry
+from echokit.clips.cohort import cohort_table, gather
+from echokit.clips.labels import label
+from echokit.clips.splits import Split, split_patients
+from echokit.plugins.registry import Component, registry
 from echokit.recipe import DROP, load_recipe
-from echokit.stages.cohort import Split, gather, label, split_patients, table
 from echokit.testing import tiny_votes
 
 SEVERITY = ("none", "mild", "moderate-severe")
@@ -90,7 +92,7 @@ def test_patients_are_not_matched_by_substring_in_labels_and_splits():
     assert labels.patients == dict(zip(ALIKE, SEVERITY, strict=True))
     split = Split(0, train=frozenset({"130"}), test=frozenset({"30"}))
     assert [split.side(patient) for patient in ALIKE] == ["test", "train", ""]
-    rows = table(Cohort(clips), {"severity": labels}, {"severity": (split,)})
+    rows = cohort_table(Cohort(clips), {"severity": labels}, {"severity": (split,)})
     sides = rows.groupby("patient")["severity_split_00"].agg(set).to_dict()
     assert sides == {"30": {"test"}, "130": {"train"}, "300": {""}}
 
@@ -119,7 +121,7 @@ def facts_of(refs, method):
     mapping = dict(zip("012", SEVERITY, strict=True))
     labels = label(cohort, "grade", mapping, SEVERITY, DROP)
     splits = split_patients(labels.patients, method, 4, 0.25, 7)
-    rows = table(cohort, {"severity": labels}, {"severity": splits}).set_index("clip")
+    rows = cohort_table(cohort, {"severity": labels}, {"severity": splits}).set_index("clip")
     columns = [c for c in rows if c.startswith("severity_")]
     return {clip: tuple(values) for clip, *values in rows[columns].itertuples()}
 

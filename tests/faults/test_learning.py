@@ -11,15 +11,16 @@ import torch
 from safetensors.torch import load_file
 
 from echokit import Clip, ClipError, resolve
+from echokit.clips.sequences import SequenceSpec, voting_starts
+from echokit.clips.store import Store
 from echokit.folder import RunFolder
-from echokit.progress import Silent
+from echokit.networks.job import Job
+from echokit.networks.sampling import BalancedSampler, TrainingSequences, draw_start
 from echokit.recipe import load_recipe
-from echokit.stages.drawing import BalancedSampler, TrainingSequences, draw_start
-from echokit.stages.sequences import SequenceSpec, voting_starts
-from echokit.stages.store import Store
-from echokit.stages.train import Job
-from echokit.wiring.networks import train_all
-from echokit.wiring.population import Study, find_clips, prepare_cohort
+from echokit.runs.cohort import find_clips, prepare_cohort
+from echokit.runs.population import Study
+from echokit.runs.train import train_all
+from echokit.system.progress import Silent
 
 SETTINGS = ["train.epochs=2", "split.splits=1", "views.use=['A4C']"]
 A4C = Job("severity", "spatio-temporal", "A4C", 0)

@@ -12,7 +12,7 @@ from torch import nn
 from echokit import resolve
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
-from echokit.run import run
+from echokit.runs import run
 
 FRAMES, HEIGHT, WIDTH = 12, 32, 80
 """No two sides alike, so that mixed-up axes show."""

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from echokit import OptionError, SupportsCam, resolve
-from echokit.plugins import registry
+from echokit.plugins.registry import registry
 
 TORCHVISION = ("r2plus1d_18", "r3d_18", "mc3_18", "s3d", "swin3d_t", "mvit_v2_s")
 SHAPES = {"s3d": (16, 224), "mvit_v2_s": (16, 224)}

@@ -1,6 +1,6 @@
 """The contract of each kind of component, as a function that raises `ContractError`."""
 
-from echokit.plugins import Kind
+from echokit.plugins.registry import Kind
 from echokit.testing.contracts.aggregator import AggregatorContract, check_aggregator
 from echokit.testing.contracts.backbone import BackboneContract, check_backbone
 from echokit.testing.contracts.explainer import ExplainerContract, check_explainer

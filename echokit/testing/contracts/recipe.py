@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from echokit.deprecation import renamed_options
 from echokit.errors import nearest
-from echokit.plugins import registry
+from echokit.plugins.registry import registry
+from echokit.plugins.renamed import renamed_options
 from echokit.recipe import load_recipe
 from echokit.testing.contracts.rules import attempt, expect
 from echokit.testing.contracts.suite import Contract, keep
@@ -48,7 +48,7 @@ class RecipeContract(Contract):
 
     def test_dry_run(self) -> None:
         """Every component that its default preset uses can be made."""
-        from echokit.wiring.components import try_components
+        from echokit.components import try_components
 
         with attempt("Making the recipe's components"):
             try_components(load_recipe(str(self.make())))

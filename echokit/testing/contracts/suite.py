@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from echokit.plugins import Kind, resolve
+from echokit.plugins.registry import Kind, resolve
 from echokit.testing.contracts.rules import ContractError, NotMadeError, NotTried
 
 

@@ -1,0 +1,1 @@
+"""Cohorts and clips: found, labelled, split, prepared, stored and cut into sequences. No torch."""

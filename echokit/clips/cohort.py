@@ -1,0 +1,118 @@
+"""The table of clips: what a loader found, the label each clip bears, who is held out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from echokit.clips.labels import Labelled
+from echokit.clips.splits import Split
+from echokit.errors import CohortError
+from echokit.types import ClipRef, Cohort, Rejection
+
+
+def gather(
+    found: Iterable[ClipRef | Rejection], views: Iterable[str], alias: Mapping[str, str]
+) -> Cohort:
+    """Validate what a loader found: canonical views, unique clips, known patients.
+
+    Args:
+        found: the loader's index.
+        views: canonical names of the views in use; clips of others are rejected by name.
+        alias: a site's own view name -> the canonical one.
+
+    Raises:
+        CohortError: no clip is left; the message counts the reasons.
+    """
+    clips, rejected = sort_out(found, views, alias)
+    if not clips:
+        raise CohortError(f"No clip can be used: {_count_reasons(rejected)}.")
+    return Cohort(clips, rejected)
+
+
+def sort_out(
+    found: Iterable[ClipRef | Rejection], views: Iterable[str], alias: Mapping[str, str]
+) -> tuple[tuple[ClipRef, ...], tuple[Rejection, ...]]:
+    """Divide what a loader found into usable clips and rejections; arguments as `gather`."""
+    wanted = tuple(views)
+    clips: dict[str, ClipRef] = {}
+    rejected: list[Rejection] = []
+    for item in found:
+        if isinstance(item, Rejection):
+            rejected.append(item)
+            continue
+        view = alias.get(item.view, item.view) if item.view else None
+        reason = _refusal(item, view, wanted, clips)
+        if reason:
+            rejected.append(Rejection(item.clip, reason, item.patient, view))
+        else:
+            clips[item.clip] = replace(item, view=view)
+    return tuple(clips.values()), tuple(rejected)
+
+
+def _refusal(
+    ref: ClipRef, view: str | None, wanted: tuple[str, ...], clips: Mapping[str, ClipRef]
+) -> str:
+    if ref.clip in clips:
+        return "a clip of this name is already in the cohort"
+    if not ref.patient:
+        return "it has no patient, so it cannot be kept on one side of a split"
+    if view is None:
+        return (
+            "its view is unknown; name it in the manifest, or with --view to `echokit predict`, or "
+            "let a network find it: --view auto there, --set views.classifier=RUN to `echokit run`"
+        )
+    if view not in wanted:
+        return f"its view {view!r} is not in use (views in use: {', '.join(wanted)})"
+    return ""
+
+
+def _count_reasons(rejected: Iterable[Rejection]) -> str:
+    counts = Counter(item.reason for item in rejected)
+    return "; ".join(f"{n} × {reason}" for reason, n in counts.most_common(5)) or "none was found"
+
+
+def cohort_table(
+    cohort: Cohort, labelled: Mapping[str, Labelled], splits: Mapping[str, tuple[Split, ...]]
+) -> pd.DataFrame:
+    """Every clip met, one row each, with its label per task and its side in every split."""
+    rows: list[dict[str, object]] = []
+    for ref in cohort.clips:
+        row: dict[str, object] = {
+            "clip": ref.clip,
+            "patient": ref.patient,
+            "view": ref.view,
+            "view_confidence": _confidence(cohort, ref.clip),
+            "status": "used",
+            "reason": "",
+            "synthetic": ref.synthetic,
+        }
+        for task, labels in labelled.items():
+            # of a manifest's columns only the tasks' own: others may name people
+            row[f"{task}_annotation"] = ref.labels.get(labels.column, "")
+            row[f"{task}_label"] = labels.clips.get(ref.clip, "")
+            for split in splits[task]:
+                side = split.side(ref.patient) if ref.clip in labels.clips else ""
+                row[f"{task}_split_{split.index:02d}"] = side
+        rows.append(row)
+    rows += [
+        {
+            "clip": item.where,
+            "patient": item.patient or "",
+            "view": item.view or "",
+            "view_confidence": _confidence(cohort, item.where) if item.view else "",
+            "status": "rejected",
+            "reason": item.reason,
+        }
+        for item in cohort.rejected
+    ]
+    return pd.DataFrame(rows).fillna("")
+
+
+def _confidence(cohort: Cohort, clip: str) -> str:
+    """Confidence of a view that a network found; empty for one that was annotated."""
+    found = cohort.view_confidence.get(clip)
+    return "" if found is None else f"{found:.4f}"

@@ -1,0 +1,91 @@
+"""Divisions of the patients into training and held-out ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from echokit.errors import CohortError
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One division of the patients; nobody is on both sides."""
+
+    index: int
+    train: frozenset[str]
+    test: frozenset[str]
+
+    def side(self, patient: str) -> str:
+        """`train`, `test`, or an empty string for a patient without a label."""
+        return "train" if patient in self.train else "test" if patient in self.test else ""
+
+
+def split_patients(
+    patients: Mapping[str, str], method: str, splits: int, held_out: float, seed: int
+) -> tuple[Split, ...]:
+    """Divide the patients, stratified by label, so that nobody is on both sides.
+
+    Args:
+        patients: patient -> label.
+        method: `repeated` draws `splits` independent divisions (paper, section 3.2);
+            `k-fold` holds every patient out exactly once.
+        splits: how many.
+        held_out: share held out by `repeated`.
+        seed: of the draw.
+
+    Raises:
+        CohortError: a label has too few patients to stand on both sides.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    names = np.array(sorted(patients))
+    labels = np.array([patients[name] for name in names])
+    counts = Counter(labels.tolist())
+    need = splits if method == "k-fold" else 2
+    for name, n in counts.items():
+        if n < need:
+            raise CohortError(
+                f"Label {name!r} has {n} patient{'s' * (n != 1)}; {method} with {splits} splits "
+                f"needs at least {need} of each label. Add patients, or use fewer splits."
+            )
+    test_size = max(round(held_out * len(names)), len(counts))
+    if method != "k-fold" and len(names) - test_size < len(counts):
+        raise CohortError(
+            f"{len(names)} patients cannot be split with {held_out:.0%} held out and every one of "
+            f"{len(counts)} labels on both sides. Add patients, or set split.held_out lower."
+        )
+    if method == "k-fold":
+        if splits < 2:
+            raise CohortError("k-fold needs at least 2 splits: --set split.splits=5.")
+        divider = StratifiedKFold(splits, shuffle=True, random_state=seed)
+        held = [names[test] for _, test in divider.split(names, labels)]
+    else:
+        rng, take = np.random.default_rng(seed), _held_out_counts(counts, test_size)
+        held = [
+            np.concatenate([rng.permutation(names[labels == x])[: take[x]] for x in sorted(counts)])
+            for _ in range(splits)
+        ]
+    tests = [frozenset(test.tolist()) for test in held]
+    return tuple(Split(i, frozenset(names.tolist()) - test, test) for i, test in enumerate(tests))
+
+
+def _held_out_counts(counts: Mapping[str, int], total: int) -> dict[str, int]:
+    """How many patients of each label are held out: in proportion, at least one, never all.
+
+    scikit-learn's StratifiedShuffleSplit can leave a rare label on one side only.
+    """
+    share = total / sum(counts.values())
+    held = {x: min(max(int(n * share), 1), n - 1) for x, n in sorted(counts.items())}
+
+    def lack(x: str) -> float:
+        return counts[x] * share - held[x]
+
+    while sum(held.values()) < total:
+        held[max((x for x in held if held[x] < counts[x] - 1), key=lack)] += 1
+    while sum(held.values()) > total:
+        held[min((x for x in held if held[x] > 1), key=lack)] -= 1
+    return held

@@ -1,0 +1,138 @@
+"""Metrics on held-out subjects: per split by scikit-learn, mean and sd over splits, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+
+from echokit.evaluation.bootstrap import Metric, resample, weighted_metrics
+
+METRICS: tuple[Metric, ...] = ("auroc", "f1", "precision", "recall", "balanced_accuracy")
+"""The paper's metrics (section 3.2): one-vs-one AUROC, then class-weighted ones."""
+
+
+def scores(
+    truth: Int[np.ndarray, " n"],
+    predicted: Int[np.ndarray, " n"],
+    probabilities: Float[np.ndarray, "n K"],
+) -> dict[str, float | None]:
+    """Every metric of one split, by scikit-learn.
+
+    Args:
+        truth: index of each subject's true label.
+        predicted: index of its predicted label.
+        probabilities: class probabilities, rows summing to 1.
+
+    Returns:
+        Metric -> value in [0, 1]; AUROC is None where a class has no subject.
+    """
+    from sklearn.metrics import precision_recall_fscore_support, recall_score
+
+    classes = probabilities.shape[1]
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth, predicted, labels=range(classes), average="weighted", zero_division=0
+    )
+    # balanced accuracy is the mean recall of the classes present
+    balanced = recall_score(
+        truth, predicted, labels=np.unique(truth), average="macro", zero_division=0
+    )
+    return {
+        "auroc": _auroc(truth, probabilities),
+        "f1": float(f1),
+        "precision": float(precision),
+        "recall": float(recall),
+        "balanced_accuracy": float(balanced),
+    }
+
+
+def _auroc(truth: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n K"]) -> float | None:
+    from sklearn.metrics import roc_auc_score
+
+    classes = probabilities.shape[1]
+    if len(np.unique(truth)) < classes:
+        return None
+    if classes == 2:
+        return float(roc_auc_score(truth, probabilities[:, 1]))
+    how = {"multi_class": "ovo", "average": "weighted", "labels": range(classes)}
+    return float(roc_auc_score(truth, probabilities, **how))  # scaling the rows would break ties
+
+
+def evaluate(
+    predictions: pd.DataFrame,
+    classes: Mapping[str, tuple[str, ...]],
+    bootstrap: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """The rows of `metrics.json`: one for each task, approach and view or view set.
+
+    Args:
+        predictions: the rows of `predictions.parquet`.
+        classes: task -> label names, least severe first.
+        bootstrap: resamples of the subjects for the 95 % intervals; 0 for none.
+        seed: of the resampling.
+    """
+    rows = []
+    judged = predictions[predictions["level"].isin(["view", "subject"])]
+    for (task, approach, views), group in judged.groupby(
+        ["task", "approach", "view"], sort=False, observed=True
+    ):
+        rows.append(
+            {
+                "task": task,
+                "approach": approach,
+                "views": views,
+                "n_splits": int(group["split"].nunique()),
+                "n_subjects": int(group["patient"].nunique()),
+                "n_predictions": len(group),
+                "classes": list(classes[str(task)]),
+                **_summary(group, classes[str(task)], bootstrap, seed),
+            }
+        )
+    return rows
+
+
+def _summary(
+    group: pd.DataFrame, classes: Sequence[str], bootstrap: int, seed: int
+) -> dict[str, Any]:
+    index = {name: i for i, name in enumerate(classes)}
+    truth = group["label"].map(index).to_numpy(int)
+    predicted = group["predicted"].map(index).to_numpy(int)
+    probabilities = np.stack(group["probabilities"].tolist())
+    confidence = group["confidence"].to_numpy(float)
+    split = group["split"].to_numpy(int)
+    right = truth == predicted
+
+    per_split: dict[str, list[float | None]] = {}
+    for number in np.unique(split):
+        here = split == number
+        values = scores(truth[here], predicted[here], probabilities[here])
+        values["confidence"] = float(confidence[here].mean())
+        values["confidence_correct"] = _mean(confidence[here & right])
+        values["confidence_wrong"] = _mean(confidence[here & ~right])
+        for name, value in values.items():
+            per_split.setdefault(name, []).append(value)
+
+    intervals: Mapping[str, list[float] | None] = {}
+    if bootstrap:
+        weights = resample(group["patient"].to_numpy(str), bootstrap, seed)
+        intervals = weighted_metrics(truth, predicted, probabilities, confidence, split, weights)
+    return {name: _mean_sd(values, intervals.get(name)) for name, values in per_split.items()}
+
+
+def _mean(values: Float[np.ndarray, " n"]) -> float | None:
+    return float(values.mean()) if values.size else None
+
+
+def _mean_sd(values: Sequence[float | None], interval: list[float] | None) -> dict[str, Any] | None:
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    return {
+        "mean": float(np.mean(known)),
+        "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
+        "ci95": interval,
+    }

@@ -1,0 +1,207 @@
+"""Exporting a run: its networks in a format that other engines read, and all they need."""
+
+from __future__ import annotations
+
+import copy
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import echokit
+from echokit.components import load_model, make_sequence_spec
+from echokit.engines.agreement import compare
+from echokit.engines.choose import on_cpu
+from echokit.engines.engine import PRECISIONS
+from echokit.engines.onnx_runtime import save_onnx
+from echokit.engines.open_vino import OPENVINO, save_openvino
+from echokit.errors import UsageError, nearest
+from echokit.export.card import model_card
+from echokit.folder import RunFolder
+from echokit.interfaces import SupportsFit
+from echokit.recipe import Recipe, Slot
+from echokit.studies.bundle import CROSSFIT, READERS
+from echokit.studies.manifest import SUFFIX, probe, seal
+from echokit.studies.model import Predictor
+from echokit.studies.predict import open_predictor
+from echokit.system.files import read_json, write_text
+from echokit.system.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float32
+
+FORMATS = (*READERS, "torch-export")
+FILES = {"onnx": "model.onnx", "openvino": "model.xml", "torch-export": "model.safetensors"}
+"""The file of a network that echokit reads."""
+
+
+def export_run(run: Path, to: str, out: Path, task: str | None, progress: Progress) -> Path:
+    """Write a run's networks, and all that predicting a study with them takes, as a bundle.
+
+    Args:
+        run: a finished run.
+        to: `onnx`, `openvino` or `torch-export`.
+        out: folder that the bundle is put in.
+        task: one of the run's tasks; None for its first.
+        progress: who watches.
+
+    Returns:
+        The bundle, a folder whose name ends with its digest. One that is there already, with the
+        same content, is left as it is.
+
+    Raises:
+        UsageError: the format is unknown or its engine not installed; the run is not finished, or
+            tells views; or a converted network says something else than torch does.
+    """
+    if to not in FORMATS:
+        raise UsageError(f"There is no format {to!r}: {nearest(to, FORMATS)}")
+    _check_installed(to)
+    predictor = open_predictor(run, task)
+    folder = RunFolder.open(run)
+    out.mkdir(parents=True, exist_ok=True)
+    partial = out / f".{predictor.recipe.name}.{os.getpid()}{SUFFIX}"
+    partial.mkdir()
+    try:
+        networks = dict.fromkeys(predictor.weights.values())
+        with progress.bar(f"Exporting to {to}", len(networks), "networks") as tick:
+            described = {}
+            for weights in networks:
+                described[weights] = _write_network(predictor, weights, to, partial)
+                tick(1)
+        recipe = _portable(predictor.recipe)
+        write_text(partial / "recipe.toml", recipe.to_toml())
+        (approach,) = recipe.approaches
+        _write_ballots(predictor, folder, approach, partial)
+        facts = {
+            "echokit": echokit.__version__,
+            "format": to,
+            "run": predictor.run,
+            "recipe": recipe.name,
+            "task": predictor.task,
+            "approach": approach,
+            "classes": list(predictor.classes),
+            "synthetic": predictor.synthetic,
+            "views": {view: described[path] for view, path in predictor.weights.items()},
+            "view_sets": {name: list(views) for name, views in recipe.used_view_sets.items()},
+            "records": predictor.records,
+            "temperatures": _temperatures(folder, predictor.task, approach),
+        }
+        write_text(partial / "MODEL_CARD.md", model_card(facts, folder, recipe))
+        place = out / f"{recipe.name}-{predictor.task}-{seal(partial, facts)}{SUFFIX}"
+        if not place.exists():
+            partial.rename(place)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return place
+
+
+def _check_installed(to: str) -> None:
+    if to == "openvino":
+        OPENVINO.check()
+    if to == "onnx":
+        from importlib.util import find_spec
+
+        if find_spec("onnx") is None or find_spec("onnxscript") is None:
+            raise UsageError(
+                "Writing ONNX takes onnx and onnxscript: pip install 'echokit-cardiac[onnx]'"
+            )
+
+
+def _write_network(predictor: Predictor, weights: Path, to: str, bundle: Path) -> dict[str, Any]:
+    """Write one network and compare every engine that reads it with torch.
+
+    Returns:
+        Its part of `bundle.json`.
+
+    Raises:
+        UsageError: none of the engines that read it agrees with torch.
+    """
+    from echokit.engines.eager import run_eagerly
+
+    recipe, classes = predictor.recipe, len(predictor.classes)
+    network = on_cpu(load_model(recipe, classes, weights))
+    shape = tuple(read_json(weights.with_suffix(".json"))["input_shape"])
+    sequences = probe(shape, make_sequence_spec(recipe, training=False))
+    expected = run_eagerly(network).forward(sequences)
+    file = bundle / "models" / weights.parent.name / FILES[to]
+    file.parent.mkdir(parents=True)
+    agreement = []
+    if to == "torch-export":
+        _save_torch(network, sequences, weights, file)
+    else:
+        (save_onnx if to == "onnx" else save_openvino)(network, sequences, file)
+        for engine in READERS[to]:
+            if engine.version is None:
+                continue
+            for precision in PRECISIONS:
+                running = engine.load(file, precision)
+                agreement.append(compare(running, precision, sequences, expected))
+        exact = [one for one in agreement if one.precision == "exact"]
+        if exact and not any(one.holds for one in exact):
+            raise UsageError(
+                f"The network {weights.parent.name} cannot be exported to {to}: its logits differ "
+                f"from torch's by {min(one.logits for one in exact):.1e}. Try another format."
+            )
+    return {
+        "file": file.relative_to(bundle).as_posix(),
+        "shape": list(shape),
+        "logits": expected.tolist(),
+        "agreement": [one.as_json() for one in agreement],
+    }
+
+
+def _save_torch(
+    network: Any, example: Float32[np.ndarray, "2 1 k H W"], weights: Path, file: Path
+) -> None:
+    """Write torch's own format for other programs, and the weights for echokit.
+
+    echokit does not read the former: `torch.export.load` unpickles.
+    """
+    import torch
+
+    batch = ({0: torch.export.Dim("batch")},)
+    network = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
+    program = torch.export.export(network, (torch.from_numpy(example),), dynamic_shapes=batch)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # where in whose files each was made
+    torch.export.save(program, file.with_suffix(".pt2"))
+    shutil.copyfile(weights, file)
+
+
+def _portable(recipe: Recipe) -> Recipe:
+    """The recipe without paths of this machine."""
+    views = recipe.views.model_copy(update={"classifier": ""})
+    data, backbone = _without(recipe.data, "source"), _without(recipe.backbone, "weights")
+    return recipe.model_copy(update={"views": views, "data": data, "backbone": backbone})
+
+
+def _without(slot: Slot, option: str) -> Slot:
+    return Slot(use=slot.use, **{k: v for k, v in slot.options.items() if k != option})
+
+
+def _write_ballots(predictor: Predictor, run: RunFolder, approach: str, bundle: Path) -> None:
+    """What a voting rule that learns is fitted on: training patients as numbers, nothing else."""
+    if not isinstance(predictor.rule, SupportsFit):
+        return
+    import pandas as pd
+
+    rows = pd.read_parquet(run.path / CROSSFIT)
+    own = (rows["level"] == "view") & (rows["task"] == predictor.task)
+    own &= (rows["approach"] == approach) & (rows["split"] == 0)
+    kept = rows[own].drop(columns=["clip", "start"])
+    numbers = pd.factorize(kept["patient"], sort=True)[0].astype(str)
+    kept["patient"] = [number.zfill(8) for number in numbers]  # in the order of their names
+    kept.to_parquet(bundle / CROSSFIT, index=False)
+
+
+def _temperatures(run: RunFolder, task: str, approach: str) -> Mapping[str, float]:
+    """View -> the temperature that was fitted for its network, mean over splits."""
+    path = run.path / "calibration.json"
+    found = {}
+    for row in read_json(path)["rows"] if path.is_file() else ():
+        temperature = (row.get("tempered") or {}).get("temperature")
+        if temperature and (row["task"], row["approach"]) == (task, approach):
+            found[row["views"]] = temperature["mean"]
+    return found

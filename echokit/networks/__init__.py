@@ -1,0 +1,1 @@
+"""Networks: one job in, trained weights out."""

@@ -1,0 +1,180 @@
+"""Feature fusion: one network that sees all views of a patient at once, whichever are there.
+
+Each view has an encoder of its own; the encoders' features are pooled with learned attention
+(Ilse et al. 2018, arXiv:1802.04712) and classified together, so that views are weighed before a
+label is chosen and not after. While training, views are left out at random (Neverova et al. 2016,
+doi:10.1109/TPAMI.2015.2461544), so that the network answers from any of them.
+
+Views travel as channels, `B V T H W`, and a view that is absent is NaN throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from echokit.clips.sequences import Item, SequenceSpec, voting_starts, window
+from echokit.clips.store import Store
+from echokit.networks.sampling import draw_start
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A patient as feature fusion sees one."""
+
+    patient: str
+    clips: tuple[tuple[Item, ...], ...]
+    """For each view, in the network's order, the patient's clips of it; empty where absent."""
+    label: int
+    """Index of the patient's label."""
+
+    @property
+    def present(self) -> list[int]:
+        """Indices of the views that the patient was seen in."""
+        return [view for view, clips in enumerate(self.clips) if clips]
+
+
+class SubjectSequences(Dataset[tuple[Tensor, int]]):
+    """One sequence of each of a patient's views, drawn afresh; an index is `(subject, seed)`."""
+
+    def __init__(
+        self, items: Sequence[Subject], store: Store, spec: SequenceSpec, drop: float
+    ) -> None:
+        """Prefer `TrainingSet`.
+
+        Args:
+            items: training patients.
+            store: prepared clips.
+            spec: how a sequence is cut out and augmented.
+            drop: probability that a view is left out; one is always kept.
+        """
+        self.items, self.store, self.spec, self.drop = items, store, spec, drop
+
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, int]:
+        subject, rng = self.items[index[0]], torch.Generator().manual_seed(index[1])
+        kept = _keep(subject.present, self.drop, rng)
+        drawn = {view: self._draw(subject.clips[view], rng) for view in kept}
+        return side_by_side(drawn, len(subject.clips)), subject.label
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def _draw(self, clips: Sequence[Item], rng: torch.Generator) -> Float[Tensor, "k H W"]:
+        item = clips[int(torch.randint(len(clips), (), generator=rng))]
+        start = draw_start(item.frames, self.spec.k, rng)
+        return self.spec(window(self.store, item.key, start, self.spec.k), rng)[0]
+
+
+def _keep(present: list[int], drop: float, rng: torch.Generator) -> list[int]:
+    """The views that are not left out; where all would be, one of them at random."""
+    chances = torch.rand(len(present), generator=rng)
+    kept = [view for view, chance in zip(present, chances.tolist(), strict=True) if chance >= drop]
+    return kept or [present[int(chances.argmax())]]
+
+
+def side_by_side(drawn: Mapping[int, Float[Tensor, "k H W"]], views: int) -> Tensor:
+    """Sequences of one patient as channels `(V, k, H, W)`; an absent view is NaN."""
+    blank = torch.full_like(next(iter(drawn.values())), torch.nan)
+    return torch.stack([drawn.get(view, blank) for view in range(views)])
+
+
+class FusedNetwork(nn.Module):
+    """Encoders, one for each view, under one head."""
+
+    def __init__(self, encoders: Iterable[nn.Module], embedding: int, classes: int) -> None:
+        """Join encoders.
+
+        Args:
+            encoders: for each view a backbone from `(B, 1, T, H, W)` to `(B, embedding)`.
+            embedding: features of each view.
+            classes: number of classes K.
+        """
+        super().__init__()
+        self.encoders = nn.ModuleList(encoders)
+        self.norm = nn.LayerNorm(embedding)
+        self.score = nn.Linear(embedding, 1)
+        self.trust = nn.Parameter(torch.zeros(len(self.encoders)))
+        """How much each view is listened to, whatever it shows."""
+        self.head = nn.Linear(embedding, classes)
+
+    def forward(self, sequences: Float[Tensor, "B V T H W"]) -> Float[Tensor, "B K"]:
+        """Map the views of each patient to logits."""
+        present = ~sequences[:, :, 0, 0, 0].isnan()  # (B, V)
+        width = self.norm.normalized_shape[0]
+        features = sequences.new_zeros(*present.shape, width)  # (B, V, E)
+        for view in range(present.shape[1]):
+            rows = present[:, view].nonzero()[:, 0]
+            if len(rows):
+                encoded = self.encode(view, sequences[rows, view : view + 1])
+                features = features.index_put((rows, torch.tensor(view)), encoded)
+        return self.fuse(features, present)
+
+    def encode(self, view: int, sequences: Float[Tensor, "B 1 T H W"]) -> Float[Tensor, "B E"]:
+        """Features of sequences of one view."""
+        seen = sequences.contiguous(memory_format=torch.channels_last_3d)
+        features: Tensor = self.norm(self.encoders[view](seen))
+        return features
+
+    def fuse(
+        self, features: Float[Tensor, "B V E"], present: Bool[Tensor, "B V"]
+    ) -> Float[Tensor, "B K"]:
+        """Logits from the features of the views that are present; at least one is, in each row."""
+        scores = self.score(features)[..., 0] + self.trust  # (B, V)
+        weights = scores.masked_fill(~present, -torch.inf).softmax(1)
+        logits: Tensor = self.head((weights[..., None] * features).sum(1))
+        return logits
+
+
+@torch.inference_mode()
+def encode_subject(
+    network: FusedNetwork, subject: Subject, store: Store, spec: SequenceSpec
+) -> Float[Tensor, "n V E"]:
+    """Features of a patient's n voting sequences of each view; NaN where the view is absent.
+
+    Where a view has several clips, they take turns.
+    """
+    rows: list[Tensor | None] = []
+    for view, clips in enumerate(subject.clips):
+        if not clips:
+            rows.append(None)
+            continue
+        share = -(-spec.n // len(clips))
+        starts = [(c.key, s) for c in clips for s in voting_starts(c.clip, c.frames, spec.k, share)]
+        sequences = [
+            spec(window(store, key, start, spec.k), torch.Generator())
+            for key, start in starts[: spec.n]
+        ]
+        rows.append(network.encode(view, torch.stack(sequences)))  # (n, E)
+    blank = torch.full_like(next(row for row in rows if row is not None), torch.nan)
+    return torch.stack([blank if row is None else row for row in rows], dim=1)
+
+
+def votes_of_subsets(
+    network: FusedNetwork, features: Float[Tensor, "n V E"], subsets: Iterable[Sequence[int]]
+) -> Iterator[tuple[tuple[int, ...], Float[np.ndarray, "n K"]]]:
+    """Class probabilities of each voting sequence from every subset of views there is.
+
+    Args:
+        network: the trained network.
+        features: of one patient, as `encode_subject` gives them.
+        subsets: indices of views; one that holds no view of the patient is passed over.
+
+    Yields:
+        (the subset, probabilities `(n, K)`).
+    """
+    there = ~features[0, :, 0].isnan()  # (V,)
+    clean = features.nan_to_num()
+    for subset in subsets:
+        asked = torch.zeros_like(there)
+        asked[list(subset)] = True
+        present = (there & asked).expand(len(features), -1)
+        if present[0].any():
+            with torch.inference_mode():
+                probabilities = network.fuse(clean, present).softmax(1)
+            yield tuple(subset), probabilities.numpy()

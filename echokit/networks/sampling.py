@@ -1,0 +1,71 @@
+"""Sequences as torch's loaders draw them: training ones afresh, voting ones as they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from echokit.clips.sequences import Item, SequenceSpec, digest, window
+from echokit.clips.store import Store
+
+
+def draw_start(frames: int, k: int, rng: torch.Generator) -> int:
+    """Draw the first frame of a window; every start from 0 to `frames - k` is equally likely."""
+    return int(torch.randint(0, frames - k + 1, (), generator=rng))
+
+
+class TrainingSequences(Dataset[tuple[Tensor, int]]):
+    """Sequences drawn afresh: an index is `(item, seed)`, and the seed makes every choice."""
+
+    def __init__(self, items: Sequence[Item], store: Store, spec: SequenceSpec) -> None:
+        self.items, self.store, self.spec = items, store, spec
+
+    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, int]:
+        item, rng = self.items[index[0]], torch.Generator().manual_seed(index[1])
+        start = draw_start(item.frames, self.spec.k, rng)
+        return self.spec(window(self.store, item.key, start, self.spec.k), rng), item.label
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class VotingSequences(Dataset[Tensor]):
+    """Given sequences of given clips, not augmented."""
+
+    def __init__(
+        self, windows: Sequence[tuple[str, int]], store: Store, spec: SequenceSpec
+    ) -> None:
+        self.windows, self.store, self.spec = windows, store, spec
+
+    def __getitem__(self, index: int) -> Tensor:
+        key, start = self.windows[index]
+        return torch.from_numpy(self.spec.plain(window(self.store, key, start, self.spec.k)))
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+
+class BalancedSampler(Sampler[tuple[int, int]]):
+    """Draws items with the inverse frequency of their class as weight (paper, section 3.1).
+
+    So an epoch shows about as many sequences of each class. Each draw carries the seed of its own
+    random choices; all follow from (`seed`, epoch), whatever process loads them.
+    """
+
+    def __init__(self, labels: Sequence[int], draws: int, seed: int, balanced: bool = True) -> None:
+        counts = Counter(labels)
+        self.weights = torch.tensor([1 / counts[y] if balanced else 1.0 for y in labels])
+        self.draws, self.seed, self.epoch = draws, seed, 0
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        rng = torch.Generator().manual_seed(digest(self.seed, "epoch", self.epoch))
+        items = torch.multinomial(self.weights, self.draws, replacement=True, generator=rng)
+        seeds = torch.randint(0, 2**62, (self.draws,), generator=rng)
+        yield from zip(items.tolist(), seeds.tolist(), strict=True)
+
+    def __len__(self) -> int:
+        return self.draws

@@ -1,0 +1,272 @@
+"""The tables of a paper as values: a run's figures, and the published ones where there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any
+
+from echokit.errors import UsageError
+from echokit.report.paper.published_figures import (
+    Figures,
+    Key,
+    Published,
+    own_figure,
+    published_figures,
+)
+from echokit.report.results import Gap, Results
+from echokit.report.words import DISCLAIMER, METRICS, SYNTHETIC, listing, number
+
+MAIN = "spatio-temporal"
+"""The approach of Table 1, where a run has it."""
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "1": ("auroc", "f1", "precision", "recall", "balanced_accuracy"),
+    "3": ("auroc", "f1", "precision", "recall", "balanced_accuracy", "confidence"),
+    "confidence": ("confidence", "confidence_correct", "confidence_wrong"),
+}
+"""Table -> its metrics in the paper's order: Tables 1 and 3, and the confidences of section 3.3."""
+
+INTERVALS = "Below each figure its 95 % interval over resampled subjects"
+HEADINGS = METRICS | {"confidence_correct": "when correct", "confidence_wrong": "when wrong"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a table."""
+
+    task: str
+    approach: str
+    views: str
+    found: bool
+    """Whether the run has such a row."""
+    ours: Figures
+    published: Figures
+    n_subjects: int | None = None
+    n_splits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The rows of one task: part (a) or (b) of a table."""
+
+    letter: str
+    task: str
+    lines: tuple[Line, ...]
+
+    @property
+    def approaches(self) -> list[tuple[str, list[Line]]]:
+        """The rows of each approach, in order."""
+        return [(name, list(some)) for name, some in groupby(self.lines, lambda x: x.approach)]
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTable:
+    """A table that is ready to be printed in any format."""
+
+    name: str
+    """A key of `COLUMNS`."""
+    label: str
+    """`Table 3`, or nothing."""
+    title: str
+    metrics: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    notes: tuple[str, ...] = field(default=())
+    """Sentences below the table."""
+    synthetic: bool = False
+    compared: bool = False
+    """Whether published figures stand beside ours."""
+
+    @property
+    def stem(self) -> str:
+        """The name of its files: `table-3`."""
+        return file_stem(self.name)
+
+    @property
+    def intervals(self) -> bool:
+        """Whether an interval stands below each figure; in the paper's tables its figures do."""
+        return self.name == "confidence"
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """One for each metric."""
+        return tuple(heading(metric) for metric in self.metrics)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The rows of all blocks."""
+        return tuple(line for block in self.blocks for line in block.lines)
+
+
+def heading(metric: str) -> str:
+    """A metric's name in the tables."""
+    return HEADINGS.get(metric, metric.replace("_", " "))
+
+
+def paper_table(results: Results, name: str) -> PaperTable:
+    """One table of a run.
+
+    Table 3 has every row. Table 1 has those of the main approach; where figures are published, its
+    views are those of the smallest view set, as in the paper. The best figure of each column and
+    task is marked, ours apart from the published ones; confidence is no merit in itself.
+
+    Args:
+        results: what the run left behind.
+        name: a key of `COLUMNS`.
+
+    Raises:
+        UsageError: the run has no figures.
+        RecipeError: the recipe's `[published]` is not a table of figures.
+    """
+    require_figures(results)
+    paper = None if name == "confidence" else published_figures(results.recipe)
+    printed = dict(paper.figures) if paper else {}
+    ours = {_key(row): row for row in results.rows}
+    lines = [
+        _line(key, ours.get(key), printed.get(key, {}), COLUMNS[name])
+        for key in _in_order([*printed, *ours])
+    ]
+    approaches = list(dict.fromkeys(line.approach for line in lines))
+    if name == "1":
+        main = MAIN if MAIN in approaches else approaches[0]
+        lines = [line for line in lines if line.approach == main]
+        if paper:
+            lines = _major(lines, results.recipe.get("view_sets") or {})
+        approaches = [main]
+    metrics = COLUMNS[name]
+    if name == "3":
+        metrics = tuple(dict.fromkeys([*metrics, *(m for x in printed.values() for m in x)]))
+    by_task = groupby(lines, lambda line: line.task)
+    blocks = tuple(
+        Block(f"({chr(97 + i)})", task, tuple(_mark_best(list(some), metrics)))
+        for i, (task, some) in enumerate(by_task)
+    )
+    title = f"Figures on held-out subjects, {listing(approaches)}"
+    if name == "confidence":
+        title = "Confidence of all predictions, of correct and of wrong ones"
+    return PaperTable(
+        name=name,
+        label="" if name == "confidence" else f"Table {name}",
+        title=f"{title}. {_spread(lines)}.",
+        metrics=metrics,
+        blocks=blocks,
+        notes=(
+            *((INTERVALS,) if name == "confidence" else ()),
+            *_notes(lines, paper, results.synthetic, name == "3"),
+        ),
+        synthetic=results.synthetic,
+        compared=bool(paper),
+    )
+
+
+def require_figures(results: Results) -> None:
+    """Refuse a run without figures.
+
+    Raises:
+        UsageError: metrics.json is absent, broken or empty; the message says which.
+    """
+    if not results.rows:
+        gap = next((g for g in results.gaps if g.file == "metrics.json"), None)
+        gap = gap or Gap("metrics.json", "holds no row")
+        raise UsageError(
+            f"The run {results.root} has no figures: {gap.file} {gap.reason}. "
+            f"Finish it: echokit run --resume {results.root}"
+        )
+
+
+def _key(row: Mapping[str, Any]) -> Key:
+    return str(row["task"]), str(row["approach"]), str(row["views"])
+
+
+def _in_order(keys: Sequence[Key]) -> list[Key]:
+    """Every key once, each task's together and each approach's within, in order of appearance."""
+    tasks, approaches = ({key[i]: n for n, key in reversed([*enumerate(keys)])} for i in (0, 1))
+    return sorted(dict.fromkeys(keys), key=lambda key: (tasks[key[0]], approaches[key[1]]))
+
+
+def _line(
+    key: Key, row: Mapping[str, Any] | None, printed: Figures, metrics: Iterable[str]
+) -> Line:
+    cells = {metric: own_figure((row or {}).get(metric)) for metric in [*metrics, *printed]}
+    ours = {metric: figure for metric, figure in cells.items() if figure}
+    counts = [(row or {}).get(count) for count in ("n_subjects", "n_splits")]
+    return Line(*key, row is not None, ours, printed, *counts)
+
+
+def _major(lines: list[Line], sets: Mapping[str, Sequence[str]]) -> list[Line]:
+    """The view sets, and the views of the smallest; all lines where there is no set."""
+    smallest = min(sets.values(), key=len, default=())
+    return [x for x in lines if x.views in sets or x.views in smallest] if sets else lines
+
+
+def _mark_best(lines: list[Line], metrics: Iterable[str]) -> Iterator[Line]:
+    ours = _highest([line.ours for line in lines], metrics)
+    printed = _highest([line.published for line in lines], metrics)
+    for line in lines:
+        yield replace(
+            line, ours=_marked(line.ours, ours), published=_marked(line.published, printed)
+        )
+
+
+def _highest(column: Sequence[Figures], metrics: Iterable[str]) -> dict[str, str]:
+    """The highest figure of each metric as printed; a high confidence is no merit in itself."""
+    ranked = [metric for metric in metrics if not metric.startswith("confidence")]
+    shown = {m: [number(f[m].mean) for f in column if m in f] for m in ranked}
+    return {metric: max(numbers) for metric, numbers in shown.items() if numbers}
+
+
+def _marked(figures: Figures, highest: Mapping[str, str]) -> Figures:
+    return {m: replace(f, best=number(f.mean) == highest.get(m)) for m, f in figures.items()}
+
+
+def _spread(lines: Sequence[Line]) -> str:
+    counts = sorted({line.n_splits for line in lines if line.n_splits})
+    over = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}" if counts else ""
+    said = f"Mean ± sd over {over or 'the'} splits"
+    if counts == [1]:
+        said = "One split, which has no deviation"
+    return f"{said}; n: held-out subjects"
+
+
+def _notes(
+    lines: Sequence[Line], paper: Published | None, synthetic: bool, later: bool
+) -> Iterator[str]:
+    """Sentences below a table; with `later`, what the paper's authors found afterwards."""
+    if synthetic:
+        yield SYNTHETIC
+    if paper:
+        yield f"Paper: {paper.source}"
+        if synthetic:
+            yield "Ours is a synthetic cohort, the paper's are patients: not comparable as evidence"
+        else:
+            yield "Ours and the paper's are different cohorts"
+        yield "Bold: the best of its column and task as printed, ours and the paper's apart"
+    elif any(figure.best for line in lines for figure in line.ours.values()):
+        yield "Bold: the best of its column and task as printed"
+    if paper and later and paper.follow_up:
+        yield paper.follow_up
+    if lacking := list(_lacking(lines)):
+        yield f"Not in this run (–): {'; '.join(lacking)}"
+    yield DISCLAIMER
+
+
+def _lacking(lines: Sequence[Line]) -> Iterator[str]:
+    """The rows that a run lacks, those of a whole task or approach in one word."""
+    for task, of_task in groupby(lines, lambda line: line.task):
+        some = list(of_task)
+        if not any(line.found for line in some):
+            yield task
+            continue
+        for approach, of_approach in groupby(some, lambda line: line.approach):
+            rows = list(of_approach)
+            absent = [line.views for line in rows if not line.found]
+            if len(absent) == len(rows):
+                yield f"{task}, {approach}"
+            elif absent:
+                yield f"{task}, {approach}: {listing(absent)}"
+
+
+def file_stem(name: str) -> str:
+    """The name of a table's files: `table-3`, `confidence`."""
+    return name if name == "confidence" else f"table-{name}"

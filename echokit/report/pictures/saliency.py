@@ -1,0 +1,170 @@
+"""Saliency a reader can look at: an animated WebP, and a strip of still frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+from echokit.errors import UsageError
+from echokit.report.pictures.overlay import overlay, place
+from echokit.system.files import whole
+from echokit.types import Box
+
+GAP = 4
+"""Pixels between two pictures."""
+SLATE = (15, 20, 25)
+"""Colour between and around pictures: near black, as on a scanner."""
+
+Pair = tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W 3"] | None]
+
+
+def saliency_movie(
+    frames: UInt8[np.ndarray, "T H W"],
+    saliency: Float[np.ndarray, "k h w"] | None,
+    path: Path,
+    fps: float,
+    *,
+    box: Box | None = None,
+    sector: Bool[np.ndarray, "h w"] | None = None,
+    start: int = 0,
+    size: int = 256,
+) -> None:
+    """Write an endless animated WebP: the grey frame, and beside it the same under its saliency.
+
+    Args:
+        frames: grey frames, 0-255.
+        saliency: values in [0, 1] of frames `start` to `start + k`, at any resolution; frames
+            without a map show no overlay. None writes the grey frames alone.
+        path: where to write; it appears whole or not at all.
+        fps: frames shown per second.
+        box: the rectangle of a frame that the saliency covers; None means all of it.
+        sector: True inside the scanning sector, at the saliency's resolution; outside nothing
+            is drawn.
+        start: the frame that `saliency[0]` belongs to.
+        size: longest side of one picture in pixels.
+
+    Raises:
+        UsageError: shapes, ranges or the frame rate do not fit together.
+    """
+    if not fps > 0:
+        raise UsageError(f"A movie cannot run at {fps} frames per second; give a positive fps.")
+    pairs = _pairs(frames, saliency, box, sector, start, range(len(frames)))
+    pages = [_row([p for p in pair if p is not None], size) for pair in pairs]
+    with whole(path) as part:
+        pages[0].save(
+            part, "WEBP", save_all=True, append_images=pages[1:], quality=80, method=4,
+            duration=max(1, round(1000 / fps)), loop=0,
+        )  # fmt: skip
+
+
+def saliency_strip(
+    frames: UInt8[np.ndarray, "T H W"],
+    saliency: Float[np.ndarray, "k h w"],
+    path: Path,
+    *,
+    fps: float | None = None,
+    box: Box | None = None,
+    sector: Bool[np.ndarray, "h w"] | None = None,
+    start: int = 0,
+    columns: int = 4,
+    size: int = 224,
+) -> None:
+    """Write a PNG of evenly chosen times: frames on top, their overlays below (paper, Fig. 3).
+
+    Args:
+        frames: grey frames, 0-255.
+        saliency: as for `saliency_movie`; the times are chosen among the frames that have a map.
+        path: where to write; it appears whole or not at all.
+        fps: frames per second, to label the columns in seconds; None labels by frame alone, which
+            is counted from 1, of as many as `frames` has.
+        box: the rectangle of a frame that the saliency covers; None means all of it.
+        sector: True inside the scanning sector, at the saliency's resolution.
+        start: the frame that `saliency[0]` belongs to.
+        columns: how many times, at most.
+        size: longest side of one picture in pixels.
+
+    Raises:
+        UsageError: shapes or ranges do not fit together.
+    """
+    n = min(max(columns, 1), len(saliency))
+    times = [start + int(i) for i in np.round(np.linspace(0, len(saliency) - 1, n))]
+    pairs = list(_pairs(frames, saliency, box, sector, start, times))
+    rows = [_row([pair[r] for pair in pairs], size) for r in (0, 1)]  # type: ignore[misc]
+    width, height = rows[0].size
+    font = ImageFont.load_default(13)
+    strip = Image.new("RGB", (width, 20 + 2 * height + GAP), SLATE)
+    draw = ImageDraw.Draw(strip)
+    for column, time in enumerate(times):
+        label = f"frame {time + 1} of {len(frames)}" + (f" · {time / fps:.2f} s" if fps else "")
+        x = column * (width + GAP) / n
+        draw.text((x + 4, 2), label, fill=(200, 208, 216), font=font)
+    strip.paste(rows[0], (0, 20))
+    strip.paste(rows[1], (0, 20 + height + GAP))
+    with whole(path) as part:
+        strip.save(part, "PNG", optimize=True)
+
+
+def _pairs(
+    frames: UInt8[np.ndarray, "T H W"],
+    saliency: Float[np.ndarray, "k h w"] | None,
+    box: Box | None,
+    sector: Bool[np.ndarray, "h w"] | None,
+    start: int,
+    times: range | list[int],
+) -> Iterator[Pair]:
+    """The frame and its overlay at each of the times."""
+    _check(frames, saliency, sector, start)
+    shape = (frames.shape[1], frames.shape[2])
+    for time in times:
+        grey = np.repeat(frames[time][..., None], 3, axis=2)
+        if saliency is None:
+            yield grey, None
+        elif start <= time < start + len(saliency):
+            yield grey, overlay(frames[time], place(saliency[time - start], shape, box, sector))
+        else:
+            yield grey, grey
+
+
+def _check(
+    frames: UInt8[np.ndarray, "T H W"],
+    saliency: Float[np.ndarray, "k h w"] | None,
+    sector: Bool[np.ndarray, "h w"] | None,
+    start: int,
+) -> None:
+    if frames.ndim != 3 or frames.dtype != np.uint8 or 0 in frames.shape:
+        raise UsageError(
+            f"Frames are {frames.dtype} {frames.shape}; give uint8 (time, row, column)."
+        )
+    if saliency is None:
+        return
+    if saliency.ndim != 3 or 0 in saliency.shape:
+        raise UsageError(f"Saliency has the shape {saliency.shape}; give (time, row, column).")
+    if start < 0 or start + len(saliency) > len(frames):
+        raise UsageError(
+            f"Saliency of {len(saliency)} frames from frame {start} on does not fit a clip of "
+            f"{len(frames)} frames; give start, the frame that its first map belongs to."
+        )
+    low, high = float(saliency.min()), float(saliency.max())
+    if not (low >= -1e-4 and high <= 1 + 1e-4):  # also false for NaN
+        raise UsageError(f"Saliency spans {low:g} to {high:g}; scale it to [0, 1] first.")
+    if sector is not None and sector.shape != saliency.shape[1:]:
+        raise UsageError(
+            f"The sector has the shape {sector.shape} and a saliency map {saliency.shape[1:]}; "
+            "give both at one resolution."
+        )
+
+
+def _row(pictures: list[UInt8[np.ndarray, "H W 3"]], size: int) -> Image.Image:
+    """Pictures side by side, each `size` pixels on its longest side."""
+    height, width = pictures[0].shape[:2]
+    scale = size / max(height, width)
+    w, h = max(1, round(width * scale)), max(1, round(height * scale))
+    row = Image.new("RGB", (len(pictures) * (w + GAP) - GAP, h), SLATE)
+    for i, picture in enumerate(pictures):
+        tile = Image.fromarray(picture).resize((w, h), Image.Resampling.BICUBIC)
+        row.paste(tile, (i * (w + GAP), 0))
+    return row

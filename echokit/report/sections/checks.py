@@ -1,0 +1,127 @@
+"""The checks of a saliency map in words, for one who reads hearts and not networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from echokit.report.charts.svg import Plot, drawing, text
+from echokit.report.words import number, plural
+
+UNIT = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What the checks of one map found."""
+
+    passed: bool
+    reasons: tuple[str, ...]
+    """Why the map is flagged, a sentence each."""
+    details: tuple[str, ...]
+    """Each check with its figures, a sentence each."""
+    chart: Markup | None
+    """Deletion and insertion curves; None where they were not measured."""
+
+
+def checks(scores: Mapping[str, Any] | None) -> Checks | None:
+    """The verdict on a map, its reasons and figures; None where it was not checked."""
+    verdict = (scores or {}).get("verdict")
+    if not scores or not verdict:
+        return None
+    return Checks(
+        passed=bool(verdict.get("passed")),
+        reasons=tuple(map(str, verdict.get("reasons") or ())),
+        details=tuple(_details(scores)),
+        chart=_chart(scores),
+    )
+
+
+def frame_orders(networks: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What shuffling the frames does to the networks of each task and approach, in a sentence."""
+    said: dict[str, list[str]] = {}
+    for one in networks:
+        if one.get("shuffle") is not None:
+            words = f"{one['view']} {number(one['shuffle'])}"
+            if one.get("changed") is not None:
+                words += f" (another label for {float(one['changed']) * 100:.0f} % of {one['n']})"
+            said.setdefault(f"{one['task']}, {one['approach']}", []).append(words)
+    return {
+        heading: "How much of the probability is lost when frames are shuffled, on average over "
+        f"held-out clips: {', '.join(words)}. Near 0 a network hardly uses motion."
+        for heading, words in said.items()
+    }
+
+
+def network_verdicts(
+    networks: Iterable[Mapping[str, Any]],
+) -> dict[str, list[tuple[bool, str]]]:
+    """Of each task and approach: whether a network is flagged, and how many of its maps pass."""
+    said: dict[str, list[tuple[bool, str]]] = {}
+    for one in networks:
+        if one.get("maps"):  # absent in what earlier versions left
+            flagged = bool(one.get("flagged"))
+            words = f"{one['view']}: {one.get('passed')} of {plural(one['maps'], 'map')} passed"
+            if flagged:
+                words += "; do not read this network's maps as its reasons, even those that passed"
+            said.setdefault(f"{one['task']}, {one['approach']}", []).append((flagged, words + "."))
+    return said
+
+
+def _details(scores: Mapping[str, Any]) -> Iterator[str]:
+    if found := scores.get("randomisation"):
+        steps = zip(found["layers"], found["similarity"], strict=True)
+        yield (
+            "Network made to forget, part by part from its last to its first. Likeness of the map "
+            "to this one (1 is the same, 0 unrelated): "
+            + ", ".join(f"{name} {number(value)}" for name, value in steps)
+        )
+    for kind, words, better in (
+        ("deletion", "Marked parts blurred first", "lower"),
+        ("insertion", "Marked parts shown first", "higher"),
+    ):
+        if curve := scores.get(kind):
+            figures = _beside_chance("mean probability", curve["auc"], curve)
+            yield f"{words}: {figures} ({better} is better)"
+    if gap := scores.get("gap"):
+        yield _beside_chance("The second less the first:", gap["value"], gap)
+    for name, words in (
+        ("sector", "Share of the saliency inside the sector:"),
+        ("structures", "Of that, the share on the known structures:"),
+    ):
+        if place := (scores.get("places") or {}).get(name):
+            yield _beside_chance(words, place["energy"], place)
+    if order := scores.get("shuffle"):
+        yield (
+            f"Order of the frames: probability {number(order['probability'])} as recorded, "
+            f"{number(order['shuffled'])} shuffled, {number(order['flat'])} on a standing picture"
+        )
+
+
+def _beside_chance(words: str, own: object, score: Mapping[str, Any]) -> str:
+    """A figure, and what chance gives; earlier versions had the mean of random orders alone."""
+    if "sd" not in score:
+        return f"{words} {number(own, 3)}, with parts in random order {number(score['chance'], 3)}"
+    chance = f"{number(score['chance'], 3)} ± {number(score['sd'], 3)}"
+    rank = f" (p = {number(score['p'])})" if "p" in score else ""
+    return f"{words} {number(own, 3)}, with the map moved elsewhere {chance}{rank}"
+
+
+def _chart(scores: Mapping[str, Any]) -> Markup | None:
+    """The target's probability as marked parts are blurred, and as they are shown."""
+    plot = Plot(240, 120, UNIT, UNIT, left=26, bottom=34)
+    parts, said = [plot.grid((0.0, 0.5, 1.0), (0.0, 0.5, 1.0))], []
+    for kind, ink in (("deletion", "c0"), ("insertion", "c2")):
+        score = scores.get(kind) or {}
+        curve = list(score.get("curve") or ())
+        if len(curve) < 2:
+            return None
+        at = score.get("at") or [i / (len(curve) - 1) for i in range(len(curve))]
+        points = [(float(share), float(p)) for share, p in zip(at, curve, strict=True)]
+        parts.append(plot.line(points, f"line {ink}"))
+        said.append(f"{kind} from {number(curve[0])} to {number(curve[-1])}")
+    parts.append(text(130, 116, "share of the sector", "tick mid"))
+    return drawing(240, 120, f"Probability of the label: {'; '.join(said)}", parts)

@@ -1,0 +1,219 @@
+"""Voting rules side by side, as the run's page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from echokit.report.charts.svg import Plot, drawing, text
+from echokit.report.results import Results
+from echokit.report.sections.fusion_words import (
+    Row,
+    Winner,
+    corrected,
+    interval_words,
+    lead_words,
+    spoken,
+    verdict,
+    winners,
+)
+from echokit.report.words import METRICS, listing, mean, mean_sd, number, plural
+
+HEADLINE = ("f1", "balanced_accuracy", "auroc")
+"""Metrics on all views that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One figure of a table."""
+
+    value: str
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLine:
+    """What one rule reached."""
+
+    name: str
+    learned: bool
+    all_views: tuple[Cell, ...]
+    """One for each of `HEADLINE`."""
+    by_size: tuple[Cell, ...]
+    """Mean F1-score over the subsets of 1, 2, ... views."""
+    lead: str
+    interval: str
+    """Of the lead, in words; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetLine:
+    """The F1-score of every rule on one subset of the views."""
+
+    views: str
+    subjects: int
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesTable:
+    """The rules in one task and approach."""
+
+    title: str
+    verdict: tuple[str, ...]
+    """Sentences."""
+    people: str
+    sizes: tuple[str, ...]
+    lines: tuple[RuleLine, ...]
+    leads: Markup
+    """A drawing of the leads over the baseline; empty where there is none."""
+    subsets: tuple[SubsetLine, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FusionView:
+    """The section of the page."""
+
+    synthetic: bool
+    baseline: str
+    headings: tuple[str, ...]
+    winners: tuple[Winner, ...]
+    tables: tuple[RulesTable, ...]
+
+
+def fusion_view(results: Results) -> FusionView | None:
+    """Gather what fusion.json says; None where there is none."""
+    summaries: list[Row] = results.fusion.get("summary") or []
+    tables = tuple(_table(results, summary) for summary in summaries if summary["methods"])
+    if not tables:
+        return None
+    return FusionView(
+        synthetic=results.synthetic or bool(results.fusion.get("synthetic")),
+        baseline=spoken(str(summaries[0].get("baseline", ""))),
+        headings=tuple(METRICS[metric] for metric in HEADLINE),
+        winners=winners(results.fusion),
+        tables=tables,
+    )
+
+
+def _table(results: Results, summary: Row) -> RulesTable:
+    place = (summary["task"], summary["approach"])
+    rows = [r for r in results.fusion["rows"] if (r["task"], r["approach"]) == place]
+    methods = summary["methods"]
+    names = [str(one["method"]) for one in methods]
+    sizes = list(dict.fromkeys(size for one in methods for size in one.get("by_size") or ()))
+    everything: Row = max(rows, key=lambda row: len(row["views"]), default={})
+    return RulesTable(
+        title=f"{place[0]}, {place[1]}".capitalize(),
+        verdict=tuple(verdict(summary)),
+        people=_people(everything),
+        sizes=tuple(plural(int(size), "view") for size in sizes),
+        lines=tuple(_line(one, methods, sizes) for one in methods),
+        leads=_leads(methods, spoken(str(summary.get("baseline", "")))),
+        subsets=tuple(_subsets(rows, names)),
+        notes=tuple(_notes(results, summary)),
+    )
+
+
+def _line(one: Row, methods: Sequence[Row], sizes: Sequence[str]) -> RuleLine:
+    def headline(row: Row, metric: str) -> float | None:
+        return mean(row["all_views"].get(metric))
+
+    def sized(row: Row, size: str) -> float | None:
+        value = ((row.get("by_size") or {}).get(size) or {}).get("f1")
+        return None if value is None else float(value)
+
+    return RuleLine(
+        name=spoken(str(one["method"])),
+        learned=bool(one.get("learned")),
+        all_views=tuple(
+            Cell(
+                mean_sd(one["all_views"].get(metric)),
+                _is_best(headline(one, metric), [headline(row, metric) for row in methods]),
+            )
+            for metric in HEADLINE
+        ),
+        by_size=tuple(
+            Cell(
+                number(sized(one, size)),
+                _is_best(sized(one, size), [sized(row, size) for row in methods]),
+            )
+            for size in sizes
+        ),
+        lead=lead_words(one.get("lead")),
+        interval=interval_words(one.get("lead")),
+    )
+
+
+def _is_best(value: float | None, among: Sequence[float | None]) -> bool:
+    """True for the highest figure as printed."""
+    known = [number(other) for other in among if other is not None]
+    return value is not None and number(value) == max(known)
+
+
+def _subsets(rows: Sequence[Row], names: Sequence[str]) -> Iterator[SubsetLine]:
+    by_views: dict[tuple[str, ...], dict[str, Row]] = {}
+    for row in rows:
+        by_views.setdefault(tuple(row["views"]), {})[str(row["method"])] = row
+    for views, found in by_views.items():
+        values = [mean(found[name].get("f1")) if name in found else None for name in names]
+        cells = tuple(Cell(number(value), _is_best(value, values)) for value in values)
+        subjects = max(int(row.get("n_subjects") or 0) for row in found.values())
+        yield SubsetLine(" + ".join(views), subjects, cells)
+
+
+def _leads(methods: Sequence[Row], baseline: str) -> Markup:
+    """The lead of each rule with its interval; filled where the interval leaves out 0."""
+    shown = [(one, ends) for one in methods if (ends := corrected(one.get("lead")))]
+    if not shown:
+        return Markup()
+    furthest = max(abs(end) for _, ends in shown for end in ends)
+    reach = next((r for r in (0.05, 0.1, 0.2, 0.3, 0.5) if furthest <= r), 1.0)
+    height = 26 * len(shown) + 34
+    left = 26.0 + 7 * max(len(str(one["method"])) for one, _ in shown)
+    plot = Plot(left + 330, height, (-reach, reach), (len(shown), 0), left=left, right=60)
+    parts = [
+        plot.grid((-reach, -reach / 2, reach / 2, reach), (), "+.2g"),
+        plot.line([(0, 0), (0, len(shown))], "chance"),
+    ]
+    for i, (one, (low, high)) in enumerate(shown):
+        hollow = "" if one["lead"]["excludes_zero"] else " hollow"
+        y = plot.at(0, i + 0.5)[1] + 3.5
+        parts += [
+            plot.line([(low, i + 0.5), (high, i + 0.5)], "whisker c0"),
+            plot.dot(one["lead"]["mean"], i + 0.5, f"c0{hollow}"),
+            text(left - 8, y, spoken(str(one["method"])), "name end"),
+            text(left + 278, y, lead_words(one["lead"]), "value"),
+        ]
+    said = "; ".join(
+        f"{spoken(str(one['method']))} {lead_words(one['lead'])}, {interval_words(one['lead'])}"
+        for one, _ in shown
+    )
+    return drawing(left + 330, height, f"lead over the {baseline} in F1-score: {said}", parts)
+
+
+def _people(row: Row) -> str:
+    subjects, splits = int(row.get("n_subjects") or 0), int(row.get("n_splits") or 0)
+    return f"{plural(subjects, 'held-out patient')} in {plural(splits, 'split')}"
+
+
+def _notes(results: Results, summary: Row) -> Iterator[str]:
+    """Whom the rules that learn learned from, and which rules are not here."""
+    learned = [spoken(str(one["method"])) for one in summary["methods"] if one.get("learned")]
+    if learned:
+        judged = int(summary.get("n_training_subjects") or 0)
+        yield (
+            f"{listing(learned).capitalize()} learned, split by split, from training patients "
+            f"judged by networks that had not seen them ({plural(judged, 'patient')} in all); "
+            "held-out patients play no part in it. The other voting rules learn nothing."
+        )
+    place = (summary["task"], summary["approach"])
+    left_out: dict[str, list[str]] = {}
+    for one in results.fusion.get("skipped") or ():
+        if (one.get("task"), one.get("approach")) == place:
+            left_out.setdefault(str(one.get("reason")), []).append(spoken(str(one.get("method"))))
+    for reason, names in left_out.items():
+        yield f"Left out: {listing(names)}, as {reason}."

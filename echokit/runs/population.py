@@ -1,0 +1,67 @@
+"""The study population: clips found, prepared, labelled and split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from echokit.clips.labels import Labelled
+from echokit.clips.splits import Split
+from echokit.recipe import TOGETHER
+from echokit.types import Cohort
+
+if TYPE_CHECKING:
+    from echokit.clips.sequences import Item
+    from echokit.networks.fused import Subject
+    from echokit.networks.job import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The study population, ready to learn from."""
+
+    cohort: Cohort
+    labelled: Mapping[str, Labelled]
+    """Task -> labels."""
+    splits: Mapping[str, tuple[Split, ...]]
+    """Task -> who is held out."""
+    folds: Mapping[str, tuple[tuple[Split, ...], ...]]
+    """Task -> for each split the folds of its training patients; empty without cross-fitting."""
+    keys: Mapping[str, tuple[str, int]]
+    """Clip -> (key in the store, number of frames)."""
+
+    def items(self, job: Job, side: str) -> list[Item]:
+        """The labelled clips of a job's view, or of all, on one side of its split, in order."""
+        from echokit.clips.sequences import Item
+
+        labels, split = self.labelled[job.task], self.splits[job.task][job.split]
+        if job.fold is not None:
+            split = self.folds[job.task][job.split][job.fold]
+        return [
+            Item(ref.clip, *self.keys[ref.clip], labels.classes.index(labels.clips[ref.clip]))
+            for ref in self.cohort.clips
+            if job.view in (ref.view, TOGETHER)
+            and ref.clip in labels.clips
+            and split.side(ref.patient) == side
+        ]
+
+    def subjects(self, job: Job, side: str, views: Sequence[str]) -> list[Subject]:
+        """The labelled patients on one side of a job's split, each with its clips by view."""
+        from echokit.clips.sequences import Item
+        from echokit.networks.fused import Subject
+
+        labels, split = self.labelled[job.task], self.splits[job.task][job.split]
+        clips: dict[str, dict[str, list[Item]]] = {}
+        for ref in self.cohort.clips:
+            if ref.clip in labels.clips and split.side(ref.patient) == side:
+                item = Item(ref.clip, *self.keys[ref.clip], -1)
+                clips.setdefault(ref.patient, {}).setdefault(ref.view or "", []).append(item)
+        return [
+            Subject(
+                patient,
+                tuple(tuple(own.get(view, ())) for view in views),
+                labels.classes.index(labels.patients[patient]),
+            )
+            for patient, own in clips.items()
+        ]

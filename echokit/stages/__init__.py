@@ -1,1 +1,0 @@
-"""The stages of a run, in the order the data takes them: one file each."""

@@ -1,0 +1,1 @@
+"""The journey of a study: from one patient's clips to a prediction."""

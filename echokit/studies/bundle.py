@@ -1,0 +1,145 @@
+"""Opening a bundle to predict with: without torch, if its engine needs none."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from echokit.components import load_model, make_sequence_spec, subject_rule
+from echokit.engines.agreement import Agreement, compare
+from echokit.engines.choose import Asked, Judge, choose, refusal
+from echokit.engines.engine import Engine, EngineWarning, Running, need_torch
+from echokit.engines.onnx_runtime import ONNX_RUNTIME
+from echokit.engines.open_vino import OPENVINO
+from echokit.errors import UsageError
+from echokit.recipe import Recipe, load_recipe
+from echokit.studies.manifest import probe, unseal
+from echokit.studies.model import Opener, Predictor
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float32
+
+READERS: Mapping[str, tuple[Engine, ...]] = {
+    "onnx": (OPENVINO, ONNX_RUNTIME),
+    "openvino": (OPENVINO,),
+}
+"""Which engines read which format, the fastest first. The third format is torch's own."""
+CROSSFIT = "crossfit.parquet"
+"""In a bundle whose voting rule learns: what it is fitted on, without names."""
+
+
+def open_bundle(folder: Path, task: str | None, asked: Asked) -> Predictor:
+    """Open a bundle, once no file of it was changed.
+
+    Args:
+        folder: the bundle.
+        task: the bundle's own, or None.
+        asked: the engine and its precision.
+
+    Raises:
+        UsageError: a file was changed; the bundle is for another task; or no engine that reads it
+            is installed.
+    """
+    manifest = unseal(folder)
+    if task not in (None, manifest["task"]):
+        raise UsageError(f"{folder} is for the task {manifest['task']!r} alone, not {task!r}.")
+    recipe = load_recipe(str(folder / "recipe.toml"))
+    classes = tuple(manifest["classes"])
+    weights = {view: folder / facts["file"] for view, facts in manifest["views"].items()}
+    place = {"task": manifest["task"], "approach": manifest["approach"], "split": 0}
+    without = ""
+    if manifest["format"] == "torch-export":
+        need_torch(f"{folder}, a bundle in the format torch-export,")
+        opener = _torch_opener(recipe, weights, len(classes), folder, asked)
+    else:
+        engines = _engines(manifest["format"], asked, folder)
+        opener = partial(_open, recipe, weights, manifest["views"], engines, asked)
+        without = "No saliency: a bundle for other engines holds no network that can be explained."
+    return Predictor(
+        run=manifest["run"],
+        recipe=recipe,
+        task=manifest["task"],
+        classes=classes,
+        weights=weights,
+        rule=subject_rule(recipe, folder / CROSSFIT, classes, **place),
+        synthetic=manifest["synthetic"],
+        records=manifest["records"],
+        open=opener,
+        without_saliency=without,
+    )
+
+
+def _engines(format: str, asked: Asked, folder: Path) -> list[Engine]:
+    """The installed engines that read a format.
+
+    Raises:
+        UsageError: the one asked for does not, or none is installed.
+    """
+    readers = READERS[format]
+    names = " or ".join(engine.name for engine in readers)
+    if asked.engine not in ("auto", *(engine.name for engine in readers)):
+        raise UsageError(f"{folder} is in the format {format}: take --engine {names}.")
+    found = asked.among(readers)
+    if not found:
+        extra = " or ".join(f"'echokit-cardiac[{engine.extra}]'" for engine in readers)
+        raise UsageError(f"{folder} needs the engine {names}: pip install {extra}")
+    return found
+
+
+def _open(
+    recipe: Recipe,
+    files: Mapping[str, Path],
+    facts: Mapping[str, Any],
+    engines: list[Engine],
+    asked: Asked,
+    view: str,
+    sample: Float32[np.ndarray, "B 1 k H W"],
+    sequences: int,
+) -> tuple[Judge, Any]:
+    """Open the network of a view with the first engine that says what torch said at export."""
+    del sequences
+    shape = tuple(facts[view]["shape"])
+    if sample.shape[1:] != shape:
+        raise UsageError(f"Clips are prepared to {sample.shape[1:]}, the network wants {shape}.")
+    for engine in engines:
+        running = engine.load(files[view], asked.precision)
+        agreement = _agreement(running, asked, recipe, facts[view])
+        if agreement.holds:
+            return Judge(running, asked.precision, agreement), None
+        warnings.warn(refusal(agreement), EngineWarning, stacklevel=2)
+    raise UsageError(
+        f"No engine agrees with what torch said of {view} when the bundle was exported"
+        f"{': try --precision exact' if asked.precision == 'fast' else ''}."
+    )
+
+
+def _agreement(
+    running: Running, asked: Asked, recipe: Recipe, facts: Mapping[str, Any]
+) -> Agreement:
+    """How far an engine is from torch: as measured at export by its like, or measured now."""
+    import numpy as np
+
+    for row in facts["agreement"]:
+        if (agreement := Agreement(**row)).is_of(running, asked.precision):
+            return agreement
+    sequences = probe(tuple(facts["shape"]), make_sequence_spec(recipe, training=False))
+    expected = np.array(facts["logits"], np.float32)
+    return compare(running, asked.precision, sequences, expected)
+
+
+def _torch_opener(
+    recipe: Recipe, weights: Mapping[str, Path], classes: int, folder: Path, asked: Asked
+) -> Opener:
+    """Torch's own format is unpickled by what reads it, so the weights beside it are read."""
+
+    def open_network(
+        view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int
+    ) -> tuple[Judge, Any]:
+        network = load_model(recipe, classes, weights[view])
+        return choose(network, view, sample, sequences, asked, None), network
+
+    return open_network

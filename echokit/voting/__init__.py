@@ -1,0 +1,1 @@
+"""Votes: sequences vote for a view, views vote for a subject."""

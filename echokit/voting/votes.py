@@ -1,0 +1,157 @@
+"""From sequences to votes, from votes to a view's prediction, from views to a subject's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from echokit.clips.sequences import Item, SequenceSpec, voting_starts
+from echokit.clips.store import Store
+from echokit.interfaces import Aggregator, Forward
+from echokit.system.prefetch import ahead
+from echokit.types import Clip, Prediction, Votes
+
+
+@dataclass(frozen=True, slots=True)
+class ClipVotes:
+    """What the sequences of one clip said, and what came of it."""
+
+    item: Item
+    starts: tuple[int, ...]
+    """First frame of each sequence."""
+    votes: Votes
+    prediction: Prediction
+
+
+def vote_clips(
+    forward: Forward,
+    items: Sequence[Item],
+    classes: tuple[str, ...],
+    store: Store,
+    spec: SequenceSpec,
+    aggregate: Aggregator,
+    batch: int = 16,
+) -> Iterable[ClipVotes]:
+    """Let `spec.n` sequences of `spec.k` frames vote for each clip (paper, section 2.3).
+
+    Args:
+        forward: the network, as an engine runs it.
+        items: the clips.
+        classes: label names, least severe first.
+        store: holds the clips.
+        spec: which sequences, and how frames become what the network sees.
+        aggregate: who counts.
+        batch: sequences judged at once, of one clip or several.
+
+    Yields:
+        One `ClipVotes` per clip, in order.
+
+    Raises:
+        ClipError: a clip has fewer than `spec.k` frames.
+    """
+    starts = [voting_starts(item.clip, item.frames, spec.k, spec.n) for item in items]
+    waiting: list[np.ndarray] = []
+    done = 0
+    for sequences in ahead(_batches(voting_sequences(items, store, spec), batch)):
+        waiting += list(softmax(forward(sequences)))
+        while done < len(items) and len(waiting) >= spec.n:
+            probabilities, waiting = np.stack(waiting[: spec.n]), waiting[spec.n :]
+            votes = Votes(
+                classes=classes,
+                voters=tuple(map(str, starts[done])),
+                labels=probabilities.argmax(1),
+                probabilities=probabilities,
+            )
+            yield ClipVotes(items[done], starts[done], votes, aggregate(votes))
+            done += 1
+
+
+def voting_sequences(
+    items: Iterable[Item], store: Store, spec: SequenceSpec
+) -> Iterator[Float32[np.ndarray, "1 k H W"]]:
+    """Every voting sequence of every clip, in order.
+
+    A clip is read once, however its sequences overlap; each is normalised by itself, since a
+    transform may look at the whole of one.
+    """
+    for item in items:
+        starts = voting_starts(item.clip, item.frames, spec.k, spec.n)
+        first = min(starts)
+        frames = store.window(item.key, first, max(starts) + spec.k - first)
+        sector = store.sector(item.key)
+        for start in starts:
+            shown = frames[start - first : start - first + spec.k]
+            yield spec.plain(Clip(frames=shown, sector=sector))
+
+
+def sample(
+    items: Iterable[Item], store: Store, spec: SequenceSpec, count: int = 2
+) -> Float32[np.ndarray, "count 1 k H W"]:
+    """The first voting sequences of some clips, to compare engines on; over again if too few."""
+    some = list(islice(voting_sequences(items, store, spec), count))
+    return np.stack([some[i % len(some)] for i in range(count)])
+
+
+def _batches(
+    sequences: Iterable[Float32[np.ndarray, "1 k H W"]], size: int
+) -> Iterator[Float32[np.ndarray, "B 1 k H W"]]:
+    remaining = iter(sequences)
+    while gathered := list(islice(remaining, size)):
+        yield np.stack(gathered)
+
+
+def softmax(logits: Float32[np.ndarray, "B K"]) -> Float32[np.ndarray, "B K"]:
+    """Class probabilities from logits."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: Float32[np.ndarray, "B K"] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def vote_views(
+    predictions: Sequence[tuple[str, Prediction]],
+    classes: tuple[str, ...],
+    aggregate: Aggregator,
+) -> Prediction:
+    """Let the views of a subject vote.
+
+    Args:
+        predictions: (view, its prediction) of every clip of the subject.
+        classes: label names, least severe first.
+        aggregate: who counts.
+    """
+    return aggregate(
+        Votes(
+            classes=classes,
+            voters=tuple(view for view, _ in predictions),
+            labels=np.array([classes.index(p.label) for _, p in predictions]),
+            probabilities=np.stack([p.probabilities for _, p in predictions]),
+            confidences=np.array([p.confidence for _, p in predictions]),
+        )
+    )
+
+
+def row(level: str, label: str, prediction: Prediction, **place: Any) -> dict[str, Any]:
+    """One row of `predictions.parquet`: a sequence's, a view's or a subject's prediction."""
+    return {
+        "level": level,
+        **{"clip": "", "start": -1} | place,
+        "label": label,
+        "predicted": prediction.label,
+        "confidence": float(prediction.confidence),
+        "probabilities": [float(p) for p in prediction.probabilities],
+    }
+
+
+def sequence_predictions(votes: Votes) -> Iterable[Prediction]:
+    """Each sequence's own prediction; its confidence is its highest probability."""
+    for label, probabilities in zip(votes.labels, votes.probabilities, strict=True):
+        yield Prediction(votes.classes[label], _confidence(probabilities), probabilities)
+
+
+def _confidence(probabilities: Float[np.ndarray, " K"]) -> float:
+    return float(probabilities.max())

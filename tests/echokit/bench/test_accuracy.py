@@ -1,0 +1,203 @@
+"""`echokit bench accuracy`: trained once, identical splits, resumable, one result format."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from echokit.bench import accuracy
+from echokit.bench.accuracy import train_all, vote_again
+from echokit.bench.leaderboard import write_leaderboard
+from echokit.bench.suite import Suite, read_suite, slots
+from echokit.errors import EchokitError, PluginError, UsageError
+from echokit.recipe import Slot
+from echokit.system.progress import Silent
+
+
+@pytest.fixture
+def suite(tiny_plugin, recipe_file, parts) -> Suite:
+    """Two widths of the tiny network, a rule and one that learns, an explainer, two seeds."""
+    from echokit import hookimpl
+
+    class Learners:
+        @hookimpl
+        def register_aggregators(self, register: Any) -> None:
+            register("tiny-learner", parts.TinyLearner)
+
+    tiny_plugin.add(Learners(), "echokit-learn:learn", "1.0")
+    return Suite(
+        recipe=str(recipe_file),
+        preset="fast",
+        seeds=2,
+        backbone={
+            "narrow": Slot(use="tiny3d", width=2),
+            "wide": Slot(use="tiny3d", width=6),
+        },
+        aggregator=slots(["tiny-vote", "tiny-learner"]),
+        explainer=slots(["tiny-map"]),
+    )
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Counts networks trained and predictions made."""
+    from echokit.networks import train
+    from echokit.voting import votes as predict
+
+    seen: Counter[str] = Counter()
+    learn, vote = train.train, predict.vote_clips
+
+    def counted(job: Any, *rest: Any) -> None:
+        seen[f"train {job.fold is None}"] += 1
+        learn(job, *rest)
+
+    def voted(*arguments: Any, **options: Any) -> Any:
+        seen["predict"] += 1
+        return vote(*arguments, **options)
+
+    monkeypatch.setattr(train, "train", counted)
+    monkeypatch.setattr(predict, "vote_clips", voted)
+    return seen
+
+
+def test_networks_are_trained_and_predict_once_for_every_rule(suite, tmp_path, trainings):
+    runs = train_all(suite, tmp_path, Silent())
+    # 2 backbones, 2 seeds, 2 splits, 2 views
+    assert trainings["train True"] == 16
+    before = dict(trainings)
+    write_leaderboard(suite, runs, tmp_path, Silent())
+    train_all(suite, tmp_path, Silent())
+    assert dict(trainings) == before
+
+
+def test_the_leaderboard_holds_every_pair_on_the_same_subjects(suite, tmp_path):
+    page = write_leaderboard(suite, train_all(suite, tmp_path, Silent()), tmp_path, Silent())
+    result = json.loads((tmp_path / "accuracy.json").read_text())
+    assert (result["kind"], result["schema"], result["synthetic"]) == ("accuracy", 1, True)
+    rows = result["leaderboard"]
+    pairs = {(row["backbone"], row["aggregator"]) for row in rows}
+    assert len(rows) == len(pairs) == 4
+    assert len({(row["n_subjects"], row["n_predictions"], row["n_splits"]) for row in rows}) == 1
+    assert rows[0]["n_splits"] == 4
+    assert [row["f1"]["mean"] for row in rows] == sorted(
+        (row["f1"]["mean"] for row in rows), reverse=True
+    )
+    (baseline,) = [row for row in rows if row["lead"] is None]
+    assert (baseline["backbone"], baseline["aggregator"]) == ("narrow", "tiny-vote")
+    assert {row["explainer"] for row in result["explainers"]} == {"tiny-map"}
+    assert [row["parameters"] for row in result["costs"]] == sorted(
+        row["parameters"] for row in result["costs"]
+    )
+    assert all(row["multiply_adds"] > 0 for row in result["costs"])
+    for path in (page, tmp_path / "accuracy.md"):
+        text = path.read_text("utf-8")
+        assert "Synthetic cohort" in text
+        assert "tiny-learner" in text
+    with (tmp_path / "accuracy-leaderboard.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 4
+    priced = {line["backbone"]: line["cost.parameters"] for line in lines}
+    assert priced == {row["backbone"]: str(row["parameters"]) for row in result["costs"]}
+    assert "http" not in page.read_text("utf-8").replace("http-equiv", "")
+
+
+def test_voting_again_by_the_recipes_own_rule_gives_the_runs_own_predictions(suite, tmp_path):
+    one = train_all(suite, tmp_path, Silent())[0]
+    again = vote_again(one, "tiny-vote", Slot(use="tiny-vote")).set_index(["split", "patient"])
+    table = pd.read_parquet(one.folder.predictions)
+    own = table[table["level"] == "subject"].set_index(["split", "patient"])
+    assert len(own) == len(again)
+    assert own["predicted"].to_dict() == again["predicted"].to_dict()
+    assert own["label"].to_dict() == again["label"].to_dict()
+    assert own["confidence"].to_dict() == pytest.approx(again["confidence"].to_dict())
+
+
+def test_a_stopped_benchmark_goes_on_where_it_was(suite, tmp_path, trainings, monkeypatch):
+    import echokit.runs
+
+    carry_out, done = echokit.runs, []
+
+    def stopping(recipe: Any, folder: Any, progress: Any) -> None:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        carry_out(recipe, folder, progress)
+        done.append(folder)
+
+    monkeypatch.setattr(echokit.runs, "run", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        train_all(suite, tmp_path, Silent())
+    monkeypatch.setattr(echokit.runs, "run", carry_out)
+    assert len(train_all(suite, tmp_path, Silent())) == 4
+    assert trainings["train True"] == 16
+
+
+def test_an_explainer_with_other_options_is_tried_anew(suite, tmp_path, monkeypatch):
+    from echokit.runs import explain as maps
+
+    runs, asked = train_all(suite, tmp_path, Silent())[:1], []
+    explain = maps.explain_all
+
+    def counted(study: Any, recipe: Any, *rest: Any) -> str:
+        asked.append(recipe.explain.options)
+        return explain(study, recipe, *rest)
+
+    monkeypatch.setattr(maps, "explain_all", counted)
+    for options in ({}, {}, {"power": 2.0}):
+        row = accuracy.explained(runs[0], "map", Slot(use="tiny-map", **options))
+        assert set(row) == {"backbone", "explainer", "maps", "passed", "seconds"}
+    assert asked == [{}, {"power": 2.0}]
+
+
+@pytest.mark.parametrize("text", ["backbone.width=4", "explain=tiny-map"])
+def test_a_setting_that_would_be_lost_is_refused(suite, tmp_path, text):
+    with pytest.raises(UsageError, match="would be lost"):
+        train_all(suite.model_copy(update={"settings": (text,)}), tmp_path, Silent())
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_suite_in_the_same_folder_is_refused(suite, tmp_path):
+    train_all(suite, tmp_path, Silent())
+    other = suite.model_copy(update={"settings": ("sequences.n=4",)})
+    with pytest.raises(UsageError, match="is of another suite"):
+        train_all(other, tmp_path, Silent())
+
+
+def test_other_splits_of_one_backbone_are_refused(suite, tmp_path):
+    runs = train_all(suite, tmp_path, Silent())
+    cohort = runs[1].folder.path / "cohort.csv"
+    cohort.write_text(cohort.read_text().replace(",test", ",train", 1))
+    with pytest.raises(UsageError, match="other clips or splits"):
+        accuracy._check_splits(runs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"backbone": slots(["tiny3"])}, "did you mean 'tiny3d'"),
+        ({"aggregator": {"vote": Slot(use="tiny-vote", wieght=2)}}, "did you mean 'weight'"),
+    ],
+)
+def test_what_is_not_there_is_refused_before_anything_is_made(suite, tmp_path, changes, says):
+    with pytest.raises(PluginError, match=says):
+        train_all(suite.model_copy(update=changes), tmp_path / "out", Silent())
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_suites_file_is_read_and_overridden(tmp_path: Path):
+    path = tmp_path / "suite.toml"
+    path.write_text(
+        'seeds = 3\n[backbone.small]\nuse = "tiny3d"\nwidth = 2\n[aggregator.vote]\nuse = "v"\n'
+    )
+    found = read_suite(path, seeds=1, preset=None)
+    assert (found.seeds, found.backbone["small"].options) == (1, {"width": 2})
+    path.write_text(path.read_text().replace("seeds", "seed"))
+    with pytest.raises(EchokitError, match="did you mean 'seeds'"):
+        read_suite(path)
+    with pytest.raises(UsageError, match="There is no suite"):
+        read_suite(tmp_path / "none.toml")

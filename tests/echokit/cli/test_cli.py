@@ -1,0 +1,216 @@
+"""The command line: help everywhere, errors in one line with exit code 2, JSON where asked."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import warnings
+
+import pytest
+
+from echokit.cli import main
+from echokit.plugins.registry import KINDS
+
+COMMANDS = [
+    (),
+    ("run",),
+    ("predict",),
+    ("report",),
+    ("recipes",),
+    ("plugins",),
+    ("plugins", "list"),
+    ("plugins", "show"),
+    ("data",),
+    ("data", "check"),
+    ("data", "phantom"),
+    ("doctor",),
+]
+
+pytestmark = pytest.mark.usefixtures("tiny_plugin")
+
+
+@pytest.fixture
+def echokit(monkeypatch, capfd, tmp_path):
+    """Run a command in an empty folder; return its exit code, standard output and error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)  # main sets its own
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["echokit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        return left.value.code or 0, *capfd.readouterr()
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help(echokit, command):
+    code, out, err = echokit(*command, "--help")
+    assert (code, err) == (0, "")
+    assert re.search(rf"Usage: .*{' '.join(command)}.*\[OPTIONS\]", out)
+    assert len(out.splitlines()) > 5
+
+
+REFUSED = {
+    "recipe": ("run", "tiny-studi"),
+    "recipe file": ("run", "gone.toml"),
+    "no recipe": ("run",),
+    "preset": ("run", "tiny-study", "--preset", "fats"),
+    "config": ("run", "tiny-study", "--config", "gone.toml"),
+    "key": ("run", "tiny-study", "--set", "trian.epochs=1"),
+    "value": ("run", "tiny-study", "--set", "train.epochs=none"),
+    "seed": ("run", "tiny-study", "--seed", "-1"),
+    "component": ("run", "tiny-study", "--set", "backbone=tiny3"),
+    "option": ("run", "tiny-study", "--set", "backbone.widht=8"),
+    "resume": ("run", "--resume", "."),
+    "resume and recipe": ("run", "tiny-study", "--resume", "."),
+    "report": ("report", "gone"),
+    "run to predict with": ("predict", "gone", "."),
+    "plugin": ("plugins", "show", "tiny-vot"),
+    "kind": ("plugins", "list", "--kind", "backbones"),
+    "data": ("data", "check", "gone"),
+    "loader": ("data", "check", ".", "--loader", "tinny"),
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_done_is_one_line_and_exit_code_2(echokit, tmp_path, arguments):
+    code, out, err = echokit(*arguments)
+    assert code == 2
+    assert out == ""
+    assert re.fullmatch(r"error: [^\n]{20,}\n", err), err
+    assert not (tmp_path / "runs").exists(), "a run was begun"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("recipe", "did you mean 'tiny-study'"),
+        ("preset", "did you mean 'fast'"),
+        ("key", "did you mean 'train'"),
+        ("option", "did you mean 'width'"),
+        ("component", "did you mean 'tiny3d'"),
+        ("plugin", "did you mean 'tiny-vote'"),
+        ("kind", "did you mean 'backbone'"),
+        ("loader", "did you mean 'tiny'"),
+        ("resume", "is not a run: it has no run.json and recipe.toml"),
+        ("no recipe", "`echokit recipes` lists recipes"),
+    ],
+)
+def test_an_error_says_what_to_type_instead(echokit, name, words):
+    assert words in echokit(*REFUSED[name])[2]
+
+
+@pytest.mark.parametrize("arguments", [("rnu",), ("run", "--prest", "x"), ("run", "--seed", "x")])
+def test_a_mistyped_command_or_flag_is_exit_code_2_without_a_traceback(echokit, arguments):
+    code, out, err = echokit(*arguments)
+    assert (code, out) == (2, "")
+    assert "Usage:" in err
+    assert "Traceback" not in err
+
+
+def test_an_error_with_brackets_is_printed_as_it_is(echokit):
+    assert "'[bold]x'" in echokit("plugins", "show", "[bold]x")[2]
+
+
+def test_plugins_are_listed_by_kind_with_their_strange_owner(echokit):
+    code, out, _ = echokit("plugins", "list")
+    assert code == 0
+    assert [line for line in out.splitlines() if line.rstrip("s") in KINDS] == [
+        f"{kind}s" for kind in KINDS
+    ]
+    assert "[echokit-tiny:tiny]" in out
+
+
+def test_plugins_are_listed_as_json(echokit):
+    code, out, _ = echokit("plugins", "list", "--json")
+    listed = json.loads(out)
+    assert code == 0
+    assert [row["kind"] for row in listed] == list(KINDS)
+    [backbone] = [row for row in listed if row["kind"] == "backbone"]
+    assert backbone["name"] == "tiny3d"
+    assert (backbone["owner"], backbone["version"]) == ("echokit-tiny:tiny", "1.0")
+    assert {"name": "width", "type": "int", "default": "8"} in backbone["options"]
+    assert json.loads(echokit("plugins", "list", "--kind", "loader", "--json")[1]) == listed[:1]
+
+
+def test_one_component_is_shown_with_its_options(echokit):
+    out = echokit("plugins", "show", "echokit-tiny/tiny3d")[1]
+    assert "dropout: float = 0.0" in out
+    assert "Two 3D convolutions" in out
+    [shown] = json.loads(echokit("plugins", "show", "tiny-study", "--json")[1])
+    assert (shown["kind"], shown["options"]) == ("recipe", [])
+
+
+def test_recipes_are_listed_with_their_presets(echokit):
+    assert "presets: fast (default), slow" in echokit("recipes")[1]
+
+
+def test_data_is_checked_as_json_with_every_file(echokit, tmp_path):
+    code, out, _ = echokit("data", "check", tmp_path, "--loader", "tiny", "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert [row["file"] for row in report["files"]][:2] == ["notes.txt", "p00-A4C"]
+    assert (report["summary"]["used"], report["summary"]["rejected"]) == (10, 1)
+    assert echokit("data", "check", tmp_path, "--loader", "tiny")[1].count("16×16") == 10
+
+
+def test_the_doctor_lists_versions_and_broken_plugins(echokit, tiny_plugin):
+    tiny_plugin.problems.append("Plugin echokit-bad:bad is not used: [red] ImportError")
+    facts = json.loads(echokit("doctor", "--json")[1])
+    assert facts["components"] == dict.fromkeys(KINDS, 1)
+    assert facts["problems"] == tiny_plugin.problems
+    out = echokit("doctor")[1]
+    assert "echokit-bad:bad is not used: [red] ImportError" in out
+
+
+QUICK = ("--set", "train.n=1", "--set", "split.splits=1", "--set", "explain=false", "--seed", "4")
+
+
+def test_a_run_is_carried_out_named_and_gone_on_with(echokit, tmp_path):
+    code, out, _ = echokit("run", "tiny-study", *QUICK, "--json")
+    result = json.loads(out)
+    assert (code, result["run"]) == (0, "runs/tiny-study")
+    assert result["metrics"]["synthetic"] is True
+    assert "seed = 4" in (tmp_path / "runs" / "tiny-study" / "recipe.toml").read_text()
+    assert (tmp_path / result["report"]).is_file()
+    code, out, _ = echokit("run", "--resume", "runs/tiny-study", "--json")
+    assert (code, json.loads(out)["metrics"]) == (0, result["metrics"])
+    code, _, err = echokit("run", "tiny-study", *QUICK, "--out", "runs/tiny-study")
+    assert code == 2
+    assert "--resume runs/tiny-study" in err
+    code, out, err = echokit("report", "runs/tiny-study")
+    assert (code, err) == (0, "")
+
+
+def test_a_saved_recipe_repeats_its_run(echokit, tmp_path):
+    first = json.loads(echokit("run", "tiny-study", *QUICK, "--json")[1])
+    again = json.loads(echokit("run", "runs/tiny-study/recipe.toml", "--json")[1])
+    assert again["run"] == "runs/tiny-study-2"
+    assert again["metrics"] == first["metrics"]
+
+
+def test_ones_own_data_go_through_the_studys_loader(echokit, tmp_path):
+    code, _, err = echokit("run", "tiny-study", "--data", "nowhere", "--out", "mine", "--quiet")
+    assert (code, err) == (2, "error: there is nothing at nowhere\n")
+
+
+def test_a_resume_that_fails_leaves_the_run_as_it_was(echokit, tmp_path):
+    _, out, _ = echokit("run", "tiny-study", *QUICK, "--json")
+    folder = tmp_path / json.loads(out)["run"]
+    recipe = (folder / "recipe.toml").read_text().replace('use = "tiny"', 'use = "gone"', 1)
+    (folder / "recipe.toml").write_text(recipe)
+    assert echokit("run", "--resume", folder)[0] == 2
+    assert {"recipe.toml", "run.json", "environment.json", "models"} <= {
+        path.name for path in folder.iterdir()
+    }
+
+
+def test_a_value_that_a_component_chokes_on_is_one_line(echokit, tmp_path):
+    for words in (("--set", "presets=3"), ("--set", "# =5"), ("--set", "tasks.ph.enabled=false")):
+        code, _, err = echokit("run", "tiny-study", *words)
+        assert (code, err.count("\n")) == (2, 1), err
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,105 @@
+"""`echokit data check`: every file named, used or rejected."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from echokit import Box, Clip, ClipError, ClipRef, Rejection
+from echokit.clips.check import check, summarise
+
+CLIPS = {
+    "a": Clip(np.zeros((30, 40, 50), np.uint8), 25.0, (0.3, 0.3), Box(0, 0, 9, 9)),
+    "b": Clip(np.zeros((12, 40, 50), np.uint8), 29.97),
+    "c": Clip(np.zeros((12, 8, 6), np.uint8)),
+    "d": Clip(np.zeros((12, 8, 6), np.uint8)),
+}
+
+
+class Loader:
+    def index(self):
+        yield ClipRef("a", "30", "A4C", {"grade": "1"}, "a.dcm", synthetic=True)
+        yield Rejection("notes.txt", "it is not a clip")
+        yield ClipRef("b", "130", None, {}, "b.mp4")
+        yield ClipRef("broken", "30", "PLAX", {}, "broken.dcm")
+        yield ClipRef("c", "30", "PLAX")
+
+    def read(self, ref):
+        if ref.clip == "broken":
+            raise ClipError("transfer syntax 1.2.3 cannot be decoded")
+        return CLIPS[ref.clip]
+
+
+class WithFingerprints(Loader):
+    def index(self):
+        yield from super().index()
+        yield ClipRef("d", "7", "A4C")
+
+    def fingerprint(self, ref):
+        if ref.clip == "c":
+            raise ClipError("it vanished")
+        return "other" if ref.clip == "d" else "same"
+
+
+def test_every_file_is_named_once_with_its_state_and_reason():
+    rows = list(check(Loader()))
+    assert [(r["file"], r["status"], r["reason"]) for r in rows] == [
+        ("a.dcm", "used", ""),
+        ("notes.txt", "rejected", "it is not a clip"),
+        ("b.mp4", "used", ""),
+        ("broken.dcm", "rejected", "transfer syntax 1.2.3 cannot be decoded"),
+        ("c", "used", ""),
+    ]
+
+
+def test_a_used_clip_is_described():
+    first, *_, last = check(Loader())
+    assert first == {
+        "file": "a.dcm",
+        "status": "used",
+        "reason": "",
+        "clip": "a",
+        "patient": "30",
+        "view": "A4C",
+        "frames": 30,
+        "height": 40,
+        "width": 50,
+        "fps": 25.0,
+        "spacing_mm": (0.3, 0.3),
+        "region": True,
+        "labels": {"grade": "1"},
+        "synthetic": True,
+        "digest": None,
+    }
+    assert (last["fps"], last["spacing_mm"], last["region"]) == (None, None, False)
+
+
+def test_the_summary_counts_what_the_rows_say():
+    summary = summarise(list(check(Loader())))
+    assert (summary["files"], summary["used"], summary["rejected"]) == (5, 3, 2)
+    assert summary["patients"] == 2
+    assert summary["views"] == {"A4C": 1, "PLAX": 1, "unknown": 1}
+    assert summary["frame_rates"] == {"25": 1, "29.97": 1, "unknown": 1}
+    assert summary["sizes"] == {"40x50": 2, "8x6": 1}
+    assert summary["frames"] == [12, 30]
+    assert sum(summary["reasons"].values()) == 2
+    assert summary["duplicates"] == []
+
+
+def test_files_of_the_same_content_are_grouped_and_a_vanished_one_is_rejected():
+    rows = list(check(WithFingerprints()))
+    assert [r["file"] for r in rows if r["status"] == "rejected"][-1] == "c"
+    assert summarise(rows)["duplicates"] == [["a.dcm", "b.mp4"]]
+
+
+def test_nothing_found_is_a_summary_too_and_all_of_it_is_json():
+    assert summarise([])["frames"] == []
+    assert summarise([])["files"] == 0
+    rows = list(check(WithFingerprints()))
+    json.dumps([rows, summarise(rows)], allow_nan=False)
+
+
+def test_clips_are_read_one_at_a_time():
+    rows = check(Loader())
+    assert next(rows)["file"] == "a.dcm", "nothing is known of the later ones yet"

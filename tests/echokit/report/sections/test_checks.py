@@ -1,0 +1,147 @@
+"""The checks of a saliency map as a reader meets them."""
+
+import json
+
+import pytest
+
+from echokit.report import build_run_report, build_study_page
+from echokit.report.sections.checks import checks, network_verdicts
+
+SCORES = {
+    "sector": {"energy": 0.9, "area": 0.5},
+    "flat": False,
+    "places": {
+        "sector": {"energy": 0.9, "chance": 0.52, "sd": 0.1, "p": 0.01},
+        "structures": {"energy": 0.4, "chance": 0.31, "sd": 0.08, "p": 0.12},
+    },
+    "randomisation": {"layers": ["head", "stem"], "similarity": [0.4, 0.05], "passed": True},
+    "deletion": {
+        "at": [0, 0.1, 1],
+        "curve": [0.9, 0.3, 0.1],
+        "auc": 0.4,
+        "chance": 0.403,
+        "sd": 0.0012,
+    },
+    "insertion": {
+        "at": [0, 0.1, 1],
+        "curve": [0.1, 0.8, 0.9],
+        "auc": 0.65,
+        "chance": 0.61,
+        "sd": 0.03,
+    },
+    "gap": {"value": 0.25, "chance": 0.207, "sd": 0.031, "p": 0.05},
+    "shuffle": {"probability": 0.9, "shuffled": 0.72, "flat": 0.33},
+    "verdict": {"passed": True, "reasons": []},
+}
+OLD = {
+    "deletion": {"curve": [0.9, 0.3, 0.1], "auc": 0.4, "chance": 0.61},
+    "insertion": {"curve": [0.1, 0.8, 0.9], "auc": 0.65, "chance": 0.61},
+}
+FLAGGED = {"verdict": {"passed": False, "reasons": ["The map shows the picture."]}}
+
+
+@pytest.fixture
+def page_with(small, tmp_path, kit):
+    """A function that makes both kinds of page with one map's scores everywhere."""
+
+    def run(scores):
+        index = json.loads((small / "saliency" / "index.json").read_text())
+        for one in index["maps"]:
+            one["scores"] = scores
+        kit.dump(small / "saliency" / "index.json", index)
+        return kit.Page(build_run_report(small))
+
+    def study(scores):
+        out = kit.write_study(tmp_path)
+        document = json.loads((out / "prediction.json").read_text())
+        for clip in document["subjects"][0]["clips"]:
+            clip["saliency"]["scores"] = scores
+        kit.dump(out / "prediction.json", document)
+        return kit.Page(build_study_page(out))
+
+    return {"run": run, "study": study}
+
+
+@pytest.mark.parametrize("kind", ["run", "study"])
+def test_a_page_says_whether_a_map_passes_and_shows_the_figures(page_with, kind):
+    page = page_with[kind](SCORES)
+    assert "Passes the checks." in page.text
+    assert "Flagged:" not in page.text
+    assert "head 0.40, stem 0.05" in page.text
+    assert "first: mean probability 0.400, with the map moved elsewhere 0.403 ± 0.001" in page.text
+    assert "first: mean probability 0.650, with the map moved elsewhere 0.610 ± 0.030" in page.text
+    assert (
+        "less the first: 0.250, with the map moved elsewhere 0.207 ± 0.031 (p = 0.05)" in page.text
+    )
+    assert "inside the sector: 0.900, with the map moved elsewhere 0.520 ± 0.100" in page.text
+    assert "structures: 0.400, with the map moved elsewhere 0.310 ± 0.080 (p = 0.12)" in page.text
+    assert "0.90 as recorded, 0.72 shuffled, 0.33 on a standing picture" in page.text
+    assert "A map that passes is not proven right" in page.text
+    said = [svg.get("aria-label") or "" for svg in page.all("svg")]
+    assert any("deletion from 0.90 to 0.10; insertion from 0.10 to 0.90" in s for s in said)
+
+
+@pytest.mark.parametrize("kind", ["run", "study"])
+def test_a_flagged_map_says_why(page_with, kind):
+    text = page_with[kind](SCORES | FLAGGED).text
+    assert "Flagged: The map shows the picture." in text
+    assert "Passes the checks." not in text
+
+
+@pytest.mark.parametrize("kind", ["run", "study"])
+def test_words_of_a_network_stay_words(page_with, kind, kit):
+    found = {"layers": [kit.HOSTILE], "similarity": [0.1], "passed": True}
+    page = page_with[kind](SCORES | {"randomisation": found})
+    assert "script" not in page.tags
+    assert kit.HOSTILE in page.text
+
+
+@pytest.mark.parametrize("kind", ["run", "study"])
+def test_checks_of_an_earlier_version_are_shown_as_they_were_made(page_with, kind):
+    page = page_with[kind]({k: v for k, v in SCORES.items() if k not in ("gap", "places")} | OLD)
+    assert "mean probability 0.400, with parts in random order 0.610 (lower is better)" in page.text
+    said = [svg.get("aria-label") or "" for svg in page.all("svg")]
+    assert any("deletion from 0.90 to 0.10" in s for s in said)
+
+
+def test_the_curves_are_drawn_at_the_shares_they_were_measured_at():
+    assert checks(SCORES).chart != checks(SCORES | OLD).chart
+    evenly = {k: SCORES[k] | {"at": [0, 0.5, 1]} for k in OLD}
+    assert checks(SCORES | evenly).chart == checks(SCORES | OLD).chart
+
+
+def test_a_flagged_network_is_named_above_its_maps(small, kit):
+    path = small / "saliency" / "index.json"
+    index = json.loads(path.read_text())
+    place = {"task": index["maps"][0]["task"], "approach": "spatio-temporal", "split": 0}
+    order = {"shuffle": 0.1, "changed": 0.2, "n": 9}
+    index["networks"] = [
+        place | order | {"view": "PLAX", "maps": 3, "passed": 1, "flagged": True},
+        place | order | {"view": "A4C", "maps": 3, "passed": 2, "flagged": False},
+    ]
+    kit.dump(path, index)
+    text = kit.Page(build_run_report(small)).text
+    assert "Flagged network: PLAX: 1 of 3 maps passed; do not read this network's maps" in text
+    assert "A4C: 2 of 3 maps passed." in text
+    assert text.count("Flagged network:") == 1
+    assert text.index("PLAX: 1 of 3 maps") < text.index("True label")
+
+
+def test_networks_of_an_earlier_version_are_not_judged():
+    old = {"task": "severity", "approach": "spatial", "view": "A4C", "shuffle": 0.1, "n": 3}
+    assert network_verdicts([old]) == {}
+    assert network_verdicts([old | {"maps": 0, "passed": 0, "flagged": None}]) == {}
+
+
+def test_a_map_of_an_older_run_is_shown_without_checks(run_page):
+    assert "Passes the checks." not in run_page.text
+    assert "Flagged:" not in run_page.text
+    assert checks({"sector": {"energy": 0.9, "area": 0.5}}) is None
+    assert checks(None) is None
+
+
+def test_what_was_not_measured_is_not_told():
+    bare = dict.fromkeys(("randomisation", "deletion", "insertion", "shuffle")) | FLAGGED
+    found = checks(bare)
+    assert (found.details, found.chart) == ((), None)
+    assert found.reasons == ("The map shows the picture.",)

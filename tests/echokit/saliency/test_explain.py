@@ -1,0 +1,170 @@
+"""Saliency: which predictions are explained, for which class, and how a map is judged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from echokit import Clip, Saliency
+from echokit.clips.sequences import SequenceSpec
+from echokit.saliency.explain import choose, explain, judge, save_arrays, typical_sequence
+
+CLASSES = ("none", "mild", "severe")
+SHAPE = (4, 10, 12)
+
+
+@pytest.fixture
+def clip() -> Clip:
+    """A sector of the left half with a wall in it that moves down, and a valve of one pixel."""
+    sector = np.zeros(SHAPE[1:], bool)
+    sector[:, :6] = True
+    structures = np.zeros(SHAPE, np.uint8)
+    for t in range(SHAPE[0]):
+        structures[t, t : t + 5, 1:3] = 1
+    structures[0, 9, 0] = 3
+    names = ("wall", "absent", "valve")
+    return Clip(np.zeros(SHAPE, np.uint8), None, None, None, sector, structures, names)
+
+
+def test_a_map_that_lies_in_a_structure_has_all_its_energy_there(clip):
+    wall = (clip.structures == 1).astype(np.float32)
+    scores = judge(wall, clip)
+    assert scores["structures"]["wall"]["energy"] == 1.0
+    assert scores["structures"]["valve"]["energy"] == 0.0
+    assert scores["sector"]["energy"] == 1.0
+
+
+def test_a_map_that_means_nothing_has_the_energy_of_the_area(clip):
+    within = np.broadcast_to(clip.sector, SHAPE).astype(np.float32)
+    for name, score in judge(within, clip)["structures"].items():
+        assert score["energy"] == pytest.approx(score["area"]), name
+    everywhere = judge(np.ones(SHAPE, np.float32), clip)["sector"]
+    assert everywhere["energy"] == pytest.approx(everywhere["area"]) == pytest.approx(0.5)
+
+
+def test_areas_are_shares_of_the_sectors_pixels_in_all_frames(clip):
+    scores = judge(np.ones(SHAPE, np.float32), clip)["structures"]
+    assert scores["wall"]["area"] == pytest.approx(5 * 2 / 60)
+    assert scores["valve"]["area"] == pytest.approx(1 / (60 * 4))
+    assert "absent" not in scores
+
+
+def test_a_map_that_does_not_follow_the_moving_structure_misses_it(clip):
+    still = np.broadcast_to(clip.structures[0] == 1, SHAPE).astype(np.float32)
+    assert judge(still, clip)["structures"]["wall"]["energy"] == pytest.approx((5 + 4 + 3 + 2) / 20)
+
+
+def test_an_empty_map_scores_nothing_and_an_unmasked_clip_is_all_sector(clip):
+    assert judge(np.zeros(SHAPE, np.float32), clip)["structures"]["wall"]["energy"] == 0.0
+    bare = judge(np.ones(SHAPE, np.float32), Clip(clip.frames))
+    assert bare == {"sector": {"energy": 1.0, "area": 1.0}}
+
+
+def views(*rows) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["clip", "label", "predicted", "confidence"])
+
+
+def test_the_surest_right_predictions_of_each_label_are_chosen_then_the_surest_wrong_ones():
+    table = views(
+        ("a", "none", "none", 0.6),
+        ("b", "none", "none", 0.9),
+        ("c", "none", "mild", 1.0),
+        ("d", "mild", "none", 0.7),
+        ("e", "mild", "severe", 0.8),
+        ("f", "severe", "severe", 0.5),
+    )
+    assert choose(table, CLASSES, 1)["clip"].tolist() == ["b", "e", "f"]
+    assert choose(table, CLASSES, 2)["clip"].tolist() == ["b", "a", "e", "d", "f"]
+    assert choose(table, CLASSES, 9)["clip"].tolist() == ["b", "a", "c", "e", "d", "f"]
+    assert list(choose(table, CLASSES, 1).columns) == list(table.columns)
+
+
+def test_equally_sure_predictions_are_chosen_by_name_whatever_their_order():
+    table = views(("b", "none", "none", 0.5), ("a", "none", "none", 0.5))
+    assert choose(table, CLASSES, 1)["clip"].tolist() == ["a"]
+    assert choose(table[::-1], CLASSES, 1)["clip"].tolist() == ["a"]
+
+
+def test_nothing_to_choose_from_chooses_nothing():
+    assert choose(views(), CLASSES, 3).empty
+
+
+def test_the_typical_sequence_speaks_most_clearly_for_the_predicted_label():
+    sequences = pd.DataFrame(
+        {
+            "start": [0, 5, 9],
+            "probabilities": [[0.0, 0.6, 0.4], [0.9, 0.1, 0.0], [0.2, 0.1, 0.7]],
+        }
+    )
+    starts = [typical_sequence(sequences, name, CLASSES) for name in CLASSES]
+    assert starts == [5, 0, 9]
+
+
+def test_a_sequence_is_explained_as_the_network_saw_it_and_shown_as_it_was_prepared(prepared):
+    store, items = prepared(1)
+    met = []
+
+    def explainer(model, sequence, target):
+        met.append((model, sequence, target))
+        return Saliency(np.zeros((4, 16, 16), np.float32), target, "test")
+
+    network = torch.nn.Identity()
+    spec = SequenceSpec(1, 4, augment=(lambda clip, rng: pytest.fail("augmented"),), share=0.0)
+    clip, saliency = explain(network, explainer, store, items[0].key, 3, 1, spec)
+    [(model, sequence, target)] = met
+    assert (model, target, saliency.target) == (network, 1, 1)
+    assert np.array_equal(clip.frames, store.window(items[0].key, 3, 4))
+    assert torch.equal(sequence[0], torch.from_numpy(clip.frames).float() / 255)
+    assert clip.structures.shape == clip.frames.shape
+
+
+@pytest.mark.usefixtures("tiny_plugin")
+def test_the_class_explained_is_the_predicted_one_not_the_true_one(tmp_path, parts):
+    """All are predicted severe; half of them truly are not."""
+    from echokit.clips.store import Store
+    from echokit.components import make_model
+    from echokit.folder import RunFolder
+    from echokit.networks.checkpoint import save_tensors
+    from echokit.recipe import load_recipe
+    from echokit.runs.cohort import find_clips, prepare_cohort
+    from echokit.runs.explain import _explain_job
+    from echokit.runs.jobs import jobs_of
+    from echokit.system.progress import Silent
+
+    recipe = load_recipe("tiny-study", settings=["report.examples=2", "prepare.flip=false"])
+    folder = RunFolder.create(tmp_path / "runs" / "one", recipe)
+    study = prepare_cohort(find_clips(recipe), recipe, Store(folder.store), Silent())
+    job = jobs_of(study, recipe)[0]
+    weights = (folder.models / job.stem).with_suffix(".safetensors")
+    save_tensors(weights, make_model(recipe, 2).state_dict())
+    common = {"task": job.task, "approach": job.approach, "view": job.view, "split": job.split}
+    rows = []
+    for item in study.items(job, "test"):
+        voted = {"clip": item.clip, "predicted": "severe", "confidence": 0.9, "patient": "p"}
+        truth = {"label": ("none", "severe")[item.label], **common, **voted}
+        rows.append({**truth, "level": "view", "start": -1, "probabilities": [0.1, 0.9]})
+        rows += [
+            {**truth, "level": "sequence", "start": start, "probabilities": [1 - p, p]}
+            for start, p in ((0, 0.6), (2, 0.9), (5, 0.7))
+        ]
+    maps = list(_explain_job(job, study, recipe, folder, pd.DataFrame(rows), lambda n: None))
+    assert sorted(m["label"] for m in maps) == ["none", "none", "severe", "severe"]
+    for one in maps:
+        assert (one["predicted"], one["start"]) == ("severe", 2)
+        with np.load(folder.path / one["array"]) as saved:
+            assert saved["saliency"].shape == saved["frames"].shape == (4, 16, 16)
+        square = one["scores"]["structures"]["square"]
+        assert square["energy"] > 5 * square["area"], "transposed or shifted in time"
+        assert one["scores"]["verdict"]["passed"] is False, "it ignores the network"
+    assert set(parts.TinyPlugin.targets) == {1}
+
+
+def test_the_arrays_of_a_map_are_saved_without_pickle(tmp_path, clip):
+    saliency = Saliency(np.ones(SHAPE, np.float32), 1, "test")
+    save_arrays(tmp_path / "a" / "map.npz", clip, saliency)
+    with np.load(tmp_path / "a" / "map.npz", allow_pickle=False) as saved:
+        assert sorted(saved) == ["frames", "saliency", "sector", "structures"]
+        assert (saved["saliency"] == 1).all()
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["map.npz"]
