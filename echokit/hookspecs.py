@@ -15,10 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from echokit.interfaces import Factory
+
+if TYPE_CHECKING:
+    import typer
 
 hookspec = pluggy.HookspecMarker("echokit")
 hookimpl = pluggy.HookimplMarker("echokit")
@@ -58,3 +62,11 @@ def register_explainers(register: Register) -> None:
 @hookspec
 def register_recipes(register: Callable[[str, Path], None]) -> None:
     """Add recipes: `register(name, path)`, the path of a recipe's TOML file."""
+
+
+@hookspec
+def register_commands(group: typer.Typer) -> None:
+    """Add commands to `echokit`: `@group.command("name")` or `group.add_typer(mine, name="name")`.
+
+    Import heavy libraries inside a command's function, so that `echokit --help` stays instant.
+    """

@@ -151,6 +151,8 @@ def _doc(component: Component) -> str:
     if component.kind == "recipe":
         document = tomllib.loads(component.factory.read_text("utf-8"))
         return str(document.get("description") or f"Recipe file {component.factory.name}.")
+    if component.kind == "command":
+        return str(component.factory.help or "It is not documented.")
     return inspect.getdoc(component.factory) or "It is not documented."
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from echokit.errors import PluginError
 from echokit.hookspecs import INTERFACE
 
-Kind = Literal["loader", "transform", "backbone", "aggregator", "explainer", "recipe"]
+Kind = Literal["loader", "transform", "backbone", "aggregator", "explainer", "recipe", "command"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -21,7 +21,7 @@ class Component:
     kind: Kind
     name: str
     factory: Any
-    """The factory; for a recipe, the path of its TOML file."""
+    """The factory; for a recipe, the path of its TOML file; for a command, typer's command."""
     owner: str
     """`distribution:entrypoint`."""
     version: str
@@ -43,10 +43,11 @@ class Component:
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
-        """The factory's keyword arguments by name; empty for a recipe."""
-        if self.kind == "recipe":
+        """The factory's keyword arguments by name; none of a recipe or a group of commands."""
+        factory = self.factory.callback if self.kind == "command" else self.factory
+        if self.kind == "recipe" or factory is None:
             return {}
-        return dict(inspect.signature(self.factory).parameters)
+        return dict(inspect.signature(factory).parameters)
 
 
 def check_interface(plugin: object) -> None:
@@ -82,6 +83,8 @@ def check_component(component: Component) -> None:
                 f"The recipe {component.name!r} is {component.factory!r}; register the "
                 "pathlib.Path of a TOML file."
             )
+    elif component.kind == "command":
+        return  # typer made it
     elif inspect.ismodule(component.factory):
         raise PluginError(
             f"The {component.kind} {component.name!r} is the module {component.factory.__name__}: "

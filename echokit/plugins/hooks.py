@@ -14,8 +14,8 @@ import pluggy
 from echokit.errors import PluginError, nearest
 from echokit.plugins.component import KINDS
 
-HOOKS = tuple(f"register_{kind}s" for kind in KINDS)
-"""Every hook that a plugin may have."""
+HOOKS = {f"register_{kind}s": "group" if kind == "command" else "register" for kind in KINDS}
+"""Every hook that a plugin may have, and the argument that it takes."""
 NEAR = 0.8
 """Likeness from which a function of another name is a misspelt hook."""
 MARK = "write @hookimpl above it, after `from echokit import hookimpl`."
@@ -25,17 +25,17 @@ def check_hooks(plugin: object, manager: pluggy.PluginManager) -> None:
     """Refuse a plugin without a hook, or with one that would be passed over or fail.
 
     Raises:
-        PluginError: a hook is misspelt, lacks its mark or takes something else than `register`.
+        PluginError: a hook is misspelt, lacks its mark or takes another argument.
     """
     marked = dict(_marked(plugin, manager))
     for attribute, (name, function) in marked.items():
         if name not in HOOKS:
             raise PluginError(f"There is no hook {attribute!r}: {nearest(name, HOOKS)}")
         taken = [p.name for p in _required(function)]
-        if taken != ["register"]:
+        if taken != [HOOKS[name]]:
             raise PluginError(
                 f"Its {attribute} takes {', '.join(taken) or 'nothing'}: write "
-                f"`def {name}(register):`."
+                f"`def {name}({HOOKS[name]}):`."
             )
     for name in HOOKS:
         if callable(getattr(plugin, name, None)) and name not in marked:
@@ -43,7 +43,7 @@ def check_hooks(plugin: object, manager: pluggy.PluginManager) -> None:
     if not marked:
         raise PluginError(
             " ".join(strays(plugin, manager))
-            or f"It has no hook: write one, such as `def {HOOKS[2]}(register):`, and {MARK}"
+            or f"It has no hook: write one, such as `def register_backbones(register):`, and {MARK}"
         )
 
 

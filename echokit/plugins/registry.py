@@ -16,6 +16,7 @@ import pluggy
 
 from echokit import hookspecs
 from echokit.errors import EchokitError, OptionError, PluginError, nearest
+from echokit.plugins.commands import OWN_COMMANDS, collect_commands
 from echokit.plugins.component import (
     KINDS,
     Component,
@@ -96,12 +97,18 @@ class Registry:
         for kind in KINDS:
             hook = getattr(self._manager.hook, f"register_{kind}s")
             for implementation in hook.get_hookimpls():
-                if implementation.plugin_name == owner:
-                    implementation.function(
-                        lambda name, factory, kind=kind: found.append(
-                            Component(kind, name, factory, owner, version)
-                        )
-                    )
+                if implementation.plugin_name != owner:
+                    continue
+
+                def register(name: str, factory: Any, kind: Kind = kind) -> None:
+                    found.append(Component(kind, name, factory, owner, version))
+
+                if kind == "command":
+                    for name, command in collect_commands(implementation.function).items():
+                        register(name, command)
+                else:
+                    implementation.function(register)
+        found = [component for component in found if not self._is_taken(component)]
         for component in found:
             check_component(component)
         names = [(component.kind, component.name) for component in found]
@@ -111,6 +118,16 @@ class Registry:
                     f"It registers the {kind} {name!r} twice: give each its own name."
                 )
         return found
+
+    def _is_taken(self, component: Component) -> bool:
+        """Warn of a command whose name echokit has itself; the plugin's other parts are used."""
+        taken = component.kind == "command" and component.name in OWN_COMMANDS
+        if taken:
+            self._warn(
+                f"Plugin {component.owner}: its command {component.name!r} is not used, since "
+                "echokit-cardiac has a command of that name: its author must rename it."
+            )
+        return taken
 
     def _warn(self, message: str) -> None:
         self.problems.append(message)
@@ -130,6 +147,12 @@ class Registry:
         return iter(
             sorted((c for c in self.components if c.kind == kind), key=lambda c: (c.name, c.owner))
         )
+
+    def unambiguous(self, kind: Kind) -> list[str]:
+        """A name for every component of one kind: its full name where two plugins share it."""
+        found = list(self.of_kind(kind))
+        names = [component.name for component in found]
+        return [c.name if names.count(c.name) == 1 else c.full_name for c in found]
 
     def find(self, kind: Kind, name: str) -> Component:
         """Return the one component of that kind and name.
@@ -220,20 +243,20 @@ def resolve(kind: Kind, name: str, **options: Any) -> Any:
     """Make the component of that kind and name with the given options.
 
     Args:
-        kind: one of `loader, transform, backbone, aggregator, explainer, recipe`.
+        kind: one of `loader, transform, backbone, aggregator, explainer, recipe, command`.
         name: its registered name, or `owner/name` where two plugins share one.
         options: keyword arguments of its factory; loaders need `source`, backbones need
             `num_classes` and `in_channels`.
 
     Returns:
-        The component; for a recipe, the path of its TOML file.
+        The component; for a recipe, the path of its TOML file; for a command, typer's command.
 
     Raises:
         PluginError: the name is unknown or ambiguous, or the factory fails.
         OptionError: an option is unknown or missing, or its value is refused.
     """
     component = registry().find(kind, name)
-    if kind == "recipe":
+    if kind in ("recipe", "command"):
         return component.factory
     given = check_options(component, options)
     try:
