@@ -29,6 +29,7 @@ from echokit.interfaces import (
 from echokit.plugins.registry import resolve
 from echokit.plugins.renamed import deprecated_option
 from echokit.plugins.weights import fit_weights, read_weights
+from echokit.system.files import whole_file, whole_folder
 from echokit.types import (
     VIEWS,
     Box,
@@ -78,4 +79,6 @@ __all__ = [
     "hookimpl",
     "read_weights",
     "resolve",
+    "whole_file",
+    "whole_folder",
 ]

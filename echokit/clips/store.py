@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from echokit.interfaces import Loader, SupportsFingerprint
+from echokit.system.files import whole_folder
 from echokit.types import Box, Clip, ClipRef
 
 if TYPE_CHECKING:
@@ -57,17 +56,13 @@ class Store:
         return (self.path / key / "zarr.json").is_file()
 
     def put(self, key: str, clip: Clip) -> None:
-        """Keep a prepared clip: written beside its place, then renamed into it."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        partial = self.path / f".{key}.{os.getpid()}"
+        """Keep a prepared clip."""
         try:
-            _write(partial, clip)
-            partial.rename(self.path / key)
+            with whole_folder(self.path / key) as partial:
+                _write(partial, clip)
         except OSError:
             if key not in self:  # else another process was first; its copy is the same
                 raise
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
 
     def length(self, key: str) -> int:
         """Frames in a clip."""

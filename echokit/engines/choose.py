@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import os
 import shutil
 import tempfile
 import warnings
@@ -24,7 +23,7 @@ from echokit.engines.engine import PRECISIONS, Engine, EngineWarning, Precision,
 from echokit.engines.onnx_runtime import ONNX_RUNTIME
 from echokit.engines.open_vino import OPENVINO
 from echokit.errors import UsageError, nearest
-from echokit.system.files import read_json, write_json
+from echokit.system.files import read_json, whole_folder, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -207,13 +206,7 @@ def on_cpu(network: nn.Module) -> nn.Module:
 
 def _keep_folder(made: Path, place: Path) -> bool:
     """Put a converted network in its place, whole or not at all; whether it is there now."""
-    partly = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(made, partly)
-        partly.rename(place)
-    except OSError:  # no right to write there, or another process was first
-        pass
-    finally:
-        shutil.rmtree(partly, ignore_errors=True)
+    with suppress(OSError), whole_folder(place) as partial:
+        # refused without the right to write there, or where another process was first
+        shutil.copytree(made, partial, dirs_exist_ok=True)
     return place.is_dir()

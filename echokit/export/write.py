@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,7 +24,7 @@ from echokit.studies.bundle import CROSSFIT, READERS
 from echokit.studies.manifest import SUFFIX, probe, seal
 from echokit.studies.model import Predictor
 from echokit.studies.predict import open_predictor
-from echokit.system.files import read_json, write_text
+from echokit.system.files import read_json, unfinished_folder, write_text
 from echokit.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -60,10 +59,7 @@ def export_run(run: Path, to: str, out: Path, task: str | None, progress: Progre
     _check_installed(to)
     predictor = open_predictor(run, task)
     folder = RunFolder.open(run)
-    out.mkdir(parents=True, exist_ok=True)
-    partial = out / f".{predictor.recipe.name}.{os.getpid()}{SUFFIX}"
-    partial.mkdir()
-    try:
+    with unfinished_folder(out / f"{predictor.recipe.name}{SUFFIX}") as partial:
         networks = dict.fromkeys(predictor.weights.values())
         with progress.bar(f"Exporting to {to}", len(networks), "networks") as tick:
             described = {}
@@ -92,8 +88,6 @@ def export_run(run: Path, to: str, out: Path, task: str | None, progress: Progre
         place = out / f"{recipe.name}-{predictor.task}-{seal(partial, facts)}{SUFFIX}"
         if not place.exists():
             partial.rename(place)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return place
 
 

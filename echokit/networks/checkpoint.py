@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from echokit.errors import UsageError
-from echokit.system.files import whole
+from echokit.system.files import whole_file
 
 
 def save_tensors(
@@ -20,7 +20,7 @@ def save_tensors(
     """Write tensors as safetensors, whole or not at all."""
     from safetensors.torch import save_file
 
-    with whole(path) as partial:
+    with whole_file(path) as partial:
         save_file({name: t.contiguous() for name, t in tensors.items()}, partial, metadata)
 
 

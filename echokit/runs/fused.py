@@ -21,7 +21,7 @@ from echokit.folder import RunFolder
 from echokit.recipe import Recipe
 from echokit.runs.jobs import METHOD, joint_jobs
 from echokit.runs.population import Study
-from echokit.system.files import whole
+from echokit.system.files import whole_file
 from echokit.system.progress import Progress
 from echokit.types import Votes
 
@@ -74,7 +74,7 @@ def predict_joint(study: Study, recipe: Recipe, folder: RunFolder, progress: Pro
             for found in _subject_rows(job, study, recipe, folder):
                 rows += found
                 tick(1)
-    with whole(path) as partial_file:
+    with whole_file(path) as partial_file:
         pd.DataFrame(rows).to_parquet(partial_file, index=False)
     return len(rows)
 

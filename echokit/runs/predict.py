@@ -15,7 +15,7 @@ from echokit.recipe import Recipe
 from echokit.runs.fused import predict_joint
 from echokit.runs.jobs import inner_jobs, jobs_of, load_network
 from echokit.runs.population import Study
-from echokit.system.files import whole
+from echokit.system.files import whole_file
 from echokit.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _clip_rows(
 def _write(rows: list[dict[str, Any]], path: Path) -> None:
     import pandas as pd
 
-    with whole(path) as partial:
+    with whole_file(path) as partial:
         pd.DataFrame(rows).to_parquet(partial, index=False)
 
 

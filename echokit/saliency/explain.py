@@ -16,7 +16,7 @@ from echokit.clips.store import Store
 from echokit.interfaces import Explainer
 from echokit.saliency.moved_maps import against, moved
 from echokit.saliency.verdict import check_map, plain, verdict
-from echokit.system.files import whole
+from echokit.system.files import whole_file
 from echokit.types import Clip, Saliency
 
 PLACES = 99
@@ -168,5 +168,5 @@ def save_arrays(path: Path, clip: Clip, saliency: Saliency) -> None:
     for name, array in (("sector", clip.sector), ("structures", clip.structures)):
         if array is not None:
             arrays[name] = array
-    with whole(path) as partial, partial.open("wb") as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **arrays)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from pathlib import Path
 
 import echokit
 from echokit.errors import UsageError, nearest
 from echokit.hookspecs import INTERFACE
 from echokit.plugins.registry import KINDS, Kind, registry
+from echokit.system.files import whole_folder, write_text
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 SWAPS = {
@@ -53,14 +52,9 @@ def write_plugin(name: str, kind: Kind, out: Path) -> Path:
     folder = out / f"echokit-{bare}"
     if folder.exists():
         raise UsageError(f"{folder} already exists: choose another name or --out.")
-    partial = out / f".{folder.name}.{os.getpid()}"
-    try:
+    with whole_folder(folder) as partial:
         for path, text in render(bare, kind).items():
-            (partial / path).parent.mkdir(parents=True, exist_ok=True)
-            (partial / path).write_text(text, "utf-8")
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            write_text(partial / path, text)
     return folder
 
 

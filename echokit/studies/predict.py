@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,7 @@ from echokit.studies.manifest import is_bundle
 from echokit.studies.model import Bench, Predictor
 from echokit.studies.networks import opener
 from echokit.studies.views import Viewer
-from echokit.system.files import read_json, write_json
+from echokit.system.files import read_json, whole_folder, write_json
 from echokit.system.progress import Progress, Silent
 from echokit.types import Prediction, Rejection
 
@@ -149,7 +146,7 @@ def predict_study(
         if not ready:
             named = "; ".join(f"{r.where}: {r.reason}" for r in rejected) or "it holds no file"
             raise CohortError(f"No clip of {source} can be used. {named}.")
-        with _whole_folder(out) as partial:
+        with whole_folder(out) as partial:
             judged = {clip["clip"]: clip for clip in judge_clips(bench, ready, partial, progress)}
             source_of_view = "--view" if view else "file"
             clips = [
@@ -219,16 +216,3 @@ def _subjects(clips: list[dict[str, Any]], predictor: Predictor) -> list[dict[st
             }
         )
     return subjects
-
-
-@contextmanager
-def _whole_folder(out: Path) -> Iterator[Path]:
-    """Give a folder to fill; it becomes `out` when the block ends well, else it is removed."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.parent / f".{out.name}.{os.getpid()}"
-    partial.mkdir()
-    try:
-        yield partial
-        partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from echokit import Clip, ClipError, ClipRef, DataError, Loader, resolve
+from echokit import Clip, ClipError, ClipRef, DataError, Loader, resolve, whole_folder
 from echokit_phantom.dicom import write_dicom
 from echokit_phantom.screen import on_screen, screen_box
 from echokit_phantom.video import write_mp4
@@ -67,28 +67,23 @@ def write_cohort(phantom: Phantom, out: Path, format: str) -> Path:
             f"{out} already holds something, and nothing is overwritten; name an empty or a new "
             "folder."
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as beside:
-        whole = Path(beside) / "whole"
+    with whole_folder(out) as partial:
         for folder in ("videos", "masks"):
-            (whole / folder).mkdir(parents=True)
-        rows = [_write_one(phantom, ref, whole, SUFFIXES[format]) for ref in phantom.index()]
-        with (whole / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+            (partial / folder).mkdir()
+        rows = [_write_one(phantom, ref, partial, SUFFIXES[format]) for ref in phantom.index()]
+        with (partial / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             writer.writerows(rows)
-        if out.exists():
-            out.rmdir()
-        whole.rename(out)
     return out / "manifest.csv"
 
 
-def _write_one(phantom: Phantom, ref: ClipRef, whole: Path, suffix: str) -> tuple[str, ...]:
+def _write_one(phantom: Phantom, ref: ClipRef, folder: Path, suffix: str) -> tuple[str, ...]:
     clip, phase = phantom.make(ref)
     video, masks = f"videos/{ref.clip}{suffix}", f"masks/{ref.clip}.npz"
-    structures = write_clip(whole / video, ref, clip, phase)
+    structures = write_clip(folder / video, ref, clip, phase)
     np.savez_compressed(
-        whole / masks, structures=structures, names=np.array(clip.structure_names, dtype=np.str_)
+        folder / masks, structures=structures, names=np.array(clip.structure_names, dtype=np.str_)
     )
     return ref.clip, ref.patient, ref.view or "", ref.labels["grade"], video, masks, "true"
 

@@ -37,6 +37,8 @@ EXPECTED = [
     "hookimpl",
     "read_weights",
     "resolve",
+    "whole_file",
+    "whole_folder",
 ]
 
 

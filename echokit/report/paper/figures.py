@@ -16,7 +16,7 @@ from echokit.report.pictures.example import Example, phases_of, read_example
 from echokit.report.pictures.sheet import ALARM, GAP, QUIET, Strip, colour_bar, stack, tiles, words
 from echokit.report.results import Results
 from echokit.report.words import SYNTHETIC
-from echokit.system.files import whole
+from echokit.system.files import whole_file
 
 FOLDER = Path("report", "figures")
 """Where figures are kept, within a run."""
@@ -213,6 +213,6 @@ def file_name(*parts: object, suffix: str) -> str:
 
 def _write(root: Path, sheet: Image.Image, *parts: object) -> str:
     file = FOLDER / file_name(*parts, suffix=".png")
-    with whole(root / file) as partial:
+    with whole_file(root / file) as partial:
         sheet.save(partial, "PNG", optimize=True, dpi=(300, 300))
     return file.as_posix()

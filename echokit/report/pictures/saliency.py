@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from echokit.errors import UsageError
 from echokit.report.pictures.overlay import overlay, place
-from echokit.system.files import whole
+from echokit.system.files import whole_file
 from echokit.types import Box
 
 GAP = 4
@@ -54,7 +54,7 @@ def saliency_movie(
         raise UsageError(f"A movie cannot run at {fps} frames per second; give a positive fps.")
     pairs = _pairs(frames, saliency, box, sector, start, range(len(frames)))
     pages = [_row([p for p in pair if p is not None], size) for pair in pairs]
-    with whole(path) as part:
+    with whole_file(path) as part:
         pages[0].save(
             part, "WEBP", save_all=True, append_images=pages[1:], quality=80, method=4,
             duration=max(1, round(1000 / fps)), loop=0,
@@ -104,7 +104,7 @@ def saliency_strip(
         draw.text((x + 4, 2), label, fill=(200, 208, 216), font=font)
     strip.paste(rows[0], (0, 20))
     strip.paste(rows[1], (0, 20 + height + GAP))
-    with whole(path) as part:
+    with whole_file(path) as part:
         strip.save(part, "PNG", optimize=True)
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from echokit import Box, Clip, ClipError, ClipRef
-from echokit.clips import store as stores
 from echokit.clips.preparation import Preparation, prepare, signature, too_short
 from echokit.clips.store import CHUNK, SHARD, Store
 
@@ -200,7 +199,7 @@ def test_a_clip_that_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypat
 
 def test_of_two_writers_the_second_finds_the_clip_there(tmp_path, monkeypatch):
     Store(tmp_path).put("key", clip())
-    monkeypatch.setattr(stores.os, "getpid", lambda: 99999)
+    monkeypatch.setattr("os.getpid", lambda: 99999)
     Store(tmp_path).put("key", clip())
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
     assert same(Store(tmp_path).clip("key"), clip())
