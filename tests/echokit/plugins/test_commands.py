@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from echokit import PluginError, hookimpl
@@ -113,7 +114,8 @@ def test_a_name_of_two_plugins_is_refused_naming_both_and_each_runs_by_its_full_
         output("hello")
     assert {"echokit-a:a", "echokit-b:b"} <= set(str(refused.value).split())
     assert output("echokit-b:b/hello") == "two\n"
-    assert "echokit-a:a/hello" in output("--help")
+    assert "echokit-a:a/hello" in typer.main.get_group(app).list_commands(None)
+    assert "Say hello." in output("--help")
 
 
 @pytest.mark.parametrize("name", OWN_COMMANDS)
@@ -126,8 +128,6 @@ def test_a_name_of_echokits_own_is_refused_and_the_plugins_other_parts_are_used(
 
 
 def test_the_list_of_echokits_own_commands_is_complete():
-    import typer
-
     group = typer.main.get_group(app)
     assert sorted(group.commands) == sorted(OWN_COMMANDS)
 
