@@ -81,8 +81,8 @@ def train(
     Raises:
         TrainingError: the loss stopped being a finite number.
     """
-    # lightning takes seconds to import, and only training needs it
-    from lightning.fabric import Fabric
+    # Fabric takes seconds to import, and only training needs it
+    from lightning_fabric import Fabric
 
     cuda = device_of(settings.device).type == "cuda"
     fabric = Fabric(

@@ -9,7 +9,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("captum", "lightning", "monai", "numpy", "pydicom", "pytorchvideo", "scikit-learn")
+PACKAGES = (
+    "captum",
+    "lightning-fabric",
+    "monai",
+    "numpy",
+    "pydicom",
+    "pytorchvideo",
+    "scikit-learn",
+)
 
 
 def machine() -> dict[str, Any]:
