@@ -23,8 +23,8 @@ from echokit.errors import UsageError
 from echokit.report import write_tables
 from echokit.report.judged import judged
 from echokit.report.paper.findings import run_findings
-from echokit.report.paper.published_figures import Key, published_figures
-from echokit.report.paper.tables import paper_table
+from echokit.report.paper.publication import Key, publication
+from echokit.report.paper.tables import CONFIDENCE, paper_table, run_tables
 from echokit.report.results import Results, read_results
 from echokit.report.sections.calibration import raised_by_temperature
 from echokit.report.sections.fusion_words import interval_words, lead_words, winners
@@ -57,7 +57,7 @@ def collect(run: Path, note: str = "", out: Path = HERE) -> Path:
     pd.DataFrame(fused(fusion["rows"])).to_csv(tables / "fusion.csv", index=False)
     pd.DataFrame(mapped(saliency["maps"])).to_csv(tables / "saliency.csv", index=False)
     calibration = read(run / "calibration.json")
-    paper = published_figures(results.recipe)
+    paper = publication(results.recipe)
     environment = Environment(
         loader=FileSystemLoader(HERE),
         undefined=StrictUndefined,
@@ -80,8 +80,8 @@ def collect(run: Path, note: str = "", out: Path = HERE) -> Path:
         stages=results.run["stages"],
         seconds=sum(stage["seconds"] for stage in results.run["stages"]),
         trained=trained(run),
-        table=paper_table(results, "3"),
-        confidence=paper_table(results, "confidence"),
+        table=paper_table(results, run_tables(results)["3"]),
+        confidence=paper_table(results, CONFIDENCE),
         findings=run_findings(results),
         guess=guesses(results),
         follow_up=paper.follow_up if paper else "",

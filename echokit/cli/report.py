@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-TABLES = ("1", "3", "confidence")
+if TYPE_CHECKING:
+    from echokit.report.paper.tables import PaperTable
+    from echokit.report.results import Results
+
 FORMATS = ("terminal", "csv", "latex", "html")
 
 
@@ -16,7 +19,8 @@ def report(
     table: Annotated[
         str | None,
         typer.Option(
-            help=f"{', '.join(TABLES)} or all. By default 1 and 3; as CSV, LaTeX or HTML 3."
+            help="A table that the run's recipe names, confidence, or all. By default those of "
+            "the recipe; as CSV, LaTeX or HTML its last one."
         ),
     ] = None,
     form: Annotated[
@@ -26,29 +30,27 @@ def report(
         Path | None, typer.Option(help="File for a table as CSV, LaTeX or HTML.")
     ] = None,
 ) -> None:
-    """Make a run's report again from its result files, and print the paper's tables.
+    """Make a run's report again from its result files, and print its tables.
 
     Where the recipe has a publication's figures, they stand beside the run's own. The page and
     report/tables/ are written anew, unless a table is asked for as CSV, LaTeX or HTML.
     """
     from echokit.folder import RunFolder
 
-    names = _tables(table, form, out)
+    _check(table, form, out)
     path = RunFolder.open(run).path
     if form == "terminal":
-        _report(path, names)
+        _report(path, table)
     else:
-        _table(path, names, form, out)
+        _table(path, table, form, out)
 
 
-def _tables(table: str | None, form: str, out: Path | None) -> tuple[str, ...]:
-    """The tables that are asked for; refuses what cannot be carried out."""
+def _check(table: str | None, form: str, out: Path | None) -> None:
+    """Refuse what cannot be carried out, whatever the run."""
     from echokit.errors import UsageError, nearest
 
     if form not in FORMATS:
         raise UsageError(f"there is no format {form!r}: {nearest(form, FORMATS)}")
-    if table is not None and table not in (*TABLES, "all"):
-        raise UsageError(f"there is no table {table!r}: {nearest(table, (*TABLES, 'all'))}")
     if form == "terminal" and out is not None:
         raise UsageError(
             f"--out {out} needs a format for the file: --format csv, --format latex or "
@@ -58,19 +60,36 @@ def _tables(table: str | None, form: str, out: Path | None) -> tuple[str, ...]:
         raise UsageError(f"--out {out} is a folder; name a file in it.")
     if form == "csv" and table == "all":
         raise UsageError(
-            "--format csv prints one table, and --table all are three: --table 1, --table 3 or "
+            "--format csv prints one table, and --table all are several: name one, as in "
             "--table confidence."
         )
-    if table is None:
-        return ("1", "3") if form == "terminal" else ("3",)
-    return TABLES if table == "all" else (table,)
 
 
-def _report(path: Path, names: tuple[str, ...]) -> None:
+def _asked(results: Results, table: str | None, form: str) -> list[PaperTable]:
+    """The tables that are asked for.
+
+    Raises:
+        UsageError: the run has no such table, or no figures.
+    """
+    from echokit.errors import UsageError, nearest
+    from echokit.report import paper_table, run_tables
+    from echokit.report.paper.tables import require_figures
+
+    require_figures(results)
+    tables = run_tables(results)
+    if table is not None and table not in (*tables, "all"):
+        raise UsageError(f"there is no table {table!r}: {nearest(table, (*tables, 'all'))}")
+    described = [name for name in tables if name != "confidence"]
+    names = [table] if table else described if form == "terminal" else described[-1:]
+    if table == "all":
+        names = [*tables]
+    return [paper_table(results, tables[name]) for name in names]
+
+
+def _report(path: Path, table: str | None) -> None:
     from echokit.cli.console import out
     from echokit.report import (
         build_run_report,
-        paper_table,
         print_table,
         read_results,
         run_findings,
@@ -78,11 +97,11 @@ def _report(path: Path, names: tuple[str, ...]) -> None:
     )
 
     results = read_results(path)
-    tables = [paper_table(results, name) for name in names]
+    tables = _asked(results, table, "terminal")
     page = build_run_report(path)
     files = write_tables(path)
-    for table in tables:
-        print_table(out, table)
+    for one in tables:
+        print_table(out, one)
         out.print()
     if found := run_findings(results):
         out.print("What the paper found, and this run:", style="bold")
@@ -94,14 +113,13 @@ def _report(path: Path, names: tuple[str, ...]) -> None:
     out.print(f"Report: {page}", markup=False, soft_wrap=True)
 
 
-def _table(path: Path, names: tuple[str, ...], form: str, out: Path | None) -> None:
+def _table(path: Path, table: str | None, form: str, out: Path | None) -> None:
     from echokit.report import FORMATS as WRITERS
-    from echokit.report import paper_table, read_results
+    from echokit.report import read_results
     from echokit.system.files import write_text
 
     _, write = WRITERS[form]
-    results = read_results(path)
-    text = "\n".join(write(paper_table(results, name)) for name in names)
+    text = "\n".join(write(one) for one in _asked(read_results(path), table, form))
     if out is None:
         typer.echo(text, nl=False)
     else:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from echokit.errors import PluginError, RecipeError
 from echokit.plugins.registry import Kind, check_options, registry
+from echokit.recipe.published import Published
 from echokit.recipe.tables import (
     TOGETHER,
     VIEW_COLUMN,
@@ -21,7 +22,6 @@ from echokit.recipe.tables import (
     Crossfit,
     Evaluate,
     FeatureFusion,
-    Published,
     Report,
     Sequences,
     Slot,

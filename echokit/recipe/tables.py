@@ -179,47 +179,6 @@ class FeatureFusion(Strict):
     """Probability that a view is left out of a training sequence."""
 
 
-class Drop(Strict):
-    """What one task reached in cross-validation, and on patients held out from it."""
-
-    cross_validation: float
-    held_out: float
-
-
-class FollowUp(Strict):
-    """Later figures of a publication's authors, which say how far the first ones carry."""
-
-    source: str
-    """Where the figures are printed."""
-    metric: str
-    """What they are of: the name of a metric as in `metrics.json`."""
-    tasks: dict[str, Drop]
-
-
-class Published(Strict):
-    """A publication's own figures, to stand beside those of a run."""
-
-    source: str
-    """Where the figures are printed."""
-    columns: tuple[str, ...]
-    """What each figure of a row is: names of metrics as in `metrics.json`."""
-    rows: dict[str, dict[str, dict[str, tuple[tuple[float, float], ...]]]]
-    """Task -> approach -> view or view set -> (mean, sd) for each of `columns`."""
-    follow_up: FollowUp | None = None
-
-    @model_validator(mode="after")
-    def _rows_are_complete(self) -> Published:
-        for task, approaches in self.rows.items():
-            for approach, views in approaches.items():
-                for view, figures in views.items():
-                    if len(figures) != len(self.columns):
-                        raise ValueError(
-                            f"rows.{task}.{approach}.{view} has {len(figures)} figures for "
-                            f"{len(self.columns)} columns"
-                        )
-        return self
-
-
 class Report(Strict):
     """What the report shows."""
 

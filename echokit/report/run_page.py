@@ -10,10 +10,10 @@ from typing import Any
 
 from echokit.errors import UsageError
 from echokit.report.page import write_page
+from echokit.report.paper.beside import beside_published
 from echokit.report.paper.charts import write_charts
 from echokit.report.paper.figures import paper_figures
-from echokit.report.paper.published import beside_published
-from echokit.report.paper.tables import PaperTable, paper_table
+from echokit.report.paper.tables import CONFIDENCE, PaperTable, paper_table
 from echokit.report.pictures.embed import MEGABYTE, Album, Picture
 from echokit.report.results import Results, read_results
 from echokit.report.sections.calibration import calibration_view
@@ -92,7 +92,7 @@ def build_run_report(run: Path) -> Path:
 def _confidence(results: Results) -> PaperTable | None:
     """Confidence of right and of wrong predictions; None where no figure of it was made."""
     made = any(row.get("confidence_correct") for row in results.rows)
-    return paper_table(results, "confidence") if made else None
+    return paper_table(results, CONFIDENCE) if made else None
 
 
 def _folder(run: Path) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
-from echokit.report.paper.published_figures import Figure, Key, own_figure
+from echokit.report.paper.publication import Figure, Key, own_figure
 from echokit.report.words import METRICS
 
 Rows = Sequence[Mapping[str, Any]]
@@ -46,6 +46,20 @@ class LackingError(Exception):
     """A figure that the run does not have; the message is its name."""
 
 
+class Place(NamedTuple):
+    """Where a figure of a run stands; a part that is not asked for is empty."""
+
+    task: str
+    approach: str
+    views: str
+    """A view or a view set."""
+    metric: str = ""
+
+    def __str__(self) -> str:
+        """The row, in words: `severity, spatial, PLAX`."""
+        return ", ".join(self[:3])
+
+
 class RunFigures:
     """The figures of a run by their place."""
 
@@ -55,50 +69,56 @@ class RunFigures:
         }
         self.paired = paired
 
-    def has(self, *key: str) -> bool:
+    def has(self, place: Place) -> bool:
         """Whether there is a row of a task, approach and view or view set."""
-        return key in self.rows
+        return place[:3] in self.rows
 
-    def find(self, task: str, approach: str, views: str, metric: str) -> Figure | None:
+    def find(self, place: Place) -> Figure | None:
         """One figure, or None."""
-        return own_figure(self.rows.get((task, approach, views), {}).get(metric))
+        return own_figure(self.rows.get(place[:3], {}).get(place.metric))
 
-    def get(self, task: str, approach: str, views: str, metric: str) -> Figure:
+    def get(self, place: Place) -> Figure:
         """One figure.
 
         Raises:
             LackingError: there is none.
         """
-        if (task, approach, views) not in self.rows:
-            raise LackingError(f"the run has no row {task}, {approach}, {views}")
-        figure = self.find(task, approach, views, metric)
+        if not self.has(place):
+            raise LackingError(f"the run has no row {place}")
+        figure = self.find(place)
         if figure is None:
-            raise LackingError(f"{task}, {approach}, {views} has no {named(metric)}")
+            raise LackingError(f"{place} has no {named(place.metric)}")
         return figure
 
-    def mean(self, task: str, approach: str, views: Iterable[str], metric: str) -> Figure:
+    def mean(self, places: Sequence[Place]) -> Figure:
         """The mean of a figure over several rows.
 
         Its interval is the mean of their intervals, as wide as if all rows were right or wrong
         together; which rows of the same patients nearly are.
         """
-        each = [self.get(task, approach, one, metric) for one in views]
+        each = [self.get(place) for place in places]
         ends = [figure.ci95 for figure in each if figure.ci95]
         low, high = (sum(end[i] for end in ends) / len(each) for i in (0, 1))
         interval = (low, high) if len(ends) == len(each) else None
         return Figure(sum(figure.mean for figure in each) / len(each), None, interval)
 
-    def difference(
-        self, task: str, first: str, second: str, views: Iterable[str], metric: str
-    ) -> Figure | None:
-        """How far one approach leads another in the mean over some rows, on the same patients."""
+    def difference(self, first: Sequence[Place], second: Sequence[Place]) -> Figure | None:
+        """How far one approach is above another in the mean over some rows, on the same patients.
+
+        Returns:
+            None where the run did not measure it.
+        """
+        metric, views = first[0].metric, {place.views for place in first}
+        sides = [first[0].approach, second[0].approach]
         for entry in self.paired:
-            if entry["task"] != task or set(entry["views"]) != set(views):
+            if {entry["task"]} != {p.task for p in (*first, *second)}:
                 continue
             found = own_figure(entry.get(metric))
-            if found and entry["approaches"] == [first, second]:
+            if found is None or set(entry["views"]) != views:
+                continue
+            if entry["approaches"] == sides:
                 return found
-            if found and entry["approaches"] == [second, first]:
+            if entry["approaches"] == sides[::-1]:
                 ends = found.ci95 and (-found.ci95[1], -found.ci95[0])
                 return Figure(-found.mean, None, ends)
         return None

@@ -1,4 +1,4 @@
-"""What the paper found, asked of a run's own figures (paper, section 3.3 and Tables 1 and 3)."""
+"""What a publication found, asked of a run's own figures."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from echokit.recipe.published import PublishedFinding
+from echokit.report.paper.asked import Asked, Question
 from echokit.report.paper.compared import LackingError, Pair, Rows, RunFigures, named
-from echokit.report.paper.questions import FINDINGS, Asked
+from echokit.report.paper.publication import publication
 from echokit.report.results import Results
 from echokit.report.words import number
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A statement of the paper, and whether a run agrees."""
+    """A statement of a publication, and whether a run agrees."""
 
     name: str
     sentence: str
@@ -34,28 +36,36 @@ class Finding:
         return ("holds" if self.holds else "does not hold") + noise
 
 
-def paper_findings(rows: Rows, paired: Rows = ()) -> tuple[Finding, ...]:
-    """Ask a run's figures for each finding of the paper.
+def ask_findings(
+    findings: Iterable[PublishedFinding], rows: Rows, paired: Rows = ()
+) -> tuple[Finding, ...]:
+    """Ask a run's figures for each finding of a publication.
 
     Args:
+        findings: what the publication states.
         rows: those of metrics.json.
         paired: its comparisons of approaches on the same patients.
     """
     figures = RunFigures(rows, paired)
-    found = []
-    for name, (sentence, ask, ties) in FINDINGS.items():
+    answers = []
+    for finding in findings:
         try:
-            asked = ask(figures)
+            asked = Question(finding, figures).answer()
         except LackingError as lacking:
-            found.append(Finding(name, sentence, None, None, str(lacking)))
+            answers.append(Finding(finding.name, finding.sentence, None, None, str(lacking)))
         else:
-            found.append(_judge(name, sentence, asked, ties))
-    return tuple(found)
+            answers.append(_answer(finding, asked))
+    return tuple(answers)
 
 
 def run_findings(results: Results) -> tuple[Finding, ...]:
-    """What a run says to the paper's findings; nothing where its recipe has no `[published]`."""
-    found = paper_findings(results.rows, results.paired) if results.recipe.get("published") else ()
+    """What a run says to the findings of its recipe's publication; nothing where it says none.
+
+    Raises:
+        RecipeError: the recipe's `[published]` does not validate.
+    """
+    published = publication(results.recipe)
+    found = ask_findings(published.findings, results.rows, results.paired) if published else ()
     return found if any(finding.holds is not None for finding in found) else ()
 
 
@@ -65,9 +75,9 @@ def findings_json(found: Iterable[Finding], synthetic: bool) -> dict[str, Any]:
     return {"schema": 1, "synthetic": synthetic, "findings": said}
 
 
-def _judge(name: str, sentence: str, asked: Asked, ties: bool) -> Finding:
+def _answer(finding: PublishedFinding, asked: Asked) -> Finding:
     def agrees(pair: Pair) -> bool:
-        return pair.high.mean >= pair.low.mean if ties else pair.high.mean > pair.low.mean
+        return pair.high.mean > pair.low.mean or (finding.ties and pair.high.mean == pair.low.mean)
 
     against = [pair for pair in asked.pairs if not agrees(pair)]
     if against:  # one surely against it is enough, of as many as were looked at
@@ -78,7 +88,8 @@ def _judge(name: str, sentence: str, asked: Asked, ties: bool) -> Finding:
         beyond = False if False in sure else None if None in sure else True
         beyond = beyond if asked.also else None
     within = None if beyond is None else not beyond
-    return Finding(name, sentence, not against and asked.also, within, _detail(asked))
+    holds = not against and asked.also
+    return Finding(finding.name, finding.sentence, holds, within, _detail(asked))
 
 
 def _detail(asked: Asked) -> str:
@@ -92,7 +103,7 @@ def _detail(asked: Asked) -> str:
         f"{named(metric)}: {', '.join(f'{n} {value}' for n, value in of.items())}"
         for metric, of in shown.items()
     ]
-    return "; ".join([*parts, asked.aside] if asked.aside else parts)
+    return "; ".join([*parts, asked.remark] if asked.remark else parts)
 
 
 def _one_by_one(pair: Pair) -> str:

@@ -14,13 +14,8 @@ from rich.text import Text
 
 from echokit.report.page import render
 from echokit.report.paper.findings import findings_json, run_findings
-from echokit.report.paper.published_figures import Figure, Figures
-from echokit.report.paper.tables import (
-    COLUMNS,
-    Line,
-    PaperTable,
-    paper_table,
-)
+from echokit.report.paper.publication import Figure, Figures
+from echokit.report.paper.tables import Line, PaperTable, paper_table, require_figures, run_tables
 from echokit.report.results import read_results
 from echokit.system.files import write_json, write_text
 
@@ -200,12 +195,13 @@ def write_tables(run: Path) -> list[Path]:
 
     Raises:
         UsageError: the run has no figures.
-        RecipeError: the recipe's `[published]` is not a table of figures.
+        RecipeError: the recipe's `[published]` does not validate.
     """
     results, folder = read_results(run), run / "report" / "tables"
     written = []
-    for name in COLUMNS:
-        table = paper_table(results, name)
+    require_figures(results)
+    for asked in run_tables(results).values():
+        table = paper_table(results, asked)
         for suffix, text in FORMATS.values():
             written.append(folder / f"{table.stem}.{suffix}")
             write_text(written[-1], text(table))

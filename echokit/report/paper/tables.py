@@ -1,4 +1,4 @@
-"""The tables of a paper as values: a run's figures, and the published ones where there are any."""
+"""Tables of a run as values: its figures, and published ones beside them where there are any."""
 
 from __future__ import annotations
 
@@ -8,26 +8,19 @@ from itertools import groupby
 from typing import Any
 
 from echokit.errors import UsageError
-from echokit.report.paper.published_figures import (
-    Figures,
-    Key,
-    Published,
-    own_figure,
-    published_figures,
-)
+from echokit.recipe.published import PublishedTable
+from echokit.report.paper.publication import Figures, Key, Publication, own_figure, publication
 from echokit.report.results import Gap, Results
 from echokit.report.words import DISCLAIMER, METRICS, SYNTHETIC, listing, number
 
-MAIN = "spatio-temporal"
-"""The approach of Table 1, where a run has it."""
-
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "1": ("auroc", "f1", "precision", "recall", "balanced_accuracy"),
-    "3": ("auroc", "f1", "precision", "recall", "balanced_accuracy", "confidence"),
-    "confidence": ("confidence", "confidence_correct", "confidence_wrong"),
-}
-"""Table -> its metrics in the paper's order: Tables 1 and 3, and the confidences of section 3.3."""
-
+ALL = PublishedTable(name="metrics", label="", columns=tuple(METRICS))
+"""Every figure of a run, for a recipe without tables of its own."""
+CONFIDENCE = PublishedTable(
+    name="confidence",
+    label="",
+    columns=("confidence", "confidence_correct", "confidence_wrong"),
+)
+"""How confident correct and wrong predictions are, of every run."""
 INTERVALS = "Below each figure its 95 % interval over resampled subjects"
 HEADINGS = METRICS | {"confidence_correct": "when correct", "confidence_wrong": "when wrong"}
 
@@ -66,7 +59,7 @@ class PaperTable:
     """A table that is ready to be printed in any format."""
 
     name: str
-    """A key of `COLUMNS`."""
+    """As `echokit report --table` takes it."""
     label: str
     """`Table 3`, or nothing."""
     title: str
@@ -81,12 +74,12 @@ class PaperTable:
     @property
     def stem(self) -> str:
         """The name of its files: `table-3`."""
-        return file_stem(self.name)
+        return f"table-{self.name}" if self.label else self.name
 
     @property
     def intervals(self) -> bool:
-        """Whether an interval stands below each figure; in the paper's tables its figures do."""
-        return self.name == "confidence"
+        """Whether an interval stands below each figure; elsewhere published figures do."""
+        return self.name == CONFIDENCE.name
 
     @property
     def headings(self) -> tuple[str, ...]:
@@ -104,56 +97,63 @@ def heading(metric: str) -> str:
     return HEADINGS.get(metric, metric.replace("_", " "))
 
 
-def paper_table(results: Results, name: str) -> PaperTable:
-    """One table of a run.
+def run_tables(results: Results) -> dict[str, PublishedTable]:
+    """The tables of a run by name: those that its recipe describes, and that of confidences.
 
-    Table 3 has every row. Table 1 has those of the main approach; where figures are published, its
-    views are those of the smallest view set, as in the paper. The best figure of each column and
-    task is marked, ours apart from the published ones; confidence is no merit in itself.
+    Raises:
+        RecipeError: the recipe's `[published]` does not validate.
+    """
+    published = publication(results.recipe)
+    every = ALL
+    if published:
+        columns = (metric for figures in published.figures.values() for metric in figures)
+        every = ALL.model_copy(update={"columns": tuple(dict.fromkeys((*ALL.columns, *columns)))})
+    described = (published.tables if published else ()) or (every,)
+    return {table.name: table for table in (*described, CONFIDENCE)}
+
+
+def paper_table(results: Results, asked: PublishedTable) -> PaperTable:
+    """One table of a run, with published figures beside the run's own where there are any.
+
+    The best figure of each column and task is marked, ours apart from the published ones;
+    confidence is no merit in itself.
 
     Args:
         results: what the run left behind.
-        name: a key of `COLUMNS`.
+        asked: which rows and columns; one of `run_tables`.
 
     Raises:
         UsageError: the run has no figures.
-        RecipeError: the recipe's `[published]` is not a table of figures.
+        RecipeError: the recipe's `[published]` does not validate.
     """
     require_figures(results)
-    paper = None if name == "confidence" else published_figures(results.recipe)
+    confidence = asked.name == CONFIDENCE.name
+    paper = None if confidence else publication(results.recipe)
     printed = dict(paper.figures) if paper else {}
     ours = {_key(row): row for row in results.rows}
     lines = [
-        _line(key, ours.get(key), printed.get(key, {}), COLUMNS[name])
+        _line(key, ours.get(key), printed.get(key, {}), asked.columns)
         for key in _in_order([*printed, *ours])
+        if (not asked.approaches or key[1] in asked.approaches)
+        and (not asked.views or key[2] in asked.views)
     ]
-    approaches = list(dict.fromkeys(line.approach for line in lines))
-    if name == "1":
-        main = MAIN if MAIN in approaches else approaches[0]
-        lines = [line for line in lines if line.approach == main]
-        if paper:
-            lines = _major(lines, results.recipe.get("view_sets") or {})
-        approaches = [main]
-    metrics = COLUMNS[name]
-    if name == "3":
-        metrics = tuple(dict.fromkeys([*metrics, *(m for x in printed.values() for m in x)]))
-    by_task = groupby(lines, lambda line: line.task)
     blocks = tuple(
-        Block(f"({chr(97 + i)})", task, tuple(_mark_best(list(some), metrics)))
-        for i, (task, some) in enumerate(by_task)
+        Block(f"({chr(97 + i)})", task, tuple(_mark_best(list(some), asked.columns)))
+        for i, (task, some) in enumerate(groupby(lines, lambda line: line.task))
     )
+    approaches = dict.fromkeys(line.approach for line in lines)
     title = f"Figures on held-out subjects, {listing(approaches)}"
-    if name == "confidence":
+    if confidence:
         title = "Confidence of all predictions, of correct and of wrong ones"
     return PaperTable(
-        name=name,
-        label="" if name == "confidence" else f"Table {name}",
+        name=asked.name,
+        label=asked.label,
         title=f"{title}. {_spread(lines)}.",
-        metrics=metrics,
+        metrics=asked.columns,
         blocks=blocks,
         notes=(
-            *((INTERVALS,) if name == "confidence" else ()),
-            *_notes(lines, paper, results.synthetic, name == "3"),
+            *((INTERVALS,) if confidence else ()),
+            *_notes(lines, paper, results.synthetic, asked.follow_up),
         ),
         synthetic=results.synthetic,
         compared=bool(paper),
@@ -194,12 +194,6 @@ def _line(
     return Line(*key, row is not None, ours, printed, *counts)
 
 
-def _major(lines: list[Line], sets: Mapping[str, Sequence[str]]) -> list[Line]:
-    """The view sets, and the views of the smallest; all lines where there is no set."""
-    smallest = min(sets.values(), key=len, default=())
-    return [x for x in lines if x.views in sets or x.views in smallest] if sets else lines
-
-
 def _mark_best(lines: list[Line], metrics: Iterable[str]) -> Iterator[Line]:
     ours = _highest([line.ours for line in lines], metrics)
     printed = _highest([line.published for line in lines], metrics)
@@ -230,7 +224,7 @@ def _spread(lines: Sequence[Line]) -> str:
 
 
 def _notes(
-    lines: Sequence[Line], paper: Published | None, synthetic: bool, later: bool
+    lines: Sequence[Line], paper: Publication | None, synthetic: bool, later: bool
 ) -> Iterator[str]:
     """Sentences below a table; with `later`, what the paper's authors found afterwards."""
     if synthetic:
@@ -265,8 +259,3 @@ def _lacking(lines: Sequence[Line]) -> Iterator[str]:
                 yield f"{task}, {approach}"
             elif absent:
                 yield f"{task}, {approach}: {listing(absent)}"
-
-
-def file_stem(name: str) -> str:
-    """The name of a table's files: `table-3`, `confidence`."""
-    return name if name == "confidence" else f"table-{name}"

@@ -1,14 +1,17 @@
 """The paper's findings, asked of figures whose answer is known."""
 
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 import echokit_ph_newborn
-from echokit.report import paper_findings
+from echokit.recipe.published import PublishedFinding
+from echokit.report import ask_findings, read_results, run_findings, run_tables
 from echokit.report.paper.compared import beyond_noise
-from echokit.report.paper.published_figures import Figure, published_figures
+from echokit.report.paper.publication import Figure, publication
 
 PAPER = tomllib.loads((Path(echokit_ph_newborn.__file__).parent / "recipe.toml").read_text("utf-8"))
 METRICS = ("auroc", "f1", "precision", "recall", "balanced_accuracy", "confidence")
@@ -28,12 +31,16 @@ def row(task, approach, views, f1, **others):
 
 
 def rows_of_the_paper(half):
-    printed = published_figures(PAPER).figures
+    printed = publication(PAPER).figures
     return [
         dict(zip(("task", "approach", "views"), key, strict=True))
         | {metric: cell(figure.mean, half=half) for metric, figure in figures.items()}
         for key, figures in printed.items()
     ]
+
+
+def paper_findings(rows, paired=()):
+    return ask_findings(publication(PAPER).findings, rows, paired)
 
 
 def verdicts(rows):
@@ -45,7 +52,7 @@ def test_the_papers_own_figures_agree_with_its_findings():
     assert found.pop("wrong-less-sure").holds is None  # said in the text, in no table
     assert {finding.verdict for finding in found.values()} == {"holds"}
     assert len(found) == 5
-    figures = published_figures(PAPER).figures
+    figures = publication(PAPER).figures
     for task, approach, views in figures:  # as the detail says them
         if approach == MAIN:
             f1 = figures[task, approach, views]["f1"].mean
@@ -80,9 +87,10 @@ def test_a_finding_whose_rows_lack_says_which():
     assert found["best-view"].holds is True
     for name, words in {
         "more-views": f"the run has no row severity, {MAIN}, MV-All",
-        "binary-easier": f"the run has no row of both severity and binary, {MAIN}",
+        "binary-easier": f"the run has no row of both binary and severity, {MAIN}",
         "time-helps": f"the run has no row of both {MAIN} and spatial, severity",
-        "wrong-less-sure": f"no row of {MAIN} has a confidence of correct and of wrong predictions",
+        "wrong-less-sure": "the run has no row of both confidence of correct predictions and "
+        f"confidence of wrong predictions, {MAIN}",
     }.items():
         assert (found[name].holds, found[name].detail) == (None, words)
     assert {f.holds for f in paper_findings([])} == {None}
@@ -188,3 +196,70 @@ def test_the_limit_of_a_difference_is_that_of_independent_normal_means():
     assert beyond_noise(at(0.80 + 0.0501, 0.03), at(0.80, 0.04)) is True
     assert beyond_noise(at(0.80 + 0.0499, 0.03), at(0.80, 0.04)) is False
     assert beyond_noise(at(0.8, 0.1), Figure(0.1)) is None
+
+
+def stated(**other):
+    """A finding of somebody else's publication."""
+    given = {"name": "n", "sentence": "s", "compare": "approaches", "higher": ["a"]}
+    given |= {"lower": ["b", "c"], "tasks": ["t"], "views": ["v"], "metrics": ["f1"]}
+    return PublishedFinding(**given | other)
+
+
+def of_three(a, b, c):
+    return [row("t", approach, "v", f1) for approach, f1 in zip("abc", (a, b, c), strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("figures", "other", "holds"),
+    [
+        ((0.9, 0.8, 0.7), {}, True),
+        ((0.8, 0.9, 0.7), {}, False),
+        ((0.8, 0.7, 0.9), {}, False),
+        ((0.8, 0.8, 0.7), {}, False),
+        ((0.8, 0.8, 0.7), {"ties": True}, True),
+        ((0.9, 0.8, 0.5), {"nearer": ["a", "b", "c"]}, True),
+        ((0.9, 0.6, 0.8), {"nearer": ["a", "b", "c"]}, False),
+        ((0.9, 0.8, 0.95), {"lower": ["b"]}, True),
+    ],
+)
+def test_any_publications_finding_is_asked(figures, other, holds):
+    (finding,) = ask_findings([stated(**other)], of_three(*figures))
+    assert finding.holds is holds
+
+
+def test_the_higher_side_must_be_there_and_of_the_lower_one_name_is_enough():
+    rows = of_three(0.9, 0.8, 0.7)
+    remark = stated(remark="without {absent}")
+    asked = {n: ask_findings([remark], [r for r in rows if r["approach"] != n])[0] for n in "abc"}
+    assert {n: finding.holds for n, finding in asked.items()} == {"a": None, "b": True, "c": True}
+    assert asked["a"].detail == "the run has no row t, a, v"
+    assert asked["b"].detail.endswith("; without b")
+    assert "without" not in ask_findings([remark], rows)[0].detail
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"metrics": []}, "metrics"),
+        ({"approaches": ["a"]}, "by higher and lower alone"),
+        ({"compare": "approach"}, "compare"),
+        ({"remark": "{aheadd}"}, "did you mean 'ahead'"),
+    ],
+)
+def test_a_finding_that_cannot_be_asked_is_refused(other, words):
+    with pytest.raises(ValueError, match=words):
+        stated(**other)
+
+
+@pytest.mark.parametrize("named", ["ph-newborn", "gone"])
+def test_a_run_of_before_takes_its_findings_from_the_installed_recipe(tmp_path, named):
+    figures = {key: PAPER["published"][key] for key in ("source", "columns", "rows")}
+    old = {"name": named, "published": figures}
+    (tmp_path / "recipe.toml").write_text(tomli_w.dumps(old))
+    document = {"schema": 1, "synthetic": True, "rows": rows_of_the_paper(0.05)}
+    (tmp_path / "metrics.json").write_text(json.dumps(document))
+    results = read_results(tmp_path)
+    names = [finding.name for finding in run_findings(results)]
+    assert names == ([f["name"] for f in PAPER["published"]["findings"]] if named != "gone" else [])
+    tables = ["1", "3"] if named != "gone" else ["metrics"]
+    assert [*run_tables(results)] == [*tables, "confidence"]

@@ -22,6 +22,7 @@ from echokit.report import (
     paper_table,
     print_table,
     read_results,
+    run_tables,
     write_tables,
 )
 
@@ -76,7 +77,8 @@ def own_run(tmp_path):
 
 
 def table(run, name):
-    return paper_table(read_results(run), name)
+    results = read_results(run)
+    return paper_table(results, run_tables(results)[name])
 
 
 def terminal(shown, width):
@@ -129,7 +131,7 @@ def test_what_the_authors_found_on_held_out_patients_stands_below_table_3(paper_
     flat = " ".join(terminal(table(paper_run, "3"), 100).split())
     assert said in flat
     assert not any("follow-up" in note for note in table(paper_run, "1").notes)
-    assert not any("follow-up" in note for note in table(own_run, "3").notes)
+    assert not any("follow-up" in note for note in table(own_run, "metrics").notes)
 
 
 def test_all_that_tie_for_the_best_are_marked_ours_apart_from_the_papers(paper_run):
@@ -176,9 +178,12 @@ def test_intervals_of_confidences_stand_in_every_format_and_on_the_page(tmp_path
     assert "0.89–0.95" in page.text
 
 
-@pytest.mark.parametrize("name", ["1", "3"])
-def test_the_notes_keep_a_synthetic_cohort_apart_from_patients(paper_run, own_run, name):
-    for run, synthetic in ((paper_run, True), (own_run, False)):
+def test_the_notes_keep_a_synthetic_cohort_apart_from_patients(paper_run, own_run):
+    for run, name, synthetic in (
+        (paper_run, "1", True),
+        (paper_run, "3", True),
+        (own_run, "metrics", False),
+    ):
         words = ". ".join(table(run, name).notes)
         assert ("Synthetic cohort" in words) == synthetic
         assert ("not comparable as evidence" in words) == synthetic
@@ -187,25 +192,28 @@ def test_the_notes_keep_a_synthetic_cohort_apart_from_patients(paper_run, own_ru
 
 
 def test_a_recipe_without_published_figures_prints_its_own(own_run):
-    for name in ("1", "3"):
-        shown = table(own_run, name)
-        assert not shown.compared
-        assert len(shown.lines) == {"1": 2, "3": 3}[name]
-        assert all(x.found and not x.published for x in shown.lines)
-        assert not any(note.startswith("Not in this run") for note in shown.notes)
+    assert [*run_tables(read_results(own_run))] == ["metrics", "confidence"]
+    shown = table(own_run, "metrics")
+    assert not shown.compared
+    assert len(shown.lines) == 3
+    assert all(x.found and not x.published for x in shown.lines)
+    assert not any(note.startswith("Not in this run") for note in shown.notes)
+    names = {path.name for path in write_tables(own_run)}
+    ends = ("csv", "tex", "html")
+    assert names == {f"{stem}.{end}" for stem in ("metrics", "confidence") for end in ends}
 
 
 @pytest.mark.parametrize("counts", [{1}, {10}, {2, 10}])
 def test_the_title_says_over_how_many_splits(tmp_path, counts):
     rows = [row("t", "a", f"v{n}", 0.5) | {"n_splits": n} for n in counts]
-    title = table(write(tmp_path / "r", rows, {}), "3").title
+    title = table(write(tmp_path / "r", rows, {}), "metrics").title
     said = {1: "One split", 2: "over 2 to 10 splits", 10: "over 10 splits"}[min(counts)]
     assert said in title
 
 
 def test_a_run_without_figures_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"has no figures: metrics\.json is not there"):
-        table(tmp_path, "1")
+        table(tmp_path, "confidence")
 
 
 @pytest.mark.parametrize("width", [40, 80, 100])
@@ -226,7 +234,7 @@ def test_no_figure_is_cut_in_the_terminal(paper_run, name, width):
 
 
 def test_a_strangers_names_are_words_in_the_terminal(own_run):
-    text = terminal(table(own_run, "3"), 100)
+    text = terminal(table(own_run, "metrics"), 100)
     for words in ("grade_1 & more", "50% {deep}", "[red]", r"A\B~#1", "<b>$x^2$</b>"):
         assert words in text
 
@@ -252,13 +260,21 @@ def test_csv_reads_back_to_the_same_figures(paper_run, name):
 
 
 def test_csv_holds_a_strangers_names_and_whole_counts(own_run):
-    records = list(csv.DictReader(io.StringIO(FORMATS["csv"][1](table(own_run, "3")))))
+    records = list(csv.DictReader(io.StringIO(FORMATS["csv"][1](table(own_run, "metrics")))))
     assert {r["views"] for r in records} == {r"A\B~#1", "<b>$x^2$</b>", 'a, "b"'}
     assert {r["n_subjects"] for r in records} == {"190"}
 
 
-@pytest.mark.parametrize("which", ["paper_run", "own_run"])
-@pytest.mark.parametrize("name", ["1", "3", "confidence"])
+@pytest.mark.parametrize(
+    ("which", "name"),
+    [
+        ("paper_run", "1"),
+        ("paper_run", "3"),
+        ("paper_run", "confidence"),
+        ("own_run", "metrics"),
+        ("own_run", "confidence"),
+    ],
+)
 def test_latex_is_well_formed(request, which, name):
     shown = table(request.getfixturevalue(which), name)
     text = FORMATS["latex"][1](shown)
@@ -304,10 +320,10 @@ class Cells(HTMLParser):
 
 
 def test_html_has_every_row_and_no_tag_of_a_stranger(own_run):
-    shown = table(own_run, "3")
+    shown = table(own_run, "metrics")
     cells = Cells(FORMATS["html"][1](shown))
     rows = {r[0]: [c.strip() for c in r[1:]] for r in cells.rows[1:] if len(r) > 1}
-    assert rows == {x.views: [*(str(x.ours[m]) for m in METRICS), "190"] for x in shown.lines}
+    assert rows == {x.views: [*(str(x.ours[m]) for m in shown.metrics), "190"] for x in shown.lines}
     assert cells.tags.count("b") == sum(f.best for x in shown.lines for f in x.ours.values())
     assert cells.tags.count("table") == cells.tags.count("caption") == 1
 
@@ -329,6 +345,21 @@ def test_the_page_shows_them_beside_the_paper(paper_run, own_run, kit):
     assert "What the paper found, and this run" in page.text
     assert "0.86±0.09" in page.text
     assert "Beside the paper" not in kit.Page(build_run_report(own_run)).text
+
+
+def test_another_publication_names_its_own_tables(tmp_path):
+    printed = {"source": "elsewhere", "columns": ["f1"], "rows": {"t": {"a": {"v": [[0.7, 0.1]]}}}}
+    asked = {"name": "2b", "label": "Table 2b", "columns": ["f1", "auroc"], "views": ["v", "w"]}
+    recipe = {"name": "own", "published": printed | {"tables": [asked]}}
+    rows = [row("t", "a", view, 0.5) for view in "uvw"]
+    run = write(tmp_path / "r", rows, recipe)
+    assert [*run_tables(read_results(run))] == ["2b", "confidence"]
+    shown = table(run, "2b")
+    assert (shown.label, shown.metrics, shown.stem) == ("Table 2b", ("f1", "auroc"), "table-2b")
+    assert [line.views for line in shown.lines] == ["v", "w"]
+    assert [str(line.published.get("f1")) for line in shown.lines] == ["0.70±0.10", "None"]
+    bare = write(tmp_path / "bare", rows, {"published": printed})
+    assert [*run_tables(read_results(bare))] == ["metrics", "confidence"]
 
 
 ONE_FIGURE_TOO_MANY = {"t": {"a": {"v": [[0.5, 0.1], [0.5, 0.1]]}}}

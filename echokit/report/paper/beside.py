@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from echokit.errors import RecipeError
 from echokit.report.paper.findings import Finding, run_findings
-from echokit.report.paper.tables import PaperTable, paper_table
+from echokit.report.paper.tables import PaperTable, paper_table, run_tables
 from echokit.report.results import Gap, Results
 
 
@@ -23,7 +23,7 @@ def beside_published(results: Results) -> tuple[Beside | None, tuple[Gap, ...]]:
     if not results.rows or "published" not in results.recipe:
         return None, ()
     try:
-        tables = tuple(paper_table(results, name) for name in ("1", "3"))
+        tables = (paper_table(results, asked) for asked in run_tables(results).values())
+        return Beside(tuple(t for t in tables if t.compared), run_findings(results)), ()
     except RecipeError as error:
         return None, (Gap("recipe.toml", f"is read, but {error}"),)
-    return Beside(tables, run_findings(results)), ()
