@@ -26,6 +26,7 @@ from echokit.interfaces import (
     SupportsWrite,
     Transform,
 )
+from echokit.plugins.options import check_whole
 from echokit.plugins.registry import resolve
 from echokit.plugins.renamed import deprecated_option
 from echokit.plugins.weights import fit_weights, read_weights
@@ -74,6 +75,7 @@ __all__ = [
     "UsageError",
     "Votes",
     "__version__",
+    "check_whole",
     "deprecated_option",
     "fit_weights",
     "hookimpl",

@@ -15,15 +15,16 @@ SUFFIXES = (".pth", ".pyth", ".pt", ".safetensors")
 
 
 def read_weights(
-    weights: str, published: Mapping[str, Callable[[], Mapping[str, Tensor]]] | None = None
+    weights: str, published: Mapping[str, str | Callable[[], Mapping[str, Tensor]]] | None = None
 ) -> dict[str, Tensor]:
     """Read the state dict that a backbone's option `weights` names.
 
     Args:
         weights: a name in `published`, or the path of a `.pth`, `.pyth`, `.pt` or `.safetensors`
             file. Nothing is unpickled but tensors.
-        published: what fetches the weights that a library publishes, by name; called only if
-            asked for by that name.
+        published: name -> the address of weights that a library publishes, or a function that
+            returns them. Fetched only if `weights` is that name, and kept by torch.hub, so that
+            they are fetched once.
 
     Returns:
         Names to tensors, on the CPU. A file that keeps its state dict under `model_state`,
@@ -34,8 +35,9 @@ def read_weights(
     """
     published = published or {}
     if weights in published:
+        source = published[weights]
         try:
-            return dict(published[weights]())
+            return _fetch(source) if isinstance(source, str) else dict(source())
         except Exception as error:  # no network, a bad hash, a full disk: hubs raise many kinds
             raise OptionError(
                 f"weights={weights!r} could not be had ({error}): fetch the file where there is a "
@@ -63,6 +65,22 @@ def read_weights(
             "torch.save(model.state_dict(), path) or safetensors.torch.save_file."
         ) from error
     return _state_dict(state, path)
+
+
+def _fetch(url: str) -> dict[str, Tensor]:
+    """Fetch a state dict once; a digest in the file's name (`-f37072fd.pth`) is checked."""
+    from torch.hub import load_state_dict_from_url
+
+    try:
+        state = load_state_dict_from_url(
+            url, progress=False, map_location="cpu", check_hash=True, weights_only=True
+        )
+        return _state_dict(state, Path(url))
+    except Exception as error:
+        # torch's own message suggests weights_only=False, which would run the file's code
+        unsafe = type(error).__name__ == "UnpicklingError"
+        reason = "it holds more than plain tensors" if unsafe else error
+        raise RuntimeError(f"{url}: {reason}") from error
 
 
 def _load(path: Path) -> Any:

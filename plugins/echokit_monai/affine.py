@@ -13,9 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from echokit import Clip
-from echokit_monai.bridge import as_array, as_tensor, float_frames, unit_array
-from echokit_monai.draw import Augmentation, chance, uniform
+from echokit_monai.augmentation import Augmentation, chance, uniform
 from echokit_monai.options import Range
+from echokit_monai.tensors import as_array, as_tensor, float_frames, unit_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _draw_affine(
 
 
 def apply_affine(clip: Clip, drawn: Affine) -> Clip:
-    """Move frames, sector and structures together; what comes from outside the frame is 0."""
+    """Move frames, sector and structures together; pixels from outside the frame become 0."""
     frames = float_frames(clip)
     grid = _source_points(drawn, *clip.frames.shape[1:])
     sector, structures = clip.sector, clip.structures
@@ -72,10 +72,10 @@ def apply_affine(clip: Clip, drawn: Affine) -> Clip:
 
 
 def _source_points(drawn: Affine, height: int, width: int) -> Float[Tensor, "1 H W 2"]:
-    """Where in the source each pixel of the result comes from, as `grid_sample` counts it.
+    """Compute the source point of each pixel of the result, in the units of `grid_sample`.
 
-    Its coordinates run from -1 to 1 over the picture, so (0, 0) is the image centre, about which
-    the motion is; being other units along rows than along columns, they are converted.
+    These run from -1 to 1 over the picture, so (0, 0) is the image centre, about which the picture
+    moves. The unit of rows differs from that of columns, so the rotation is converted.
     """
     c, s = cos(radians(drawn.rotation)), sin(radians(drawn.rotation))
     to_right = np.array([c, s * height / width]) * drawn.scale  # of a step right, of a step down
@@ -88,13 +88,13 @@ def _source_points(drawn: Affine, height: int, width: int) -> Float[Tensor, "1 H
 def _moved(
     images: Float[Tensor, "C H W"], grid: Float[Tensor, "1 H W 2"], mode: str
 ) -> Float[Tensor, "C H W"]:
-    # half the time of MONAI's Affine, which makes a grid of its own for each of frames and masks
+    # takes half the time of MONAI's Affine, which computes the grid again for every mask
     moved: Float[Tensor, "C H W"] = F.grid_sample(images[None], grid, mode, align_corners=False)[0]
     return moved
 
 
 def _spacing(spacing: tuple[float, float] | None, drawn: Affine) -> tuple[float, float] | None:
-    """Millimetres per pixel afterwards; unknown where rows and columns differ and were mixed."""
+    """Compute the new millimetres per pixel; None if a rotation mixes unequal rows and columns."""
     if spacing is None or (drawn.rotation != 0 and spacing[0] != spacing[1]):
         return None
     return spacing[0] / drawn.scale, spacing[1] / drawn.scale

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from echokit import Clip, ClipError, Transform
-from echokit_monai.frames import each_frame
+from echokit_monai.threads import each_frame
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,7 @@ Within = Literal["frame", "sector"]
 
 
 def equalise_transform(within: Within) -> Transform:
-    """Make the transform that spreads each frame's grey levels over 0-255."""
+    """Make the transform that equalises each frame's histogram."""
     return partial(_equalise, within=within)
 
 
@@ -34,7 +34,7 @@ def _equalise(clip: Clip, rng: torch.Generator, *, within: Within) -> Clip:
         return replace(clip, frames=equalise(clip.frames))
     if clip.sector is None:
         raise ClipError(
-            "within='sector' needs the clip's sector, which no step has found yet: list "
+            "within='sector' needs the clip's sector, and no step before has found it: list "
             "monai-sector before monai-equalise, or use within='frame'."
         )
     return replace(clip, frames=equalise(clip.frames, clip.sector))
@@ -43,35 +43,35 @@ def _equalise(clip: Clip, rng: torch.Generator, *, within: Within) -> Clip:
 def equalise(
     frames: UInt8[np.ndarray, "T H W"], sector: Bool[np.ndarray, "H W"] | None = None
 ) -> UInt8[np.ndarray, "T H W"]:
-    """Equalise the histogram of every frame by itself, to the full range.
+    """Equalise the histogram of every frame to the range 0-255.
 
-    With no sector the result is that of OpenCV's `equalizeHist`, bit for bit; a frame of one grey
-    level stays as it is.
+    Without a sector the result equals that of OpenCV's `equalizeHist` bit for bit; a frame of a
+    single grey level is not changed.
 
     Args:
         frames: grey levels 0-255.
-        sector: count only these pixels, and return 0 outside; None counts and changes all.
+        sector: the pixels that are counted, with 0 returned outside; None counts all pixels.
 
     Returns:
         New frames of the same shape.
     """
     out = np.empty_like(frames)
 
-    def one(i: int) -> None:
+    def equalise_frame(i: int) -> None:
         counted = frames[i] if sector is None else frames[i][sector]
         np.take(_levels(np.bincount(counted.ravel(), minlength=256)), frames[i], out=out[i])
 
-    each_frame(one, len(frames), frames.size)
+    each_frame(equalise_frame, len(frames), frames.size)
     return out if sector is None else np.multiply(out, sector, dtype=np.uint8)
 
 
 def _levels(histogram: np.ndarray) -> UInt8[np.ndarray, " 256"]:
-    """The new grey level of each old one."""
+    """Compute the new grey level of each of the 256 old ones."""
     first = int((histogram > 0).argmax())
     rest = int(histogram.sum()) - int(histogram[first])
     if rest == 0:
         return np.arange(256, dtype=np.uint8)
-    # in float32, as OpenCV computes it: float64 rounds some levels the other way
+    # float32 as in OpenCV: float64 would round some levels the other way
     scale = np.float32(255) / np.float32(rest)
     above = (np.cumsum(histogram) - histogram[first]).astype(np.float32)
     above[:first] = 0

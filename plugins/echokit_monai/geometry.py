@@ -1,4 +1,4 @@
-"""Cropping and resizing: frames, sector and structures together, never one without the others."""
+"""Cropping and resizing of frames, sector and structures together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Int, Shaped
 
 from echokit import Box, Clip, Transform
-from echokit_monai.frames import each_frame
+from echokit_monai.threads import each_frame
 
 if TYPE_CHECKING:
     import torch
@@ -20,11 +20,11 @@ Mode = Literal["bilinear", "nearest"]
 
 
 def crop(clip: Clip, box: Box) -> Clip:
-    """Cut a clip to a rectangle of its frames, and blacken what is outside its sector.
+    """Crop a clip to a rectangle of its frames, and blacken the pixels outside its sector.
 
     Args:
-        clip: frames of any type; region, sector, structures and box follow.
-        box: rectangle of the clip's own frames, inside them.
+        clip: frames of any type; region, sector, structures and box are cropped with them.
+        box: rectangle inside the clip's frames.
 
     Returns:
         The smaller clip; its `box` is the rectangle in the source frame.
@@ -45,10 +45,10 @@ def crop(clip: Clip, box: Box) -> Clip:
 def blacken(
     frames: Shaped[np.ndarray, "T H W"], sector: Shaped[np.ndarray, "H W"] | None
 ) -> Shaped[np.ndarray, "T H W"]:
-    """Copy frames with everything outside the sector set to 0; without a sector, just copy."""
+    """Copy frames with the pixels outside the sector set to 0, or unchanged without a sector."""
     if sector is None:
         return frames.copy()
-    mask = sector.astype(frames.dtype)  # of another type it would be converted for every frame
+    mask = sector.astype(frames.dtype)  # converted once, not for every frame
     black: Shaped[np.ndarray, "T H W"] = np.empty_like(frames, order="C")
 
     def multiply(i: int) -> None:
@@ -59,17 +59,17 @@ def blacken(
 
 
 def _in_source(clip: Clip, box: Box) -> Box:
-    """The rectangle of the source frame that a rectangle of the clip's frames shows."""
+    """Convert a rectangle of the clip's frames to one of the source frame."""
     if clip.box is None:
         return box
-    rows = clip.box.height / clip.frames.shape[1]  # not 1 where the clip was resized
+    rows = clip.box.height / clip.frames.shape[1]  # other than 1 if the clip was resized
     columns = clip.box.width / clip.frames.shape[2]
     part = _scaled(box, rows, columns)
     return Box(clip.box.top + part.top, clip.box.left + part.left, part.height, part.width)
 
 
 def _overlap(region: Box, box: Box) -> Box | None:
-    """The region as seen from inside the box; None where they do not meet."""
+    """Convert a region to the coordinates of the box; None if they do not overlap."""
     top, left = max(region.top - box.top, 0), max(region.left - box.left, 0)
     bottom = min(region.top + region.height - box.top, box.height)
     right = min(region.left + region.width - box.left, box.width)
@@ -101,7 +101,7 @@ def _resize(clip: Clip, rng: torch.Generator, *, size: int, mode: Mode) -> Clip:
         structures=structures,
         spacing=spacing,
         region=None if clip.region is None else _scaled(clip.region, size / height, size / width),
-        # `None` would from now on mean a source frame of this size
+        # None would mean that the source frame has the new size
         box=clip.box or Box(0, 0, height, width),
     )
 
@@ -111,9 +111,9 @@ def _resample(
 ) -> Shaped[np.ndarray, "T size size"]:
     """Resize each frame without antialiasing, as OpenCV's `INTER_LINEAR` does (± 1 grey level).
 
-    In numpy, so that clips are prepared without torch too: as fast as torch's `interpolate`, and
-    its result but for two pixels in a million that round the other way. MONAI's `Resize` takes
-    fifteen times as long.
+    Uses numpy, so that clips can be prepared without torch. It is as fast as torch's `interpolate`
+    and differs from it in two pixels in a million, which round the other way; MONAI's `Resize`
+    takes fifteen times as long.
     """
     height, width = frames.shape[1:]
     if mode == "nearest":
@@ -136,16 +136,16 @@ def _resample(
 
 
 def _nearest(length: int, size: int) -> Int[np.ndarray, " size"]:
-    """The source pixel that each pixel of a resized axis shows."""
-    # in float32, as torch counts: where two pixels are as near, both take the same one
-    at = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(length / size)
-    return np.minimum(at.astype(np.intp), length - 1)
+    """Compute the source pixel that each pixel of a resized axis shows."""
+    # float32 as in torch, so that ties between two source pixels are decided as there
+    position = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(length / size)
+    return np.minimum(position.astype(np.intp), length - 1)
 
 
 def _neighbours(
     length: int, size: int
 ) -> tuple[Int[np.ndarray, " size"], Int[np.ndarray, " size"], Float32[np.ndarray, " size"]]:
-    """The two source pixels between whose centres each pixel of a resized axis lies.
+    """Compute the two source pixels that each pixel of a resized axis is interpolated from.
 
     Returns:
         The first, the second, and the weight of the second in [0, 1].
@@ -158,7 +158,7 @@ def _neighbours(
 
 
 def _scaled(region: Box, rows: float, columns: float) -> Box:
-    """The smallest whole-pixel rectangle that holds the scaled one."""
+    """Scale a rectangle, and enlarge the result to whole pixels."""
     top, left = floor(region.top * rows), floor(region.left * columns)
     bottom, right = (
         ceil((region.top + region.height) * rows),

@@ -1,4 +1,4 @@
-"""Changes of grey level: sharpness, brightness and gamma."""
+"""Augmentations of grey levels: sharpness, brightness and gamma."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from monai.transforms import ImageFilter, ScaleIntensity
 
 from echokit import Clip
-from echokit_monai.bridge import float_frames, unit_array
-from echokit_monai.draw import Augmentation, chance, uniform
+from echokit_monai.augmentation import Augmentation, chance, uniform
 from echokit_monai.options import Range
+from echokit_monai.tensors import float_frames, unit_array
 
 BLUR = ((1.0, 1.0, 1.0), (1.0, 5.0, 1.0), (1.0, 1.0, 1.0))
 """The smoothing kernel of PIL and torchvision's `adjust_sharpness`, before division by its sum."""
@@ -37,14 +37,14 @@ def _draw_sharpness(rng: torch.Generator, *, soften: Range, sharpen: Range) -> S
 
 
 def apply_sharpness(clip: Clip, drawn: Sharpness) -> Clip:
-    """Blend each frame with its blurred self, as torchvision's `adjust_sharpness` does."""
+    """Blend each frame with its blurred copy, as torchvision's `adjust_sharpness` does."""
     frames = float_frames(clip)
     if min(frames.shape[1:]) < 3:
         return clip
     kernel = torch.tensor(BLUR)
     blurred = ImageFilter(kernel / kernel.sum())(frames).as_subclass(torch.Tensor)
     sharpened = blurred.lerp_(frames, drawn.factor)
-    for edge in (0, -1):  # the kernel does not fit there, so the outermost pixels stay
+    for edge in (0, -1):  # as in torchvision, the outermost pixels are not changed
         sharpened[:, edge, :] = frames[:, edge, :]
         sharpened[:, :, edge] = frames[:, :, edge]
     return replace(clip, frames=unit_array(sharpened))
@@ -55,7 +55,7 @@ class Brightness:
     """One draw of `monai-brightness`."""
 
     factor: float
-    """What grey levels are multiplied by."""
+    """Factor of the grey levels."""
 
 
 def brightness(probability: float, factor: Range) -> Augmentation[Brightness]:
@@ -92,5 +92,5 @@ def _draw_gamma(rng: torch.Generator, *, gamma: Range) -> Gamma:
 
 def apply_gamma(clip: Clip, drawn: Gamma) -> Clip:
     """Raise grey levels to a power: 0 stays 0 and 1 stays 1."""
-    # not MONAI's AdjustContrast, whose curve depends on the sequence's own least and largest level
+    # MONAI's AdjustContrast would scale by the sequence's own smallest and largest level
     return replace(clip, frames=unit_array(float_frames(clip).clamp_min(0.0).pow_(drawn.gamma)))

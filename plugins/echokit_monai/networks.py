@@ -1,4 +1,4 @@
-"""MONAI's 3D networks, time taken for their first axis of space."""
+"""MONAI's 3D networks, with time as their first spatial axis."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from echokit import fit_weights, read_weights
 
 
 class Network(nn.Module):
-    """One of MONAI's networks that names its last stage.
+    """One of MONAI's networks with a layer for class-activation maps.
 
     Args:
-        network: as MONAI builds it.
+        network: the network as MONAI builds it.
         cam: name of the module that class-activation maps are taken from.
     """
 
@@ -33,7 +33,7 @@ class Network(nn.Module):
 
 
 class Halve(nn.Module):
-    """Mean of two by two by two values; the last of an odd size stands for itself."""
+    """Averages blocks of 2x2x2 values; the last block of an odd size is smaller."""
 
     def forward(self, x: Float[Tensor, "B C T H W"]) -> Float[Tensor, "B C t h w"]:
         """Halve every axis, rounded up."""
@@ -57,7 +57,7 @@ def densenet(num_classes: int, in_channels: int, weights: str) -> Network:
     """Build `monai-densenet121`."""
     network = densenet121(spatial_dims=3, in_channels=in_channels, out_channels=num_classes)
     for name, module in list(network.named_modules()):
-        if isinstance(module, nn.AvgPool3d):
+        if isinstance(module, nn.AvgPool3d):  # MONAI's own fails where an axis has length 1
             parent, _, leaf = name.rpartition(".")
             setattr(network.get_submodule(parent), leaf, Halve())
     _load(network, weights, first="features.conv0.weight", head="class_layers.out")
@@ -65,6 +65,7 @@ def densenet(num_classes: int, in_channels: int, weights: str) -> Network:
 
 
 def _load(network: nn.Module, weights: str, first: str, head: str) -> None:
+    """Load a file of weights, unless `weights` is `none`."""
     if weights != "none":
         wanted = network.state_dict()
         state = read_weights(weights)

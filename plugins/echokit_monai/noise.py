@@ -1,4 +1,4 @@
-"""Noise that differs from frame to frame, inside the sector and out of it."""
+"""Augmentations by noise that differs from frame to frame, in all voxels or outside the sector."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from functools import partial
 import torch
 
 from echokit import Clip
-from echokit_monai.bridge import as_tensor, float_frames, unit_array
-from echokit_monai.draw import Augmentation, chance, seed, uniform
+from echokit_monai.augmentation import Augmentation, chance, seed, uniform
 from echokit_monai.options import Range
+from echokit_monai.tensors import as_tensor, float_frames, unit_array
 
 
 @dataclass(frozen=True, slots=True)
 class SaltAndPepper:
-    """One draw of `monai-noise`: some voxels white, some black."""
+    """One draw of `monai-noise`: some voxels become white, some black."""
 
     salt: float
     """Share of voxels set to 1."""
     pepper: float
     """Share of voxels set to 0."""
     seed: int
-    """Where they are."""
+    """Seed of their places."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gaussian:
-    """One draw of `monai-noise`: something added to every voxel."""
+    """One draw of `monai-noise`: Gaussian noise is added to every voxel."""
 
     sd: float
     """Standard deviation, in grey levels of [0, 1]."""
     seed: int
-    """What is added where."""
+    """Seed of the noise field."""
 
 
 def noise(
@@ -53,7 +53,7 @@ def _draw_noise(
 
 
 def apply_noise(clip: Clip, drawn: SaltAndPepper | Gaussian) -> Clip:
-    """Add the noise that the draw describes."""
+    """Add the drawn noise."""
     frames = float_frames(clip)
     rng = torch.Generator().manual_seed(drawn.seed)
     if isinstance(drawn, Gaussian):
@@ -62,7 +62,7 @@ def apply_noise(clip: Clip, drawn: SaltAndPepper | Gaussian) -> Clip:
     noisy = frames.clone()
     flat, voxels = noisy.view(-1), noisy.numel()
     for share, level in ((drawn.salt, 1.0), (drawn.pepper, 0.0)):
-        # places are drawn rather than a number for every voxel: 20 times as fast
+        # drawing places takes a twentieth of the time of drawing a number for every voxel
         flat[torch.randint(voxels, (round(share * voxels),), generator=rng)] = level
     return replace(clip, frames=unit_array(noisy))
 
@@ -72,19 +72,19 @@ class Background:
     """One draw of `monai-background`."""
 
     amount: float
-    """How bright, in [0, 1], for the whole sequence."""
+    """Brightness in [0, 1], the same for the whole sequence."""
     level: float
     """Mean grey level at the full amount."""
     spread: float
     """Standard deviation of the speckle, as a share of its mean."""
     seed: int
-    """The speckle itself."""
+    """Seed of the speckle."""
 
 
 def background(
     probability: float, level: float, spread: float, amount: Range
 ) -> Augmentation[Background]:
-    """Make the augmentation that fills the surroundings of the sector with speckle."""
+    """Make the augmentation that fills the area outside the sector with speckle."""
     draw = partial(_draw_background, level=level, spread=spread, amount=amount)
     return Augmentation(probability, draw, apply_background)
 
@@ -98,7 +98,7 @@ def _draw_background(
 def apply_background(clip: Clip, drawn: Background) -> Clip:
     """Set every voxel outside the sector to `amount * level * (1 + spread * N(0, 1))`.
 
-    Without a sector there is no outside, and the clip stays as it is.
+    A clip without a sector is not changed.
     """
     frames = float_frames(clip)
     if clip.sector is None:

@@ -1,4 +1,4 @@
-"""Normalisation of the grey levels that a network sees."""
+"""Normalisation of the grey levels that are given to a network."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ def _normalise(clip: Clip, rng: torch.Generator, *, mean: float, sd: float) -> C
             f"This transform works on sequences, float32 frames in [0, 1], and these frames are "
             f"{clip.frames.dtype}: list it under [normalise], not under [prepare]."
         )
-    # numpy, so that a study is predicted without torch too; MONAI's own result, bit for bit
+    # numpy, so that predicting needs no torch; equal to MONAI's NormalizeIntensity bit for bit
     return replace(clip, frames=(clip.frames - np.float32(mean)) / np.float32(sd))

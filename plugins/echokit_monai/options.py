@@ -1,4 +1,4 @@
-"""Checks of option values, so that a mistyped recipe fails before any clip is touched."""
+"""Checks of option values, so that a mistyped recipe fails before any clip is read."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from echokit import OptionError
 
 Range = tuple[float, float]
-"""Least and largest value of a uniform distribution."""
+"""Smallest and largest value of a uniform distribution."""
 
 
 def checked(name: str, value: float, least: float, most: float) -> float:
     """Return an option's value if it is a number within its limits.
 
     Raises:
-        OptionError: it is not.
+        OptionError: the value is refused.
     """
     if not _is_number(value) or not least <= value <= most:
         raise OptionError(f"{name}={value!r} is refused: give a number in [{least:g}, {most:g}].")
@@ -25,7 +25,7 @@ def checked_whole(name: str, value: int, least: int, most: int) -> int:
     """Return an option's value if it is a whole number within its limits.
 
     Raises:
-        OptionError: it is not.
+        OptionError: the value is refused.
     """
     if checked(name, value, least, most) != int(value):
         raise OptionError(f"{name}={value!r} is refused: give a whole number, such as {least}.")
@@ -36,7 +36,7 @@ def checked_range(name: str, limits: Sequence[float], least: float, most: float)
     """Return an option's two values if they are in order and within their limits.
 
     Raises:
-        OptionError: they are not.
+        OptionError: the values are refused.
     """
     pair = tuple(limits) if isinstance(limits, Sequence) else ()
     if len(pair) != 2 or not all(map(_is_number, pair)):
@@ -54,7 +54,7 @@ def checked_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Refuse an option's value that is not one of its choices.
 
     Raises:
-        OptionError: it is not.
+        OptionError: the value is refused.
     """
     if value not in choices:
         raise OptionError(f"{name}={value!r} is refused: give {' or '.join(map(repr, choices))}.")

@@ -1,9 +1,9 @@
-"""Finds the scanning sector of a clip: the part of the picture that lives.
+"""Detection of a clip's scanning sector: the part of the picture that changes in time.
 
 Tissue and even dark blood flicker from frame to frame; text, depth ticks, grey bars and buttons
-stand still, and an ECG trace moves but is thin. So: temporal variation, thin things removed, the
-largest connected piece, and a fan or rectangle fitted around it, on a few frames and every n-th
-pixel.
+stand still, and an ECG trace moves but is thin. The steps are: measure the temporal variation on a
+few frames and every n-th pixel, remove thin objects, keep the largest connected piece ("living"
+pixels), and fit a fan or rectangle around it.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
 from echokit import Box, Clip, ClipError, Transform
-from echokit_monai.fan import WEIGHT, Outline, fit_outline
 from echokit_monai.geometry import crop
+from echokit_monai.outline import WEIGHT, Outline, fit_outline
 
 if TYPE_CHECKING:
     import torch
 
 LONG_SIDE = 320
-"""Pixels of the long side of the picture that the sector is looked for in."""
+"""Pixels of the long side of the reduced picture in which the sector is searched for."""
 
 
 def sector_transform(frames: int, smallest: float) -> Transform:
-    """Make the transform that finds the sector, crops to it and blackens what is outside."""
+    """Make the transform that finds the sector, crops to it and blackens the rest."""
     return partial(_to_sector, frames=frames, smallest=smallest)
 
 
@@ -61,29 +61,29 @@ def find_sector(
 
     Args:
         frames: grey levels 0-255.
-        region: the only part of the frame to look in; None looks in all of it.
-        sampled: how many frames, spread over the clip, the temporal variation is taken from.
-        smallest: the least share of the searched area that a sector may fill.
+        region: the part of the frame to search in; None searches all of it.
+        sampled: number of frames, spread over the clip, that the temporal variation is taken from.
+        smallest: the smallest share of the searched area that a sector may fill.
 
     Returns:
         True inside the sector: a fan (apex up or down) or an upright rectangle.
 
     Raises:
-        ClipError: nothing in the picture can be told to be a sector; the message is the reason.
+        ClipError: no sector is found; the message is the reason.
     """
     height, width = frames.shape[1:]
     sector: Bool[np.ndarray, "H W"] = np.zeros((height, width), dtype=np.bool_)
     window = region if region is not None else Box(0, 0, height, width)
     step = max(1, -(-max(window.height, window.width) // LONG_SIDE))
-    looked_at = frames[:, *window.slices]
-    living, flicker = _living(looked_at, step, sampled)
-    still = _still(looked_at, step, flicker)
+    searched = frames[:, *window.slices]
+    living, flicker = _living(searched, step, sampled)
+    still = _still(searched, step, flicker)
     worth, overlay = _evidence(living & ~still, still)
     outline = fit_outline(worth)
     _check(outline, worth == WEIGHT, smallest)
     row = (np.arange(window.height, dtype=np.float32) / step)[:, None]
     column = (np.arange(window.width, dtype=np.float32) / step)[None, :]
-    # text and ticks that touch the outline are cut out of it
+    # text and ticks at the outline are cut out of the sector
     cut = overlay.repeat(step, axis=0).repeat(step, axis=1)[: window.height, : window.width]
     sector[window.slices] = outline.contains(row, column) & ~cut
     return sector
@@ -92,15 +92,15 @@ def find_sector(
 def _living(
     frames: UInt8[np.ndarray, "T H W"], step: int, sampled: int
 ) -> tuple[Bool[np.ndarray, "h w"], float]:
-    """Mark the pixels that change in time, in a picture of every `step`-th pixel.
+    """Mark the pixels that change in time, in the picture of every `step`-th pixel.
 
     Returns:
         The marks, and the standard deviation (grey levels) above which a pixel was marked.
     """
     if len(frames) < 2:
         raise ClipError(
-            "No sector found: the clip has one frame, and the sector is told from its surroundings "
-            "by what changes between frames. Leave single frames out of the cohort."
+            "No sector found: the clip has one frame, and the sector is recognised by what changes "
+            "between frames. Leave single frames out of the cohort."
         )
     chosen = np.linspace(0, len(frames) - 1, min(len(frames), sampled)).round().astype(int)
     small = np.stack([frames[i, ::step, ::step] for i in chosen]).astype(np.float32)
@@ -111,7 +111,8 @@ def _living(
             f"{brightest.max():.0f} of 255)."
         )
     deviation: Float[np.ndarray, "h w"] = small.std(axis=0)
-    # lossy video flickers a little around text; live tissue flickers a fiftieth as much as its best
+    # lossy video flickers a little around text; the dimmest tissue varies a fiftieth as much as the
+    # liveliest
     threshold = max(0.5, 0.02 * float(np.percentile(deviation, 99)))
     living: Bool[np.ndarray, "h w"] = (deviation > threshold) & (brightest >= 2)
     if not living.any():
@@ -122,12 +123,12 @@ def _living(
 def _still(
     frames: UInt8[np.ndarray, "T H W"], step: int, flicker: float
 ) -> Bool[np.ndarray, "h w"]:
-    """Mark what is bright and stands still, such as text and ticks, with its blurred edge."""
+    """Mark bright pixels that stand still, such as text and ticks, and their blurred edges."""
     chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), 6)).round().astype(int)]
     darkest, brightest = chosen.min(axis=0), chosen.max(axis=0)
     row, column = np.nonzero((darkest >= 40) & (brightest - darkest <= max(2.0, 2 * flicker)))
     still: Bool[np.ndarray, "h w"] = np.zeros(frames[0, ::step, ::step].shape, dtype=np.bool_)
-    # every full-size pixel counts: a tick may fall between the sampled ones
+    # all pixels are examined: a tick may lie between the sampled ones
     still[row // step, column // step] = True
     return np.asarray(ndimage.binary_dilation(still, np.ones((3, 3))), dtype=np.bool_)
 
@@ -135,18 +136,18 @@ def _still(
 def _evidence(
     living: Bool[np.ndarray, "h w"], still: Bool[np.ndarray, "h w"]
 ) -> tuple[Float[np.ndarray, "h w"], Bool[np.ndarray, "h w"]]:
-    """Weigh each pixel for the fit: the largest solid piece of what lives, and what is overlaid.
+    """Weigh each pixel for the fit, by the largest solid piece of living pixels.
 
     Returns:
-        What each pixel adds to an outline around it; and where text or ticks are, except amid
-        living pixels, where a still bright spot may as well be tissue.
+        The weight of each pixel in the score of an outline around it; and a mask of text and
+        ticks, except among living pixels, where a still bright spot may be tissue.
     """
     radius = max(2, round(0.01 * max(living.shape)))
     down, right = np.ogrid[-radius : radius + 1, -radius : radius + 1]
     disc = down * down + right * right <= radius * radius + 0.5
     margin = 4 * radius
     solid = ndimage.binary_closing(np.pad(living, margin), disc)
-    # opening removes what is thin, an ECG trace above all
+    # opening removes thin objects, above all an ECG trace
     labels, count = ndimage.label(ndimage.binary_opening(solid, disc))
     if count == 0:
         raise ClipError(
@@ -157,8 +158,8 @@ def _evidence(
     piece = piece[margin:-margin, margin:-margin]
     deep = ndimage.distance_transform_edt(piece) > 2 * radius
     near = ndimage.distance_transform_edt(~piece) <= margin
-    # towards the border of the piece lie both thin near-field speckle and a trace that was closed
-    # up with it; the speckle fills a third of its surroundings or more, the trace less
+    # near the border lie thin near-field speckle, and a trace that the closing joined to the piece;
+    # speckle fills a third of its neighbourhood or more, a trace less
     density = ndimage.uniform_filter(living.astype(np.float32), 2 * radius + 1, mode="nearest")
     dense = piece & (deep | (density > 0.45))
     overlay = still & ~deep & (density < 0.6)
@@ -167,18 +168,18 @@ def _evidence(
 
 
 def _check(outline: Outline, alive: Bool[np.ndarray, "h w"], smallest: float) -> None:
-    """Refuse an outline that no scanner draws."""
+    """Refuse an outline that is too small or does not fit the living pixels."""
     row, column = np.ogrid[: alive.shape[0], : alive.shape[1]]
     inside = outline.contains(row.astype(float), column.astype(float))
     area, living = int(inside.sum()), int((inside & alive).sum())
     if area < smallest * alive.size:
         raise ClipError(
-            f"No sector found: what moves fills {area / alive.size:.1%} of the picture, and a "
+            f"No sector found: the moving area fills {area / alive.size:.1%} of the picture, and a "
             f"sector fills {smallest:.0%} or more (option smallest={smallest})."
         )
     if living < 0.6 * area or living < 0.85 * int(alive.sum()):
         raise ClipError(
-            "No sector found: what moves has neither the shape of a fan nor of a rectangle (it "
-            f"fills {living / area:.0%} of the best fit, which holds "
+            "No sector found: the moving area has neither the shape of a fan nor of a rectangle "
+            f"(it fills {living / area:.0%} of the best fit, which contains "
             f"{living / alive.sum():.0%} of it)."
         )

@@ -1,4 +1,4 @@
-"""pytorchvideo's own networks, for any number of frames, any frame size and grey input."""
+"""pytorchvideo's networks, adapted to any number of frames, any frame size and grey input."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from echokit import OptionError, fit_weights, read_weights
-from echokit_pytorchvideo.zoo import of_the_zoo
+from echokit import fit_weights, read_weights
+from echokit_pytorchvideo.weights import check_published_width
 
 with warnings.catch_warnings():
     # pytorchvideo 0.1.5 calls torch.jit.script when imported, which newer torch deprecates
@@ -21,21 +21,28 @@ with warnings.catch_warnings():
     from pytorchvideo.models.resnet import create_resnet
     from pytorchvideo.models.x3d import create_x3d
 
+ZOO = "https://dl.fbaipublicfiles.com/pytorchvideo/model_zoo/kinetics"
+"""Address of the model zoo, as in `pytorchvideo.models.hub`, whose import warns.
 
-# X3D's Swish is torch's SiLU; pytorchvideo's own of 0.1.5 cannot be differentiated unwarned
+The zoo publishes no digests, so only the connection vouches for a file; it is read as plain
+tensors, so it cannot run code."""
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """One of pytorchvideo's builders, and how its model zoo calls it."""
+    """One of pytorchvideo's builders, called as its model zoo calls it."""
 
     make: Callable[..., nn.Module]
+    """pytorchvideo's builder."""
     zoo: str
-    """File of its weights in the model zoo."""
+    """File name of the weights in the model zoo."""
     options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the builder, of many types."""
     pool: str = "pool"
-    """Where in the head the pooling of fixed size stands."""
+    """Name, within the head, of the pooling of fixed size."""
 
+
+# X3D's Swish is torch's SiLU; differentiating pytorchvideo 0.1.5's own raises warnings
 
 ARCHITECTURES = {
     "r2plus1d-50": Architecture(
@@ -65,14 +72,14 @@ ARCHITECTURES = {
 
 
 class Blocks(nn.Module):
-    """A network of pytorchvideo: blocks in a row, the head last.
+    """A network of pytorchvideo: a sequence of blocks, the last of which is the head.
 
-    Its pooling of fixed size is taken to any size, and it gives logits in training and in eval
-    mode alike, where some of pytorchvideo's give probabilities.
+    The pooling of fixed size is replaced by one for any size, and the network returns logits in
+    training and in eval mode, where some of pytorchvideo's return probabilities.
 
     Args:
-        network: as pytorchvideo builds it.
-        pool: where in the head its pooling stands.
+        network: the network as pytorchvideo builds it.
+        pool: name of the pooling within the head.
     """
 
     def __init__(self, network: nn.Module, pool: str) -> None:
@@ -85,7 +92,7 @@ class Blocks(nn.Module):
 
     @property
     def head(self) -> str:
-        """Name of the last block."""
+        """Index of the last block, as the name of the module."""
         return str(len(list(self.blocks.children())) - 1)
 
     def forward(self, sequences: Float[Tensor, "B C T H W"]) -> Float[Tensor, "B K"]:
@@ -107,34 +114,29 @@ def build(name: str, num_classes: int, in_channels: int, weights: str, **options
         name: key of `ARCHITECTURES`.
         num_classes: number of classes K.
         in_channels: number of input channels C.
-        weights: `none`, `kinetics400`, or the path of a state dict in pytorchvideo's own names.
-        options: of pytorchvideo's builder, over those of its model zoo.
+        weights: `none`, `kinetics400`, or the path of a state dict with pytorchvideo's own names.
+        options: options of pytorchvideo's builder; they override those of its model zoo.
 
     Raises:
         OptionError: the weights cannot be read or do not fit.
     """
     architecture = ARCHITECTURES[name]
-    width = options.get("stem_dim_out", 64)
-    if weights == "kinetics400" and width != 64:
-        raise OptionError(
-            f"weights='kinetics400' are published for width=64, not width={width}: "
-            "leave width out, or give weights='none'."
-        )
-    made = architecture.make(
+    check_published_width(weights, options.get("stem_dim_out", 64))
+    network = architecture.make(
         input_channel=in_channels,
         model_num_class=num_classes,
         **architecture.options,
         **options,
     )
-    network = Blocks(made, architecture.pool)
+    blocks = Blocks(network, architecture.pool)
     if weights != "none":
-        wanted = network.state_dict()
+        wanted = blocks.state_dict()
         fitted = fit_weights(
-            read_weights(weights, {"kinetics400": of_the_zoo(architecture.zoo)}),
+            read_weights(weights, {"kinetics400": f"{ZOO}/{architecture.zoo}"}),
             wanted,
-            first=next(n for n, tensor in wanted.items() if tensor.ndim == 5),
-            head=f"blocks.{network.head}.proj",
+            first=next(name for name, tensor in wanted.items() if tensor.ndim == 5),
+            head=f"blocks.{blocks.head}.proj",
             source=weights,
         )
-        network.load_state_dict(fitted)
-    return network
+        blocks.load_state_dict(fitted)
+    return blocks

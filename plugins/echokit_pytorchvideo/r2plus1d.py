@@ -53,7 +53,7 @@ class R2Plus1D18(nn.Module):
         return logits
 
     def cam_layer(self) -> nn.Module:
-        """Return the stage that `cam` names.
+        """Return the stage named by `cam`.
 
         The last one's output is `(B, 8 width, T/8, H/16, W/16)`, rounded up.
         """
@@ -83,7 +83,7 @@ def _stage(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
 
 
 def _block(in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    """A residual block with as many parameters as its 3D twin (Tran et al., section 3.5)."""
+    """Build a residual block with as many parameters as its 3D twin (Tran et al., section 3.5)."""
     inner = (27 * in_channels * out_channels) // (9 * in_channels + 3 * out_channels)
     branch = OrderedDict(
         conv_a=_conv(in_channels, inner, out_channels, stride),
@@ -92,12 +92,12 @@ def _block(in_channels: int, out_channels: int, stride: int) -> nn.Module:
         conv_b=_conv(out_channels, inner, out_channels, stride=1),
         norm_b=nn.BatchNorm3d(out_channels),
     )
-    changes = stride != 1 or in_channels != out_channels
+    reshapes = stride != 1 or in_channels != out_channels
     block: nn.Module = ResBlock(
         branch1_conv=nn.Conv3d(in_channels, out_channels, 1, stride, bias=False)
-        if changes
+        if reshapes
         else None,
-        branch1_norm=nn.BatchNorm3d(out_channels) if changes else None,
+        branch1_norm=nn.BatchNorm3d(out_channels) if reshapes else None,
         branch2=nn.Sequential(branch),
         activation=nn.ReLU(inplace=True),
         branch_fusion=operator.add,

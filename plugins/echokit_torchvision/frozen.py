@@ -1,4 +1,4 @@
-"""A frozen encoder that a user has, and a head that is trained on what it sees."""
+"""Networks of a frozen encoder and a head that is trained on its embedding."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from echokit import OptionError, read_weights
-from echokit_torchvision.frames import WIDTH, FrameEncoder, in_our_names
+from echokit_torchvision.frames import WIDTH, FrameEncoder, rename_state
 from echokit_torchvision.video import Multiscale, build
 
 
 class FrozenEncoder(nn.Module):
-    """An encoder whose weights stay, and a linear head on its embedding.
+    """An encoder whose weights are not trained, with a linear head on its embedding.
 
     Args:
         encoder: maps `(B, 3, T, H, W)` to `(B, embedding)`.
@@ -28,23 +28,23 @@ class FrozenEncoder(nn.Module):
         self.head = nn.Linear(embedding, num_classes)
 
     def train(self, mode: bool = True) -> Self:
-        """Set the head's mode; the encoder stays in eval mode, its dropout off."""
+        """Set the mode of the head; the encoder stays in eval mode, without dropout."""
         super().train(mode)
         self.encoder.eval()
         return self
 
     def forward(self, sequences: Float[Tensor, "B C T H W"]) -> Float[Tensor, "B K"]:
         """Map sequences to one logit per class."""
-        seen = sequences.expand(-1, 3, -1, -1, -1)  # B, 3, T, H, W: grey as RGB
-        logits: Tensor = self.head(self.encoder(seen))
+        coloured = sequences.expand(-1, 3, -1, -1, -1)  # B, 3, T, H, W: the encoder takes RGB
+        logits: Tensor = self.head(self.encoder(coloured))
         return logits
 
 
 class FrozenFrameEncoder(FrozenEncoder):
-    """A frozen encoder of frames, which has a feature map of each.
+    """A frozen encoder that keeps a feature map of each frame.
 
     Args:
-        encoder: of frames.
+        encoder: encodes each frame, then relates the frames.
         num_classes: number of classes K.
     """
 
@@ -52,7 +52,7 @@ class FrozenFrameEncoder(FrozenEncoder):
         super().__init__(encoder, WIDTH, num_classes)
 
     def cam_layer(self) -> nn.Module:
-        """Return the frames' last feature map, whose output is `(B, 768, T, H/32, W/32)`."""
+        """Return the module that passes the last feature map, `(B, 768, T, H/32, W/32)`."""
         return self.get_submodule("encoder.map")
 
 
@@ -64,6 +64,7 @@ def mvit(num_classes: int, embedding: int, weights: str) -> FrozenEncoder:
     """
     network = build("mvit-v2-s", embedding, 3, "none")
     if weights != "none":
+        # training on several GPUs prefixes every name
         state = {name.removeprefix("module."): t for name, t in read_weights(weights).items()}
         _load(
             network,
@@ -85,14 +86,19 @@ def convnext(num_classes: int, weights: str) -> FrozenFrameEncoder:
     if weights != "none":
         _load(
             encoder,
-            in_our_names(read_weights(weights), weights),
+            rename_state(read_weights(weights), weights),
             f"weights={weights!r} are not of a ConvNeXt-T with a transformer over frames",
             "Give a state dict in PanEcho's layout: that of the whole model or of its backbone.",
         )
     return FrozenFrameEncoder(encoder, num_classes)
 
 
-def _load(network: nn.Module, state: Mapping[str, Tensor], what: str, advice: str) -> None:
+def _load(network: nn.Module, state: Mapping[str, Tensor], problem: str, advice: str) -> None:
+    """Load a state dict that must fit exactly: an encoder has no head to leave out.
+
+    Raises:
+        OptionError: names or shapes differ; it says `problem`, the first few, and `advice`.
+    """
     wanted = network.state_dict()
     faults = [f"{name} is missing" for name in wanted if name not in state]
     faults += [f"{name} is not in the encoder" for name in state if name not in wanted]
@@ -102,5 +108,5 @@ def _load(network: nn.Module, state: Mapping[str, Tensor], what: str, advice: st
         if name in state and state[name].shape != tensor.shape
     ]
     if faults:
-        raise OptionError(f"{what}: {'; '.join(faults[:3])}. {advice}")
+        raise OptionError(f"{problem}: {'; '.join(faults[:3])}. {advice}")
     network.load_state_dict(state)

@@ -1,4 +1,4 @@
-"""The network ResNet-18, frame by frame."""
+"""The network ResNet-18 on each frame by itself."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torchvision.models.video.resnet import BasicBlock, Conv3DNoTemporal
 class ResNet18(nn.Module):
     """ResNet-18: a stem, four layers of two residual blocks, mean over space and time, a head.
 
-    Every kernel spans one frame. They are kept in 3D because a sequence is 5D and its memory is
-    laid out as such: no frame is copied, and a feature map knows its time.
+    Every kernel spans one frame. Kernels are 3D so that a 5D sequence is used in its own memory
+    format, no frame is copied, and a feature map keeps the time axis.
 
     Args:
         num_classes: number of classes K.
@@ -32,7 +32,7 @@ class ResNet18(nn.Module):
         self.layer3 = _layer(2 * width, 4 * width, stride=2)
         self.layer4 = _layer(4 * width, 8 * width, stride=2)
         self.fc = nn.Linear(8 * width, num_classes)
-        for module in self.modules():  # as torchvision's ResNet
+        for module in self.modules():  # initialised as torchvision's ResNet is
             if isinstance(module, nn.Conv3d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
@@ -46,7 +46,7 @@ class ResNet18(nn.Module):
         return logits
 
     def cam_layer(self) -> nn.Module:
-        """Return the layer that `cam` names.
+        """Return the layer named by `cam`.
 
         The last one's output is `(B, 8 width, T, H/32, W/32)`, rounded up.
         """

@@ -1,4 +1,4 @@
-"""torchvision's video networks, for any number of frames, any frame size and grey input."""
+"""torchvision's video networks, adapted to any number of frames, any frame size and grey input."""
 
 from __future__ import annotations
 
@@ -12,36 +12,6 @@ from torch import Tensor, nn
 from torchvision.models import video
 
 from echokit import fit_weights, read_weights
-from echokit_torchvision.weights import published
-
-
-@dataclass(frozen=True, slots=True)
-class Architecture:
-    """One of torchvision's networks, and what differs between them."""
-
-    make: Callable[..., nn.Module]
-    first: str
-    """The first convolution."""
-    head: str
-    """The last linear layer, or the convolution that stands for it."""
-    weights: str
-    """What torchvision calls the weights it publishes."""
-
-
-ARCHITECTURES = {
-    "r2plus1d-18": Architecture(
-        video.r2plus1d_18, "stem.0", "fc", "R2Plus1D_18_Weights.KINETICS400_V1"
-    ),
-    "r3d-18": Architecture(video.r3d_18, "stem.0", "fc", "R3D_18_Weights.KINETICS400_V1"),
-    "mc3-18": Architecture(video.mc3_18, "stem.0", "fc", "MC3_18_Weights.KINETICS400_V1"),
-    "s3d": Architecture(video.s3d, "features.0.0.0", "classifier.1", "S3D_Weights.KINETICS400_V1"),
-    "swin3d-t": Architecture(
-        video.swin3d_t, "patch_embed.proj", "head", "Swin3D_T_Weights.KINETICS400_V1"
-    ),
-    "mvit-v2-s": Architecture(
-        video.mvit_v2_s, "conv_proj", "head.1", "MViT_V2_S_Weights.KINETICS400_V1"
-    ),
-}
 
 
 def build(name: str, num_classes: int, in_channels: int, weights: str, **options: Any) -> nn.Module:
@@ -52,21 +22,22 @@ def build(name: str, num_classes: int, in_channels: int, weights: str, **options
         num_classes: number of classes K.
         in_channels: number of input channels C.
         weights: `none`, `kinetics400`, or the path of a state dict of the same network.
-        options: of torchvision's own constructor.
+        options: options of torchvision's own constructor.
 
     Returns:
-        The network, in torchvision's own module names.
+        The network as torchvision defines it, with torchvision's module names.
 
     Raises:
         OptionError: the weights cannot be read or do not fit.
     """
     architecture = ARCHITECTURES[name]
     with warnings.catch_warnings():
+        # torchvision announces that S3D's and MViT's dropout will have another default
         warnings.filterwarnings("ignore", "The .* default of .*")
         network = architecture.make(weights=None, num_classes=num_classes, **options)
     replace_first(network, architecture.first, in_channels)
     if weights != "none":
-        state = read_weights(weights, {"kinetics400": published(architecture.weights)})
+        state = read_weights(weights, {"kinetics400": architecture.weights.KINETICS400_V1.url})
         fitted = fit_weights(
             state,
             network.state_dict(),
@@ -78,8 +49,15 @@ def build(name: str, num_classes: int, in_channels: int, weights: str, **options
     return network
 
 
+def build_adapted(
+    name: str, num_classes: int, in_channels: int, weights: str, **options: Any
+) -> nn.Module:
+    """Build one of the networks as `build` does, adapted to any number of frames and any size."""
+    return ARCHITECTURES[name].adapt(build(name, num_classes, in_channels, weights, **options))
+
+
 def replace_first(network: nn.Module, name: str, in_channels: int) -> None:
-    """Let the first convolution take another number of channels."""
+    """Replace the first convolution by one of another number of input channels."""
     old = network.get_submodule(name)
     assert isinstance(old, nn.Conv3d)
     if old.in_channels == in_channels:
@@ -97,7 +75,7 @@ def replace_first(network: nn.Module, name: str, in_channels: int) -> None:
 
 
 class Residual(nn.Module):
-    """R(2+1)D, R3D and MC3, whose means over space and time take any size.
+    """R(2+1)D, R3D and MC3, which average over any size already.
 
     Args:
         network: torchvision's `VideoResNet`.
@@ -118,7 +96,7 @@ class Residual(nn.Module):
 
 
 class Separable(nn.Module):
-    """S3D, whose last pooling is taken to any size.
+    """S3D with a last pooling for any size.
 
     Args:
         network: torchvision's `S3D`.
@@ -128,7 +106,7 @@ class Separable(nn.Module):
         super().__init__()
         for module in network.modules():
             if isinstance(module, nn.MaxPool3d) and module.kernel_size == (2, 2, 2):
-                module.ceil_mode = True  # the same where the size is even; else nothing is lost
+                module.ceil_mode = True  # an odd last frame is kept; even sizes are unaffected
         network.avgpool = nn.AdaptiveAvgPool3d(1)
         self.network = network
 
@@ -143,15 +121,15 @@ class Separable(nn.Module):
 
 
 class ChannelsFirst(nn.Module):
-    """Brings a feature map `(B, T', H', W', C')` to `(B, C', T', H', W')`."""
+    """Permutes a feature map `(B, T', H', W', C')` to `(B, C', T', H', W')`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Move the channels."""
+        """Move the channels to the second axis."""
         return x.permute(0, 4, 1, 2, 3)
 
 
 class Shifted(nn.Module):
-    """Swin3D, with its last feature map in the usual order.
+    """Swin3D with its last feature map in the order that Grad-CAM expects.
 
     Args:
         network: torchvision's `SwinTransformer3d`.
@@ -176,7 +154,7 @@ class Shifted(nn.Module):
 
 
 class Multiscale(nn.Module):
-    """MViT, whose relative places are interpolated to the size at hand.
+    """MViT with relative positions interpolated to the size of its input.
 
     Args:
         network: torchvision's `MViT`.
@@ -190,9 +168,42 @@ class Multiscale(nn.Module):
         """Map sequences to one logit per class."""
         network: Any = self.network
         x = network.conv_proj(sequences)  # B, C', T/2, H/4, W/4
-        places = tuple(x.shape[2:])
-        x = network.pos_encoding(x.flatten(2).transpose(1, 2))  # B, 1 + places, C'
+        size = tuple(x.shape[2:])
+        x = network.pos_encoding(x.flatten(2).transpose(1, 2))  # B, 1 + T/2 H/4 W/4, C'
         for block in network.blocks:
-            x, places = block(x, places)
+            x, size = block(x, size)
         logits: Tensor = network.head(network.norm(x)[:, 0])  # B, K: of the class token
         return logits
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """One of torchvision's video networks, and how it differs from the others."""
+
+    make: Callable[..., nn.Module]
+    """torchvision's constructor."""
+    adapt: Callable[[nn.Module], nn.Module]
+    """Wraps the network so that it takes any number of frames and any frame size."""
+    first: str
+    """Name of the first convolution."""
+    head: str
+    """Name of the last linear layer, or of the convolution in its place."""
+    weights: Any
+    """torchvision's enumeration of the weights it publishes."""
+
+
+ARCHITECTURES = {
+    "r2plus1d-18": Architecture(
+        video.r2plus1d_18, Residual, "stem.0", "fc", video.R2Plus1D_18_Weights
+    ),
+    "r3d-18": Architecture(video.r3d_18, Residual, "stem.0", "fc", video.R3D_18_Weights),
+    "mc3-18": Architecture(video.mc3_18, Residual, "stem.0", "fc", video.MC3_18_Weights),
+    "s3d": Architecture(video.s3d, Separable, "features.0.0.0", "classifier.1", video.S3D_Weights),
+    "swin3d-t": Architecture(
+        video.swin3d_t, Shifted, "patch_embed.proj", "head", video.Swin3D_T_Weights
+    ),
+    "mvit-v2-s": Architecture(
+        video.mvit_v2_s, Multiscale, "conv_proj", "head.1", video.MViT_V2_S_Weights
+    ),
+}
+"""torchvision's video networks by echokit's names."""

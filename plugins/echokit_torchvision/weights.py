@@ -1,24 +1,24 @@
-"""Pretrained weights for ResNet-18: reading a state dict, and fitting it to the network."""
+"""Pretrained weights for ResNet-18: reading a state dict and fitting it to the network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import product
 
 from torch import Tensor
+from torchvision.models import ResNet18_Weights
 
 from echokit import OptionError, fit_weights, read_weights
 from echokit_torchvision.resnet import ResNet18
 
-IMAGENET = "ResNet18_Weights.IMAGENET1K_V1"
 _FIRST = "conv1.weight"
 
 
 def load_weights(network: ResNet18, weights: str) -> None:
-    """Load `imagenet` or a file into a network, in place.
+    """Load `imagenet` or a file into a network in place.
 
     Args:
-        network: the network; its head stays as it is where the file has other classes.
+        network: the network; its head stays random if the file has another number of classes.
         weights: `imagenet`, or the path of a state dict.
 
     Raises:
@@ -30,19 +30,19 @@ def load_weights(network: ResNet18, weights: str) -> None:
             f"weights='imagenet' are published for width=64, not width={width}: "
             "leave width out, or give weights='none'."
         )
-    state = read_weights(weights, {"imagenet": published(IMAGENET)})
+    state = read_weights(weights, {"imagenet": ResNet18_Weights.IMAGENET1K_V1.url})
     network.load_state_dict(fit(state, network.state_dict(), source=weights))
 
 
 def fit(
     given: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: str
 ) -> dict[str, Tensor]:
-    """Bring a state dict to this network's names, kernels, input channels and head.
+    """Fit a state dict to this network's names, kernels, input channels and head.
 
     Args:
         given: state dict of torchvision's `resnet18` or of this network.
         wanted: the network's own state dict, from which the rest is taken.
-        source: what to call `given` in an error.
+        source: name of `given` for an error.
 
     Returns:
         A state dict with exactly the names and shapes of `wanted`.
@@ -50,12 +50,12 @@ def fit(
     Raises:
         OptionError: names or shapes do not fit; the first few are named.
     """
-    theirs = torchvision_names()
+    names = torchvision_names()
     state: dict[str, Tensor] = {}
     for name, tensor in given.items():
         module, _, leaf = name.rpartition(".")
-        # a kernel of an image is one of a single frame
-        state[f"{theirs.get(module, module)}.{leaf}"] = (
+        # torchvision's 2D kernels become 3D kernels of one frame
+        state[f"{names.get(module, module)}.{leaf}"] = (
             tensor.unsqueeze(2) if tensor.ndim == 4 else tensor
         )
     return fit_weights(
@@ -64,12 +64,12 @@ def fit(
 
 
 def torchvision_names() -> dict[str, str]:
-    """Name of each module of torchvision's `resnet18` that is called otherwise here."""
+    """Map names of torchvision's `resnet18` modules to this network's, where they differ."""
     names: dict[str, str] = {}
-    for layer, block, number in product((1, 2, 3, 4), (0, 1), (1, 2)):
-        place = f"layer{layer}.{block}"
-        names[f"{place}.conv{number}"] = f"{place}.conv{number}.0"
-        names[f"{place}.bn{number}"] = f"{place}.conv{number}.1"
+    for layer, index, number in product((1, 2, 3, 4), (0, 1), (1, 2)):
+        block = f"layer{layer}.{index}"
+        names[f"{block}.conv{number}"] = f"{block}.conv{number}.0"
+        names[f"{block}.bn{number}"] = f"{block}.conv{number}.1"
     return names
 
 
@@ -77,21 +77,3 @@ def _advice(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
     if _FIRST in state and state[_FIRST].shape[:1] != wanted[_FIRST].shape[:1]:
         return f"The file is of width={state[_FIRST].shape[0]}: give that width."
     return "Give the state dict of torchvision's resnet18, or weights='none'."
-
-
-def published(name: str) -> Callable[[], Mapping[str, Tensor]]:
-    """What fetches weights that torchvision publishes, once, when it is called."""
-
-    def fetch() -> Mapping[str, Tensor]:
-        from torchvision.models import get_weight
-
-        found = get_weight(name)
-        try:
-            state: Mapping[str, Tensor] = found.get_state_dict(
-                progress=False, check_hash=True, map_location="cpu", weights_only=True
-            )
-        except Exception as error:
-            raise RuntimeError(f"{found.url}: {error}") from error
-        return state
-
-    return fetch

@@ -32,6 +32,7 @@ EXPECTED = [
     "UsageError",
     "Votes",
     "__version__",
+    "check_whole",
     "deprecated_option",
     "fit_weights",
     "hookimpl",

@@ -1,4 +1,4 @@
-"""From numpy frames to tensors and back, without surprises about whose memory it is."""
+"""Conversion between numpy frames and torch tensors, with the rules of shared memory."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def as_tensor(array: Shaped[np.ndarray, "..."]) -> Shaped[Tensor, "..."]:
     The tensor may share the array's memory: never write to it.
     """
     array = np.ascontiguousarray(array)
-    # torch warns of an array that it must not write to, as slices of a zarr store or memmap are
+    # torch warns about read-only arrays, such as slices of a zarr store or a memmap
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def float_frames(clip: Clip) -> Float32[Tensor, "T H W"]:
-    """Return a clip's frames as a float32 tensor, the frames in the place of MONAI's channels.
+    """Return a clip's frames as a float32 tensor, in the place of MONAI's channels.
 
     Raises:
-        ClipError: they are not float32, so they are not of a sequence that was drawn.
+        ClipError: the frames are not float32, so they are those of a whole clip.
     """
     if clip.frames.dtype != np.float32:
         raise ClipError(
@@ -35,11 +35,11 @@ def float_frames(clip: Clip) -> Float32[Tensor, "T H W"]:
 
 
 def as_array(tensor: Float32[Tensor, "T H W"]) -> Float32[np.ndarray, "T H W"]:
-    """Return a tensor, or one of MONAI's that carries metadata, as a plain array."""
+    """Return a torch tensor, or one of MONAI's with metadata, as an array."""
     array: Float32[np.ndarray, "T H W"] = tensor.as_subclass(Tensor).numpy()
     return array
 
 
 def unit_array(frames: Float32[Tensor, "T H W"]) -> Float32[np.ndarray, "T H W"]:
-    """Clamp a new tensor to [0, 1] in place and return it as a plain array."""
+    """Clamp a tensor to [0, 1] in place and return it as an array."""
     return as_array(frames.clamp_(0.0, 1.0))

@@ -1,9 +1,10 @@
-"""Fits the outline of a scanning sector: a fan of any direction, or an upright rectangle.
+"""The outline of a scanning sector and its fit: a fan of any direction, or an upright rectangle.
 
-A candidate outline scores `WEIGHT` for every living pixel inside it and -1 for every dead one, so
-dark tissue at the border stays inside as long as a fifth of the border lives, and a few living
-pixels outside (a remnant of an ECG trace) do not pull the border out. Given the apex, the best
-angles and radii are each the heaviest run of a histogram; only the apex itself is searched for.
+A candidate outline scores `WEIGHT` for every living pixel inside it and -1 for every other pixel,
+so dark tissue at the border stays inside as long as a fifth of the border is living, and a few
+living pixels outside (a remnant of an ECG trace) do not enlarge the outline. For a given apex, the
+best angles and radii are each the interval of a histogram with the largest sum; only the apex is
+searched for.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from jaxtyping import Bool, Float
 from scipy import optimize
 
 WEIGHT = 4.0
-"""What one living pixel outside the outline costs, in dead pixels inside it."""
+"""Score of a living pixel inside the outline; any other pixel inside has the score -1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A fan, or with `apex` None a rectangle, in units of the pixels it was fitted to."""
+    """A fan, or with `apex` None a rectangle, in pixels of the picture it was fitted to."""
 
     score: float
-    """Living pixels inside times `WEIGHT`, less the dead ones inside."""
+    """Number of living pixels inside times `WEIGHT`, minus the number of the others inside."""
     rows: tuple[float, float]
     """First and last row."""
     columns: tuple[float, float]
@@ -40,7 +41,7 @@ class Outline:
     def contains(
         self, row: Float[np.ndarray, "..."], column: Float[np.ndarray, "..."]
     ) -> Bool[np.ndarray, "..."]:
-        """Say which points lie inside; `row` and `column` broadcast against each other."""
+        """Test which points lie inside; `row` and `column` broadcast against each other."""
         inside = (row >= self.rows[0]) & (row <= self.rows[1])
         inside = inside & (column >= self.columns[0]) & (column <= self.columns[1])
         if self.apex is None:
@@ -55,32 +56,33 @@ class Outline:
 
 
 def fit_outline(worth: Float[np.ndarray, "H W"]) -> Outline:
-    """Fit the fan, or where it does as well the rectangle, with the most worth inside.
+    """Fit the fan of the largest score, or the rectangle if it is as good.
 
     Args:
-        worth: `WEIGHT` where the picture lives, -1 where it does not, and anything between for
-            doubtful pixels; the long side should be a few hundred pixels.
+        worth: score of each pixel: `WEIGHT` for a living one, -1 for another, and values between
+            for doubtful pixels; the long side should be a few hundred pixels.
 
     Returns:
-        The outline in the coordinates of `worth`; whether it is plausible is the caller's to judge.
+        The outline in the coordinates of `worth`; the caller decides whether it is plausible.
     """
-    cells = _Cells.of(worth, step=1)
+    cells = _Cells.sample(worth, step=1)
     rectangle = _fit_rectangle(cells, worth.shape)
     fan = _fit_fan(worth, cells)
-    # a rectangle is a fan with its apex at infinity, so the fan may win by a hair
+    # a rectangle is a fan with its apex at infinity, so a fan may be slightly better by chance
     return rectangle if rectangle.score >= 0.99 * fan.score else fan
 
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """Pixels as points, each with what it adds to the score of an outline around it."""
+    """Coordinates of pixels, and what each adds to the score of an outline around it."""
 
     row: Float[np.ndarray, " n"]
     column: Float[np.ndarray, " n"]
     value: Float[np.ndarray, " n"]
 
     @staticmethod
-    def of(worth: Float[np.ndarray, "H W"], step: int) -> _Cells:
+    def sample(worth: Float[np.ndarray, "H W"], step: int) -> _Cells:
+        """Take every `step`-th pixel of both axes."""
         row, column = np.mgrid[step // 2 : worth.shape[0] : step, step // 2 : worth.shape[1] : step]
         row, column = row.ravel(), column.ravel()
         return _Cells(row.astype(float), column.astype(float), worth[row, column])
@@ -89,7 +91,7 @@ class _Cells:
 def _heaviest_run(
     x: Float[np.ndarray, " n"], value: Float[np.ndarray, " n"], low: float, high: float, bins: int
 ) -> tuple[float, float, float]:
-    """Find the interval of `x` within [low, high] whose values have the largest sum."""
+    """Find the interval of `x` within [low, high] with the largest sum of values."""
     index = np.clip(((x - low) * (bins / (high - low))).astype(np.intp), 0, bins - 1)
     total = np.concatenate([[0.0], np.cumsum(np.bincount(index, weights=value, minlength=bins))])
     gain = total - np.minimum.accumulate(total)
@@ -100,6 +102,7 @@ def _heaviest_run(
 
 
 def _fit_rectangle(cells: _Cells, shape: tuple[int, ...]) -> Outline:
+    """Fit an upright rectangle: rows for given columns and columns for given rows, in turns."""
     rows, columns, score = (-0.5, shape[0] - 0.5), (-0.5, shape[1] - 0.5), 0.0
     for _ in range(3):
         inside = (cells.column >= columns[0]) & (cells.column <= columns[1])
@@ -116,7 +119,8 @@ def _fit_rectangle(cells: _Cells, shape: tuple[int, ...]) -> Outline:
 
 
 def _fit_fan(worth: Float[np.ndarray, "H W"], cells: _Cells) -> Outline:
-    coarse = _Cells.of(worth, step=max(2, round((worth.size / 6000) ** 0.5)))
+    """Fit a fan: try apexes on a grid, refine the best one, cut straight sides."""
+    coarse = _Cells.sample(worth, step=max(2, round((worth.size / 6000) ** 0.5)))
     living = coarse.value > 0
     centre = np.array([coarse.row[living].mean(), coarse.column[living].mean()])
     size = float((worth > 0).sum()) ** 0.5
@@ -124,7 +128,7 @@ def _fit_fan(worth: Float[np.ndarray, "H W"], cells: _Cells) -> Outline:
     def loss(apex: Float[np.ndarray, " 2"], cells: _Cells = coarse, bins: int = 192) -> float:
         return -_fan_from(cells, apex, centre, bins).score
 
-    # both ways up: newborns' apical views are often shown with the apex below
+    # apex above or below: newborns' apical views are often shown upside down
     starts = [
         centre + size * np.array([side * distance, shift])
         for side in (-1, 1)
@@ -133,7 +137,7 @@ def _fit_fan(worth: Float[np.ndarray, "H W"], cells: _Cells) -> Outline:
     ]
     start = min(starts, key=loss)
     apex = _search(loss, start, reach=0.12 * size)
-    finer = partial(loss, cells=_Cells.of(worth, step=2), bins=512)
+    finer = partial(loss, cells=_Cells.sample(worth, step=2), bins=512)
     apex = _search(finer, apex, reach=0.02 * size)
     return _cut_flat_sides(_fan_from(cells, apex, centre, bins=1024), cells)
 
@@ -141,18 +145,18 @@ def _fit_fan(worth: Float[np.ndarray, "H W"], cells: _Cells) -> Outline:
 def _search(
     loss: Callable[[Float[np.ndarray, " 2"]], float], start: Float[np.ndarray, " 2"], reach: float
 ) -> Float[np.ndarray, " 2"]:
-    """Find the apex of least loss near a first guess."""
+    """Find the apex of the smallest loss near a first guess."""
     simplex = start + reach * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     options = {"initial_simplex": simplex, "maxfev": 60, "xatol": 0.2, "fatol": 0.5}
-    found = optimize.minimize(loss, start, method="Nelder-Mead", options=options)
-    apex: Float[np.ndarray, " 2"] = found.x
+    minimum = optimize.minimize(loss, start, method="Nelder-Mead", options=options)
+    apex: Float[np.ndarray, " 2"] = minimum.x
     return apex
 
 
 def _fan_from(
     cells: _Cells, apex: Float[np.ndarray, " 2"], centre: Float[np.ndarray, " 2"], bins: int
 ) -> Outline:
-    """The best fan with that apex that opens towards `centre`."""
+    """Fit the best fan with the given apex that opens towards `centre`."""
     whole = (-np.inf, np.inf)
     axis = float(np.arctan2(centre[1] - apex[1], centre[0] - apex[0]))
     down, right = cells.row - apex[0], cells.column - apex[1]
@@ -175,7 +179,7 @@ def _fan_from(
 
 
 def _cut_flat_sides(fan: Outline, cells: _Cells) -> Outline:
-    """Cut the fan where the display cuts it straight: a flat top, or the edge of a zoomed box."""
+    """Cut the fan where the screen cuts it straight: at a flat top or the edge of a zoomed box."""
     inside = fan.contains(cells.row, cells.column)
     worth = 0.01 * float(inside.sum())
     limits: list[tuple[float, float]] = []

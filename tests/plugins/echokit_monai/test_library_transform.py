@@ -10,7 +10,7 @@ from monai import transforms
 from echokit import OptionError, resolve
 from echokit.recipe import load_recipe
 from echokit.testing import check_transform, tiny_clip
-from echokit_monai.named import catalogue
+from echokit_monai.library_transform import catalogue
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -1,4 +1,4 @@
-"""Drawing parameters from a generator, apart from applying them, so that a draw can be replayed."""
+"""Augmentations that draw parameters first and apply them after, so a draw can be repeated."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from echokit import Clip
 from echokit_monai.options import Range
 
 P = TypeVar("P")
-"""The frozen parameters of one kind of augmentation."""
+"""Parameters of one kind of augmentation, a frozen dataclass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Augmentation(Generic[P]):
-    """An augmenting transform: `draw` what to do, then `apply` it, with one draw for all frames.
+    """An augmenting transform: draws parameters and applies them to all frames of a sequence.
 
-    `augmentation(clip, rng)` does both. To replay a draw, keep what `draw(rng)` returned.
+    `augmentation(clip, rng)` does both. To repeat an augmentation, keep the result of `draw(rng)`
+    and pass it to `apply`.
     """
 
     probability: float
-    """Chance in [0, 1] that a call does anything at all."""
+    """Chance in [0, 1] that a sequence is changed."""
     parameters: Callable[[torch.Generator], P]
-    """Draws one parameter set."""
+    """Draws the parameters."""
     apply: Callable[[Clip, P], Clip]
-    """Applies a parameter set to every frame; always gives the same result for the same input."""
+    """Applies the parameters to every frame; the same input always gives the same result."""
 
     def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
-        """Augment a clip of float32 frames in [0, 1], or with the complementary chance leave it."""
+        """Augment a clip of float32 frames in [0, 1], or return it unchanged."""
         drawn = self.draw(rng)
         return clip if drawn is None else self.apply(clip, drawn)
 
     def draw(self, rng: torch.Generator) -> P | None:
-        """Draw the parameters for one sequence; None means that it is left as it is."""
+        """Draw the parameters for one sequence; None leaves it unchanged."""
         return self.parameters(rng) if chance(rng, self.probability) else None
 
 
@@ -51,5 +52,5 @@ def chance(rng: torch.Generator, probability: float) -> bool:
 
 
 def seed(rng: torch.Generator) -> int:
-    """Draw the seed of a voxel-wise noise field, so that parameters need not hold the field."""
+    """Draw the seed of a noise field, which takes the place of the field in the parameters."""
     return int(torch.randint(2**62, (), generator=rng).item())
