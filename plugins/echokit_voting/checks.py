@@ -1,4 +1,4 @@
-"""Refuses votes that cannot be counted."""
+"""Check of votes before they are counted."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import numpy as np
 from echokit import DataError, Votes
 
 SUM_TOLERANCE = 1e-3
-"""How far a voter's probabilities may sum from 1; a float16 softmax stays within it."""
+"""Largest deviation of a voter's sum of probabilities from 1; a float16 softmax is within it."""
 
 
 def check_votes(votes: Votes) -> None:
-    """Check that the arrays of `votes` fit together and hold what their fields say.
+    """Check that the arrays of `votes` fit together and have valid values.
 
     Raises:
-        DataError: they do not; the message names the field.
+        DataError: a field is invalid; the message names it.
     """
     n, k = len(votes.voters), len(votes.classes)
     if n == 0:
-        raise DataError("Nobody votes: give at least one voter.")
+        raise DataError("There are no voters: give at least one.")
     labels, probabilities = np.asarray(votes.labels), np.asarray(votes.probabilities)
     _check_shape("labels", labels, (n,), f"one for each of {n} voters")
     _check_shape("probabilities", probabilities, (n, k), f"{n} voters by {k} classes")
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"Labels are {labels.dtype}: give whole numbers, indices into `classes`.")
     if not ((labels >= 0) & (labels < k)).all():
-        raise DataError(f"Labels {labels.tolist()} leave 0 to {k - 1}: `classes` has {k}.")
+        raise DataError(f"Labels {labels.tolist()} are not within 0 to {k - 1}: `classes` has {k}.")
     _check_range("probabilities", probabilities, probabilities >= 0.0, "[0, 1]")
     sums = probabilities.sum(axis=1, dtype=np.float64)
     if (abs(sums - 1) > SUM_TOLERANCE).any():

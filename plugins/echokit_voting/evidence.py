@@ -1,4 +1,4 @@
-"""Rules that combine evidence and ranks: Dempster-Shafer and Borda."""
+"""The rules `dempster-shafer`, which combines evidence, and `borda`, which counts ranks."""
 
 from __future__ import annotations
 
@@ -18,37 +18,39 @@ class DempsterShafer:
     """The rule; see `echokit_voting.dempster_shafer`."""
 
     reliability: float = 0.9
+    """Largest reliability of a voter, between 0 and 1."""
 
     def __post_init__(self) -> None:
         if not 0 < self.reliability < 1:
             raise OptionError(
                 f"The aggregator 'dempster-shafer' was given reliability={self.reliability}: give "
-                "a number between 0 and 1, say 0.9; at 1 two voters can contradict each other "
-                "wholly, and nothing is left to combine."
+                "a number between 0 and 1, such as 0.9; at 1 two voters can contradict each other "
+                "completely, and their evidence cannot be combined."
             )
 
     def __call__(self, votes: Votes) -> Prediction:
         """Combine the voters' evidence.
 
         Raises:
-            DataError: there are no voters, or their arrays do not fit together or are no numbers.
+            DataError: there are no voters, or their arrays do not fit together or are not numbers.
         """
         check_votes(votes)
         p = np.asarray(votes.probabilities, np.float64)
         p = p / p.sum(axis=1, keepdims=True)
-        believed = self.reliability * confidences(votes)[:, None]
-        # commonality of a label: product over voters of d p + 1 - d; of no label at all: of 1 - d
-        shared = [fsum(np.log(column)) for column in (believed * p + (1 - believed)).T]
-        ignorance = fsum(log1p(-d) for d in believed[:, 0])
-        largest = max(shared)
-        doubt = exp(ignorance - largest)
-        mass = np.array([exp(value - largest) - doubt for value in shared]).clip(0)
-        pignistic = (mass + doubt / len(mass)) / (fsum(mass) + doubt)
+        reliability = self.reliability * confidences(votes)[:, None]
+        # a label's commonality is the product over voters of d p + 1 - d; that of "any label" is
+        # the product of 1 - d; both in logarithms, so that many voters do not underflow
+        commonality = [fsum(np.log(column)) for column in (reliability * p + (1 - reliability)).T]
+        ignorance = fsum(log1p(-d) for d in reliability[:, 0])
+        largest = max(commonality)
+        any_label = exp(ignorance - largest)
+        mass = np.array([exp(value - largest) - any_label for value in commonality]).clip(0)
+        pignistic = (mass + any_label / len(mass)) / (fsum(mass) + any_label)
         return _win(votes, pignistic, pignistic)
 
 
 def borda_vote(votes: Votes) -> Prediction:
-    """Count points for ranks; see `echokit_voting.borda`.
+    """Count points for the ranks of labels; see `echokit_voting.borda`.
 
     Raises:
         DataError: there are no voters, or their arrays do not fit together or are not numbers.
@@ -56,8 +58,8 @@ def borda_vote(votes: Votes) -> Prediction:
     check_votes(votes)
     p = np.asarray(votes.probabilities, np.float64)
     below = (p[:, :, None] > p[:, None, :]).sum(axis=2)
-    level = (p[:, :, None] == p[:, None, :]).sum(axis=2) - 1
-    points = (below + level / 2).sum(axis=0)  # halves: exact in any order
+    equal = (p[:, :, None] == p[:, None, :]).sum(axis=2) - 1
+    points = (below + equal / 2).sum(axis=0)  # sums of halves are exact in any order
     if len(points) == 1:
         return Prediction(votes.classes[0], 1.0, np.ones(1))
     return _win(votes, points / (len(p) * (len(points) - 1)), points / points.sum())
@@ -66,7 +68,7 @@ def borda_vote(votes: Votes) -> Prediction:
 def _win(
     votes: Votes, confidence: Float64[np.ndarray, " K"], probabilities: Float64[np.ndarray, " K"]
 ) -> Prediction:
-    """The label of the largest probability; tied, the one more voters chose, the more severe."""
+    """Return the label of the largest probability; a tie goes to more voters, then severity."""
     chosen = np.bincount(votes.labels, minlength=len(votes.classes))
     winner = max(
         range(len(probabilities)), key=lambda label: (probabilities[label], chosen[label], label)

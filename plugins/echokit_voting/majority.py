@@ -1,4 +1,4 @@
-"""The majority vote, for voters with and without confidences."""
+"""The rule `majority-vote`, for voters with and without confidences."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ def _vote_of_views(
 
 
 def _most_chosen(votes: Votes) -> list[int]:
-    """The label with most voters, or all that share the first place."""
+    """List the label with most voters, or all labels that are tied."""
     counts = np.bincount(votes.labels, minlength=len(votes.classes))
     return [int(label) for label in np.flatnonzero(counts == counts.max())]

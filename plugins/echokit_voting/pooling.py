@@ -1,4 +1,4 @@
-"""Rules that pool what voters say of every class, and the one that trusts the surest voter."""
+"""Rules that pool the voters' probabilities, and the rule that takes the most confident voter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from echokit_voting.checks import check_votes
 
 
 def mean_vote(votes: Votes) -> Prediction:
-    """Pool the voters' probabilities, each voter alike; see `echokit_voting.mean_probability`.
+    """Pool the probabilities with equal weights; see `echokit_voting.mean_probability`.
 
     Raises:
         DataError: there are no voters, or their arrays do not fit together or are not numbers.
@@ -22,7 +22,7 @@ def mean_vote(votes: Votes) -> Prediction:
 
 
 def weighted_vote(votes: Votes) -> Prediction:
-    """Pool them, each weighing its confidence; see `echokit_voting.confidence_weighted`.
+    """Pool the probabilities by confidence; see `echokit_voting.confidence_weighted`.
 
     Raises:
         DataError: there are no voters, or their arrays do not fit together or are not numbers.
@@ -32,29 +32,30 @@ def weighted_vote(votes: Votes) -> Prediction:
 
 
 def surest_vote(votes: Votes) -> Prediction:
-    """Return what the surest voter says; see `echokit_voting.max_confidence`.
+    """Return the prediction of the most confident voter; see `echokit_voting.max_confidence`.
 
     Raises:
         DataError: there are no voters, or their arrays do not fit together or are not numbers.
     """
     check_votes(votes)
     probabilities = np.asarray(votes.probabilities, np.float64)
-    sure = confidences(votes)
+    confident = confidences(votes)
     surest = max(
-        range(len(sure)),
+        range(len(confident)),
         key=lambda i: (
-            sure[i],
+            confident[i],
             probabilities[i, votes.labels[i]],
             votes.labels[i],
             tuple(probabilities[i]),
         ),
     )
-    mine = probabilities[surest]
-    return Prediction(votes.classes[votes.labels[surest]], float(sure[surest]), mine / fsum(mine))
+    label = votes.classes[votes.labels[surest]]
+    row = probabilities[surest]
+    return Prediction(label, float(confident[surest]), row / fsum(row))
 
 
 def confidences(votes: Votes) -> Float64[np.ndarray, " n"]:
-    """The voters' confidences; the largest probability of each where they carry none."""
+    """Return the voters' confidences, or their largest probabilities if they have none."""
     if votes.confidences is None:
         largest: Float64[np.ndarray, " n"] = np.asarray(votes.probabilities, np.float64).max(axis=1)
         return largest
@@ -62,19 +63,19 @@ def confidences(votes: Votes) -> Float64[np.ndarray, " n"]:
 
 
 def pool(votes: Votes, weights: Float64[np.ndarray, " n"]) -> Prediction:
-    """The weighted mean of the voters' probabilities, and the label it makes most probable.
+    """Average the voters' probabilities by weight, and choose the most probable label.
 
     A tie goes to the tied label that more voters chose, then to the more severe.
 
     Args:
         votes: n voters, checked.
-        weights: of each voter, at least 0, some above.
+        weights: weight of each voter, at least 0, and not all 0.
 
     Returns:
         The label, its pooled probability as confidence, and the pooled probabilities (float64).
     """
     terms = np.asarray(votes.probabilities, np.float64) * weights[:, None]
-    sums = [fsum(column) for column in terms.T]  # exact, so the order of voters is nothing
+    sums = [fsum(column) for column in terms.T]  # exact, so the order of voters does not matter
     chosen = np.bincount(votes.labels, minlength=len(votes.classes))
     winner = max(range(len(sums)), key=lambda label: (sums[label], chosen[label], label))
     pooled = np.array(sums) / fsum(sums)

@@ -1,4 +1,4 @@
-"""What the rules that learn share: whom they learn from, with views left out in every way."""
+"""Training data of the rules that learn: every subset of a subject's voters is an example."""
 
 from __future__ import annotations
 
@@ -15,84 +15,90 @@ from echokit_voting.checks import check_votes
 from echokit_voting.pooling import confidences
 
 LEAST = 1e-3
-"""Smallest probability that a rule learns from, so that no one voter can say "never"."""
+"""Smallest probability that a rule learns from: no single voter can exclude a label."""
 SUBSETS = 31
-"""Most subsets of one subject's voters to learn from: all of five views."""
+"""Largest number of subsets of a subject's voters: all those of five views."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """Votes in an order of their own, so that nothing depends on the one they came in."""
+    """Votes in an order determined by their content, so the given order has no influence."""
 
     names: tuple[str, ...]
+    """Name of each of n voters."""
     probabilities: Float64[np.ndarray, "n K"]
+    """Class probabilities of each voter, in [0, 1]."""
     confidences: Float64[np.ndarray, " n"]
+    """Confidence of each voter, in (0, 1]."""
 
-    def of(self, kept: Bool[np.ndarray, " n"]) -> Ballot:
-        """The ballot of some of the voters."""
+    def subset(self, kept: Bool[np.ndarray, " n"]) -> Ballot:
+        """Return the ballot of the voters that are kept."""
         names = tuple(name for name, keep in zip(self.names, kept, strict=True) if keep)
         return Ballot(names, self.probabilities[kept], self.confidences[kept])
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Ballots to learn from, and what is true of each."""
+    """Ballots to learn from, with the true label of each."""
 
     classes: tuple[str, ...]
+    """Label names, least severe first."""
     names: tuple[str, ...]
-    """Every voter that was seen, sorted."""
+    """Names of all voters, sorted."""
     ballots: tuple[Ballot, ...]
+    """The m examples."""
     truth: Int64[np.ndarray, " m"]
+    """Index of each example's true label."""
     weights: Float64[np.ndarray, " m"]
-    """Of each ballot; those of one subject sum to 1."""
+    """Weight of each example; those of one subject sum to 1."""
 
 
-def ballot(votes: Votes) -> Ballot:
-    """Put checked votes into an order that only their content determines."""
-    probabilities, sure = np.asarray(votes.probabilities, np.float64), confidences(votes)
+def ordered_ballot(votes: Votes) -> Ballot:
+    """Sort checked votes into an order that only their content determines."""
+    probabilities, confident = np.asarray(votes.probabilities, np.float64), confidences(votes)
     order = sorted(
         range(len(votes.voters)),
-        key=lambda i: (votes.voters[i], votes.labels[i], sure[i], tuple(probabilities[i])),
+        key=lambda i: (votes.voters[i], votes.labels[i], confident[i], tuple(probabilities[i])),
     )
-    return Ballot(tuple(votes.voters[i] for i in order), probabilities[order], sure[order])
+    return Ballot(tuple(votes.voters[i] for i in order), probabilities[order], confident[order])
 
 
 def examples(votes: Iterable[Votes], labels: Iterable[str]) -> Examples:
-    """Let every subset of a subject's voters stand for it: a view may be missing later.
+    """Make every subset of a subject's voters an example, because views may be missing later.
 
-    A voter's name (a view) is kept or left out with all of its clips. Up to five names all
-    subsets are taken; of more, all voters together and `SUBSETS` - 1 others, always the same.
+    A voter's name (a view) is kept or left out with all of its clips. Of up to five names all
+    subsets are used; of more, all voters together and `SUBSETS` - 1 other subsets, always the same.
 
     Raises:
-        DataError: there is nobody to learn from, or votes and labels do not fit together.
+        DataError: there are no votes to learn from, or votes and labels do not fit together.
     """
-    given, truth = list(votes), list(labels)
-    if not given or len(given) != len(truth):
+    subjects, true_labels = list(votes), list(labels)
+    if not subjects or len(subjects) != len(true_labels):
         raise DataError(
-            f"A voting rule was given {len(given)} votes and {len(truth)} labels to learn from: "
-            "give one of each for every training patient, and at least one patient."
+            f"A voting rule was given {len(subjects)} votes and {len(true_labels)} labels to learn "
+            "from: give one of each for every training patient, and at least one patient."
         )
-    classes = given[0].classes
-    for one, label in zip(given, truth, strict=True):
-        check_votes(one)
-        if one.classes != classes or label not in classes:
+    classes = subjects[0].classes
+    for subject, label in zip(subjects, true_labels, strict=True):
+        check_votes(subject)
+        if subject.classes != classes or label not in classes:
             raise DataError(
-                f"A voting rule learns of {', '.join(classes)} and was given votes on "
-                f"{', '.join(one.classes)} with the label {label!r}: give one task at a time."
+                f"A voting rule learns the labels {', '.join(classes)} and was given votes on "
+                f"{', '.join(subject.classes)} with the label {label!r}: give one task at a time."
             )
-    ballots, truths, weights = [], [], []
-    for one, label in zip(given, truth, strict=True):
-        whole = ballot(one)
-        ways = kept_voters(whole.names)
-        ballots += [whole.of(kept) for kept in ways]
-        truths += [classes.index(label)] * len(ways)
-        weights += [1 / len(ways)] * len(ways)
-    names = tuple(sorted({name for one in given for name in one.voters}))
-    return Examples(classes, names, tuple(ballots), np.array(truths), np.array(weights))
+    ballots, truth, weights = [], [], []
+    for subject, label in zip(subjects, true_labels, strict=True):
+        whole = ordered_ballot(subject)
+        subsets = kept_voters(whole.names)
+        ballots += [whole.subset(kept) for kept in subsets]
+        truth += [classes.index(label)] * len(subsets)
+        weights += [1 / len(subsets)] * len(subsets)
+    names = tuple(sorted({name for subject in subjects for name in subject.voters}))
+    return Examples(classes, names, tuple(ballots), np.array(truth), np.array(weights))
 
 
 def kept_voters(names: Sequence[str]) -> Bool[np.ndarray, "subsets n"]:
-    """Which voters each subset keeps; all of them in the first."""
+    """Mark the voters that each subset keeps; the first subset keeps all of them."""
     distinct = sorted(set(names))
     return _subsets(len(distinct))[:, [distinct.index(name) for name in names]]
 
@@ -101,29 +107,29 @@ def kept_voters(names: Sequence[str]) -> Bool[np.ndarray, "subsets n"]:
 def _subsets(n: int) -> Bool[np.ndarray, "subsets n"]:
     if 2**n - 1 <= SUBSETS:
         return np.array([kept for kept in product((True, False), repeat=n) if any(kept)])
-    rng = np.random.default_rng(0)  # a fixed choice: the same votes teach the same
+    rng = np.random.default_rng(0)  # a fixed choice: fitting twice gives the same rule
     drawn = rng.random((SUBSETS, n)) < 0.5
     drawn[0] = True
-    drawn[np.arange(SUBSETS), rng.integers(n, size=SUBSETS)] = True  # none is empty
+    drawn[np.arange(SUBSETS), rng.integers(n, size=SUBSETS)] = True  # no subset is empty
     return drawn
 
 
 def check_fitted(rule: str, classes: tuple[str, ...] | None, votes: Votes) -> None:
-    """Check that a rule has learned, and of these classes.
+    """Check that a rule has learned the classes of the votes.
 
     Raises:
-        DataError: it has not.
+        DataError: the rule has not learned, or has learned other classes.
     """
     if classes is None:
         raise DataError(
-            f"The voting rule {rule!r} has not learned yet. It learns from training patients that "
-            "inner networks judge: set crossfit.folds=2, or choose a rule that learns nothing, "
-            "such as majority-vote."
+            f"The voting rule {rule!r} has not learned yet. It learns from the votes of inner "
+            "networks on training patients: set crossfit.folds=2, or choose a rule that does not "
+            "learn, such as majority-vote."
         )
     if votes.classes != classes:
         raise DataError(
-            f"The voting rule {rule!r} learned of {', '.join(classes)} and is given votes on "
-            f"{', '.join(votes.classes)}: fit one for each task."
+            f"The voting rule {rule!r} learned the labels {', '.join(classes)} and is given votes "
+            f"on {', '.join(votes.classes)}: fit one for each task."
         )
 
 
@@ -131,7 +137,7 @@ def check_strength(rule: str, l2: float) -> None:
     """Check the weight of a penalty.
 
     Raises:
-        OptionError: it is not a positive number.
+        OptionError: `l2` is not a positive number.
     """
     if not 0 < l2 < np.inf:
         raise OptionError(f"The rule {rule!r} has l2={l2!r}: give a number above 0, such as 1.")

@@ -14,7 +14,7 @@ from echokit import DataError, OptionError, SupportsFit, Votes, resolve
 from echokit.plugins.registry import registry
 from echokit_voting.attentive import _loss
 from echokit_voting.stacked import features
-from echokit_voting.training import SUBSETS, ballot, examples, kept_voters
+from echokit_voting.training import SUBSETS, examples, kept_voters, ordered_ballot
 
 SEVERITY = ("none", "mild", "moderate-severe")
 BINARY = ("none", "PH")
@@ -175,7 +175,7 @@ def test_stacking_is_scikit_learns_regression(classes):
         sample_weight=[*seen.weights, *[1] * k],
     )
     for one in given:
-        expected = model.predict_proba([features(ballot(one), seen.names)])[0]
+        expected = model.predict_proba([features(ordered_ballot(one), seen.names)])[0]
         np.testing.assert_allclose(rule(one).probabilities, expected, rtol=1e-9)
 
 
