@@ -185,13 +185,13 @@ UNIFORM = [[0.2, 0.3, 0.5], [0.2, 0.3, 0.5]]
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (votes([], np.empty((0, 3))), "at least one voter"),
+        (votes([], np.empty((0, 3))), "no voters"),
         (votes([0, 1, 2], UNIFORM), "probabilities of shape"),
         (votes([0, 1], [[0.5, 0.5], [0.5, 0.5]]), "2 voters by 3 classes"),
         (replace(votes([0, 1], UNIFORM), labels=np.array([0])), "labels of shape"),
         (replace(votes([0, 1], UNIFORM), labels=np.array([0.0, 1.0])), "whole numbers"),
-        (votes([0, 3], UNIFORM), "leave 0 to 2"),
-        (votes([0, -1], UNIFORM), "leave 0 to 2"),
+        (votes([0, 3], UNIFORM), "0 to 2"),
+        (votes([0, -1], UNIFORM), "0 to 2"),
         (votes([0, 1], [[np.nan, 0.5, 0.5], [0.2, 0.3, 0.5]]), "probabilities outside"),
         (votes([0, 1], [[1.5, -0.5, 0.0], [0.2, 0.3, 0.5]]), "probabilities outside"),
         (votes([0, 1], [[2.0, 0.1, -1.0], [0.2, 0.3, 0.5]]), "probabilities outside"),

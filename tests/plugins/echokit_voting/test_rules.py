@@ -168,7 +168,7 @@ def test_stacking_is_scikit_learns_regression(classes):
         votes([row] * 2, None, seen.names, classes)
         for row in np.eye(k) * (0.9 - 0.1 / (k - 1)) + 0.1 / (k - 1)
     ]
-    ballots = [*seen.ballots, *map(ballot, sure)]
+    ballots = [*seen.ballots, *map(ordered_ballot, sure)]
     model = LogisticRegression(C=2, max_iter=5000).fit(
         [features(one, seen.names) for one in ballots],
         [*seen.truth, *range(k)],
@@ -284,11 +284,11 @@ def test_a_senseless_penalty_is_refused(name, l2):
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (votes(np.empty((0, 3))), "at least one voter"),
+        (votes(np.empty((0, 3))), "no voters"),
         (votes([[0.2, 0.2, 0.2]]), "sum to 0.6"),
         (votes([[np.nan, 0.5, 0.5]], labels=[1]), "probabilities outside"),
         (votes(P, [0.5, 0.0, 0.5]), "confidences outside"),
-        (votes(P, labels=[0, 1, 3]), "leave 0 to 2"),
+        (votes(P, labels=[0, 1, 3]), "0 to 2"),
     ],
 )
 def test_votes_that_cannot_be_counted_are_refused(name, broken, words):
