@@ -21,8 +21,7 @@ from echokit.clips.sequences import Item
 from echokit.clips.store import Store
 from echokit.components import make_aggregator, make_loader, make_model, make_sequence_spec
 from echokit.engines.agreement import TOLERANCE
-from echokit.engines.choose import Asked
-from echokit.engines.choose import Judge as Engine
+from echokit.engines.choose import ChosenEngine, EngineRequest
 from echokit.engines.engine import PRECISIONS, Precision
 from echokit.networks.checkpoint import save_tensors
 from echokit.recipe import Recipe, load_recipe
@@ -112,7 +111,9 @@ def _predictor(
         rule=make_aggregator(recipe.aggregate.subject),
         synthetic=True,
         records={},
-        open=opener(recipe, weights, len(CLASSES), here / "engines", Asked("auto", precision)),
+        open=opener(
+            recipe, weights, len(CLASSES), here / "engines", EngineRequest("auto", precision)
+        ),
     )
 
 
@@ -123,7 +124,7 @@ def _judged(
     quick: bool,
 ) -> list[dict[str, Any]]:
     """All sequences of the study, by the engine that each precision chooses, against a loop."""
-    engines, opening = dict[Precision, dict[str, Engine]](), dict[Precision, float]()
+    engines, opening = dict[Precision, dict[str, ChosenEngine]](), dict[Precision, float]()
     for precision, predictor in predictors.items():
         started = time.perf_counter()
         engines[precision] = {

@@ -67,13 +67,13 @@ def predict(
     """
     from echokit.cli.console import Bars, print_json
     from echokit.cli.console import out as console
-    from echokit.engines.choose import Asked
+    from echokit.engines.choose import EngineRequest
     from echokit.folder import next_free
     from echokit.studies.predict import open_predictor, predict_study
     from echokit.studies.views import find_view_run, open_viewer
     from echokit.system.progress import Silent
 
-    predictor, viewer = open_predictor(run, task, Asked(engine, cast(Any, precision))), None
+    predictor, viewer = open_predictor(run, task, EngineRequest(engine, cast(Any, precision))), None
     if view is not None and view.lower() == "auto":
         usual = predictor.recipe.views.threshold
         threshold = usual if view_threshold is None else view_threshold

@@ -13,7 +13,7 @@ import numpy as np
 from echokit.clips.store import Store
 from echokit.errors import ClipError
 from echokit.interfaces import Loader, Transform
-from echokit.system.prefetch import ahead
+from echokit.system.prefetch import prefetch
 from echokit.types import Clip, ClipRef
 
 
@@ -87,7 +87,7 @@ def prepare(
         except ClipError as error:
             return ref, error, None
 
-    for ref, key, clip in ahead(map(fetch, refs)):
+    for ref, key, clip in prefetch(map(fetch, refs)):
         if isinstance(key, ClipError):
             yield ref, key
             continue

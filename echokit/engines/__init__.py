@@ -1,1 +1,1 @@
-"""Engines: what runs a trained network. Torch always can; others run the same network faster."""
+"""Engines run trained networks: torch always, and faster libraries where they agree with it."""

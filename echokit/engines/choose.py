@@ -1,7 +1,7 @@
-"""Which engine judges: the one asked for or the best installed, once it has shown that it agrees.
+"""Choose the engine that runs a network: the requested one or the fastest that agrees with torch.
 
-A converted network is kept beside the run, with how far each engine was from torch, so that only
-the first study of a run pays for converting and comparing.
+A converted network is kept beside the run, together with its differences from torch, so that only
+the first study of a run waits for converting and comparing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float32
 
 from echokit.engines.agreement import Agreement, compare
 from echokit.engines.engine import PRECISIONS, Engine, EngineWarning, Precision, Running
@@ -26,30 +29,29 @@ from echokit.errors import UsageError, nearest
 from echokit.system.files import read_json, whole_folder, write_json
 
 if TYPE_CHECKING:
-    import numpy as np
-    from jaxtyping import Float32
     from torch import nn
 
 ENGINES: tuple[Engine, ...] = (OPENVINO, ONNX_RUNTIME)
-"""Engines beside torch, the fastest first."""
+"""Engines besides torch, the fastest first."""
 NAMES = ("auto", "torch", "torch-compile", *sorted(engine.name for engine in ENGINES))
 WORTH = 1e14
-"""Weights times voxels from which on another engine soon makes up for the seconds that converting
-takes: ten sequences of 12x224x224 through R(2+1)D-18 are twice as much."""
+"""Weights times voxels above which another engine saves more time than converting takes.
+
+Ten sequences of 12x224x224 through R(2+1)D-18 are twice as much."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a user wants of the engine."""
+class EngineRequest:
+    """The engine and precision that a user asks for."""
 
     engine: str = "auto"
     precision: Precision = "exact"
 
     def __post_init__(self) -> None:
-        """Refuse what there is not.
+        """Check both names, and that the engine is installed.
 
         Raises:
-            UsageError: no engine or precision is called so, or the engine is not installed.
+            UsageError: the engine or precision is unknown, or the engine is not installed.
         """
         if self.engine not in NAMES:
             raise UsageError(f"There is no engine {self.engine!r}: {nearest(self.engine, NAMES)}")
@@ -60,24 +62,24 @@ class Asked:
             if engine.name == self.engine:
                 engine.check()
 
-    def among(self, engines: Iterable[Engine]) -> list[Engine]:
-        """The engines that come into question, in order."""
+    def candidates(self, engines: Iterable[Engine]) -> list[Engine]:
+        """Return the engines that may serve the request, in their order."""
         if self.engine == "auto":
             return [engine for engine in engines if engine.version is not None]
         return [engine for engine in engines if engine.name == self.engine]
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
-    """The engine that was chosen for one network, and how far it is from torch."""
+class ChosenEngine:
+    """The engine chosen for one network, and its agreement with torch."""
 
     running: Running
     precision: Precision
     agreement: Agreement | None
-    """None for torch itself, which is what others are compared with."""
+    """None for torch itself, with which the others are compared."""
 
-    def as_json(self) -> dict[str, Any]:
-        """For `prediction.json`."""
+    def as_json(self) -> dict[str, object]:
+        """Convert to the entry of `inference` in `prediction.json`."""
         return {
             "engine": self.running.engine,
             "version": self.running.version,
@@ -92,69 +94,73 @@ def choose(
     identity: str,
     sample: Float32[np.ndarray, "B C T H W"],
     sequences: int,
-    asked: Asked,
-    kept: Path | None,
-) -> Judge:
-    """Choose the engine of a network that torch can run, too.
+    request: EngineRequest,
+    cache: Path | None,
+) -> ChosenEngine:
+    """Choose the engine of a network, which torch can run too.
+
+    An engine whose results differ from torch's, or that cannot run the network, is passed over
+    with an `EngineWarning`.
 
     Args:
-        network: in evaluation, on its device.
+        network: in evaluation mode, on its device.
         identity: a text that tells this network from any other.
-        sample: two sequences or more to compare engines on; all have its size.
-        sequences: how many are to be judged.
-        asked: what the user wants.
-        kept: folder in which converted networks are kept, with their agreement; None keeps none.
+        sample: two or more sequences to compare engines on; the others have the same size.
+        sequences: number of sequences that the network will be run on.
+        request: the engine and precision that the user asks for.
+        cache: folder that keeps converted networks and their agreement; None keeps nothing.
     """
+    # torch is imported here, so that bundles of other engines open without it
     from echokit.engines.eager import run_compiled, run_eagerly
 
     reference = run_eagerly(network)
     device = next(network.parameters()).device
-    folder = kept / hashlib.sha256(identity.encode()).hexdigest()[:12] if kept else None
+    folder = cache / hashlib.sha256(identity.encode()).hexdigest()[:12] if cache else None
     record = _Record(folder / "agreement.json" if folder else None, sample, reference)
     work = sum(p.numel() for p in network.parameters()) * sample[0].size * sequences
-    tried: list[tuple[str, Callable[[], Running]]] = []
-    if asked.engine != "auto" or (device.type == "cpu" and work >= WORTH):
-        for engine in asked.among(ENGINES):
-            load = partial(_loaded, engine, network, sample, folder, asked.precision)
-            tried.append((engine.name, load))
-    if asked.engine == "torch-compile":
-        tried.append((asked.engine, partial(run_compiled, network, asked.precision)))
-    if asked.precision == "fast":
-        tried.append(("torch", partial(run_eagerly, network, "fast")))
-    for name, make in tried:
-        judge = _attempt(name, make, record, asked.precision)
-        if judge is not None:
-            return judge
-    return Judge(reference, "exact", None)
+    attempts: list[tuple[str, Callable[[], Running]]] = []
+    if request.engine != "auto" or (device.type == "cpu" and work >= WORTH):
+        for engine in request.candidates(ENGINES):
+            load = partial(_load, engine, network, sample, folder, request.precision)
+            attempts.append((engine.name, load))
+    if request.engine == "torch-compile":
+        attempts.append((request.engine, partial(run_compiled, network, request.precision)))
+    if request.precision == "fast":
+        attempts.append(("torch", partial(run_eagerly, network, "fast")))
+    for name, attempt in attempts:
+        chosen = _attempt(name, attempt, record, request.precision)
+        if chosen is not None:
+            return chosen
+    return ChosenEngine(reference, "exact", None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What is known of one network's engines, in a file."""
+    """The measured agreements of one network's engines, kept in a file."""
 
     path: Path | None
     sample: Float32[np.ndarray, "B C T H W"]
     reference: Running
 
-    def judged(self, running: Running, precision: Precision) -> Judge | None:
-        """An engine as a judge, compared with torch unless that was done; None if they differ."""
-        kept = read_json(self.path) if self.path and self.path.is_file() else []
-        rows = [Agreement(**row) for row in kept]
+    def accept(self, running: Running, precision: Precision) -> ChosenEngine | None:
+        """Compare an engine with torch, or reuse an earlier comparison; None if they differ."""
+        stored = read_json(self.path) if self.path and self.path.is_file() else []
+        rows = [Agreement(**row) for row in stored]
         agreement = next((row for row in rows if row.is_of(running, precision)), None)
         if agreement is None:
             expected = self.reference.forward(self.sample)
             agreement = compare(running, precision, self.sample, expected)
-            if self.path is not None:  # a run that cannot be written to is compared each time
-                with suppress(OSError):
+            if self.path is not None:
+                with suppress(OSError):  # in a folder without write access, compare every time
                     write_json(self.path, [row.as_json() for row in [*rows, agreement]])
         if agreement.holds:
-            return Judge(running, precision, agreement)
+            return ChosenEngine(running, precision, agreement)
         warnings.warn(refusal(agreement), EngineWarning, stacklevel=2)
         return None
 
 
 def refusal(agreement: Agreement) -> str:
-    """Why an engine is not used, in a sentence."""
+    """State in a sentence why an engine is not used."""
     return (
         f"The engine {agreement.engine} {agreement.version} ({agreement.precision}) is not used: "
         f"its logits differ from torch's by {agreement.logits:.1e}, its probabilities by "
@@ -163,50 +169,50 @@ def refusal(agreement: Agreement) -> str:
 
 
 def _attempt(
-    name: str, make: Callable[[], Running], record: _Record, precision: Precision
-) -> Judge | None:
-    """An engine as a judge; None, with a warning, if it cannot run the network or differs."""
+    name: str, load: Callable[[], Running], record: _Record, precision: Precision
+) -> ChosenEngine | None:
+    """Load an engine and compare it; None, with a warning, if either fails."""
     try:
-        return record.judged(make(), precision)
-    except Exception as error:  # whatever a library raises of a network that it does not know
-        first = next(iter(str(error).splitlines()), "")
+        return record.accept(load(), precision)
+    except Exception as error:  # libraries raise errors of any class for an unknown operation
+        first_line = next(iter(str(error).splitlines()), "")
         warnings.warn(
-            f"The engine {name} cannot run this network: {type(error).__name__}: {first}",
+            f"The engine {name} cannot run this network: {type(error).__name__}: {first_line}",
             EngineWarning,
             stacklevel=2,
         )
         return None
 
 
-def _loaded(
+def _load(
     engine: Engine,
     network: nn.Module,
     sample: Float32[np.ndarray, "B C T H W"],
     folder: Path | None,
     precision: Precision,
 ) -> Running:
-    """Load a network that was converted for an engine; convert it first unless that was done."""
-    place = folder / f"{engine.name}-{engine.version}" if folder else None
-    if place is not None and (place / engine.file).is_file():
-        return engine.load(place / engine.file, precision)
+    """Load a network into an engine; convert it first unless the folder holds it converted."""
+    kept = folder / f"{engine.name}-{engine.version}" if folder else None
+    if kept is not None and (kept / engine.file).is_file():
+        return engine.load(kept / engine.file, precision)
     with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
-        made = Path(scratch)
-        engine.convert(on_cpu(network), sample, made / engine.file)
-        if place is not None and _keep_folder(made, place):
-            made = place  # not from here: the weights stay mapped to the file
-        return engine.load(made / engine.file, precision)
+        converted = Path(scratch)
+        engine.convert(on_cpu(network), sample, converted / engine.file)
+        if kept is not None and _keep(converted, kept):
+            converted = kept  # weights stay mapped to their file, and the scratch folder goes
+        return engine.load(converted / engine.file, precision)
 
 
 def on_cpu(network: nn.Module) -> nn.Module:
-    """The network where converters want it."""
+    """Return the network on the CPU, where converters need it; copy it if it is elsewhere."""
     if next(network.parameters()).device.type == "cpu":
         return network
     return copy.deepcopy(network).cpu()
 
 
-def _keep_folder(made: Path, place: Path) -> bool:
-    """Put a converted network in its place, whole or not at all; whether it is there now."""
-    with suppress(OSError), whole_folder(place) as partial:
-        # refused without the right to write there, or where another process was first
-        shutil.copytree(made, partial, dirs_exist_ok=True)
-    return place.is_dir()
+def _keep(converted: Path, folder: Path) -> bool:
+    """Copy a converted network to its folder; return whether it is there afterwards."""
+    # OSError: no write access, or another process was first
+    with suppress(OSError), whole_folder(folder) as partial_copy:
+        shutil.copytree(converted, partial_copy, dirs_exist_ok=True)
+    return folder.is_dir()

@@ -1,4 +1,4 @@
-"""What an engine is, and a network as one runs it."""
+"""Define engines, and the networks that they run."""
 
 from __future__ import annotations
 
@@ -9,63 +9,61 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float32
 
 from echokit.errors import UsageError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from jaxtyping import Float32
-
-    from echokit.interfaces import Forward
+from echokit.interfaces import Forward
 
 Precision = Literal["exact", "fast"]
-"""`exact`: float32 throughout. `fast`: half the bits where the processor computes with them."""
+"""`exact` computes in float32; `fast` in 16 bits if the processor has such arithmetic."""
 PRECISIONS: tuple[Precision, ...] = ("exact", "fast")
 
 
 class EngineWarning(UserWarning):
-    """An engine that cannot be used here; torch, or another, does its work."""
+    """An engine cannot be used on this machine, so that another one or torch runs the network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A network, ready to judge."""
+    """A network that an engine has loaded and can run."""
 
     forward: Forward
-    """Normalised sequences `(B, C, T, H, W)` float32 to logits `(B, K)` float32."""
+    """Maps normalised sequences `(B, C, T, H, W)` float32 to logits `(B, K)` float32."""
     engine: str
     version: str
-    """Of the engine's library."""
+    """Version of the engine's library."""
     computes_in: str
-    """Numbers that the engine was asked to compute with: `float32`, `bfloat16`, `float16`."""
+    """Number format that was requested: `float32`, `bfloat16` or `float16`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A library that runs converted networks, without torch."""
+    """A library that runs converted networks without torch."""
 
     name: str
     distribution: str
-    """What pip calls it."""
+    """Name of the library on the package index."""
     extra: str
-    """The extra of echokit that brings all that converting and running needs."""
+    """Extra of `echokit-cardiac` that installs what converting and running need."""
     file: str
-    """Name of the file a converted network is in, within a folder of its own."""
+    """Name of the file of a converted network, inside a folder for that network alone."""
     convert: Callable[[Any, Float32[np.ndarray, "B C T H W"], Path], None]
-    """`(network, example, file)` writes the network, for any number of sequences at once."""
+    """`(network, example, file)` converts a network and writes it, for any batch size."""
     load: Callable[[Path, Precision], Running]
-    """`(file, precision)` reads it."""
+    """`(file, precision)` loads a converted network."""
 
     @property
     def version(self) -> str | None:
-        """The installed version; None where it is not installed."""
+        """Version of the installed library; None if it is not installed."""
         with suppress(PackageNotFoundError):
             return version(self.distribution)
         return None
 
     def check(self) -> None:
-        """Refuse to go on without the engine's library.
+        """Check that the engine's library is installed.
 
         Raises:
             UsageError: it is not installed.
@@ -77,18 +75,18 @@ class Engine:
             )
 
 
-def need_torch(what: str) -> None:
-    """Refuse to go on without torch, which engines other than its own do without.
+def need_torch(purpose: str) -> None:
+    """Check that torch is installed, which engines other than its own do not need.
 
     Raises:
         UsageError: it is not installed.
     """
     if find_spec("torch") is None:
-        raise UsageError(f"{what} takes torch, which is not installed: pip install torch")
+        raise UsageError(f"{purpose} takes torch, which is not installed: pip install torch")
 
 
 def processor() -> str:
-    """What kind of processor this is: engines choose their arithmetic by it."""
+    """Return the model name of the processor, by which engines choose their arithmetic."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
             if line.startswith("model name"):

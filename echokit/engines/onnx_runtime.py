@@ -1,25 +1,24 @@
-"""ONNX Runtime."""
+"""Convert networks to ONNX and run them with ONNX Runtime, on the CPU."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
 
 from echokit.engines.engine import Engine, Precision, Running
-
-if TYPE_CHECKING:
-    import numpy as np
-    from jaxtyping import Float32
 
 
 def save_onnx(network: Any, example: Float32[np.ndarray, "B C T H W"], file: Path) -> None:
     """Write a network as ONNX: input `sequences`, output `logits`, any number of sequences.
 
     Args:
-        network: in evaluation, on the CPU.
-        example: two sequences or more, of the size that the file will take.
-        file: where to.
+        network: in evaluation mode, on the CPU.
+        example: two or more sequences of the size that the converted network will take.
+        file: path of the ONNX file.
     """
     import torch
 
@@ -35,24 +34,24 @@ def save_onnx(network: Any, example: Float32[np.ndarray, "B C T H W"], file: Pat
     if program is None:
         raise RuntimeError("torch.onnx.export returned nothing")
     for node in program.model.graph.all_nodes():
-        node.metadata_props.clear()  # where in whose files each was made
+        # the exporter notes paths of this machine's source files in each node
+        node.metadata_props.clear()
         node.doc_string = None
     program.save(file, external_data=False)
 
 
 def _load(file: Path, precision: Precision) -> Running:
-    del precision  # on CPUs it computes in float32 alone
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # nothing leaves the machine unasked
+    """Load an ONNX network, which ONNX Runtime computes in float32 on any CPU."""
+    del precision
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # it is read once, while the library is imported
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
 
     def forward(sequences: Float32[np.ndarray, "B C T H W"]) -> Float32[np.ndarray, "B K"]:
-        import numpy as np
-
-        # one at a time: as fast, in less memory
-        each = [session.run(["logits"], {"sequences": one[None]})[0] for one in sequences]
-        return np.concatenate(each)
+        # single sequences take as long as a batch does, and less memory
+        logits = [session.run(["logits"], {"sequences": item[None]})[0] for item in sequences]
+        return np.concatenate(logits)
 
     return Running(forward, "onnxruntime", onnxruntime.__version__, "float32")
 

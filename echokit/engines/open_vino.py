@@ -1,4 +1,4 @@
-"""OpenVINO, on the CPU."""
+"""Convert networks for OpenVINO and run them, on the CPU."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
 
 from echokit.engines.engine import Engine, Precision, Running
 
-if TYPE_CHECKING:
-    import numpy as np
-    from jaxtyping import Float32
-
 
 def _openvino() -> Any:
-    """The library, its telemetry switched off before it is imported."""
+    """Import OpenVINO without its telemetry package, which looks up a host on the internet."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
@@ -25,21 +24,21 @@ def _openvino() -> Any:
 
 @cache
 def _core() -> Any:
-    """OpenVINO's runtime, one for the process.
+    """Return the OpenVINO runtime, of which a process may make one only.
 
-    Each has the thread that makes it take signals on a stack of its own, and leaves the thread with
-    a stack that is gone once two were let go of: Ctrl-C would end in a segmentation fault then.
+    Each runtime installs a stack for signals in the thread that makes it. Once two runtimes have
+    been deleted, that stack is freed but still in use, and Ctrl-C ends in a segmentation fault.
     """
     return _openvino().Core()
 
 
 def save_openvino(network: Any, example: Float32[np.ndarray, "B C T H W"], file: Path) -> None:
-    """Write a network as OpenVINO's own XML, with its weights in a .bin file beside it.
+    """Write a network in OpenVINO's format: an XML file, with the weights in a .bin file beside it.
 
     Args:
-        network: in evaluation, on the CPU.
-        example: two sequences or more, of the size that the file will take.
-        file: where to; its name ends in .xml.
+        network: in evaluation mode, on the CPU.
+        example: two or more sequences of the size that the converted network will take.
+        file: path of the XML file; its name ends in .xml.
     """
     import torch
 
@@ -53,36 +52,33 @@ def save_openvino(network: Any, example: Float32[np.ndarray, "B C T H W"], file:
 
 
 def load_openvino(file: Path, precision: Precision) -> Running:
-    """Read a network, OpenVINO's own or ONNX, to run on every core."""
-    import numpy as np
-
+    """Load a network in OpenVINO's format or in ONNX, to run on every core."""
     openvino = _openvino()
     core = _core()
-    can = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    fast = next((kind for kind in ("BF16", "FP16") if kind in can), None)
+    capabilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    fast = next((kind for kind in ("BF16", "FP16") if kind in capabilities), None)
     hint, computes_in = "f32", "float32"
     if precision == "fast" and fast:
         hint, computes_in = fast.lower(), {"BF16": "bfloat16", "FP16": "float16"}[fast]
-    # throughput: cores judge sequences side by side, faster by a quarter than one after the other
+    # sequences run side by side on the cores, a quarter faster than all cores on one sequence
     settings = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "THROUGHPUT"}
     model = core.read_model(file)
     classes = model.outputs[0].get_partial_shape()[1].get_length()
     compiled = core.compile_model(model, "CPU", settings)
-
     streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
     def forward(sequences: Float32[np.ndarray, "B C T H W"]) -> Float32[np.ndarray, "B K"]:
-        def judge(places: range) -> list[Float32[np.ndarray, " K"]]:
+        def infer(indices: range) -> list[Float32[np.ndarray, " K"]]:
             request = compiled.create_infer_request()
-            return [request.infer({0: sequences[i : i + 1]})[0][0].copy() for i in places]
+            return [request.infer({0: sequences[i : i + 1]})[0][0].copy() for i in indices]
 
-        # threads of ours: OpenVINO's own queue waits for itself now and then when it is let go
+        # OpenVINO's AsyncInferQueue sometimes deadlocks when it is deleted, so threads do its work
         count = min(streams, len(sequences))
         logits = np.empty((len(sequences), classes), np.float32)
         with ThreadPoolExecutor(count, "openvino") as threads:
             shares = [range(first, len(sequences), count) for first in range(count)]
-            for share, judged in zip(shares, threads.map(judge, shares), strict=True):
-                logits[share] = judged
+            for share, rows in zip(shares, threads.map(infer, shares), strict=True):
+                logits[share] = rows
         return logits
 
     return Running(forward, "openvino", openvino.__version__.partition("-")[0], computes_in)

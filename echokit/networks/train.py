@@ -21,7 +21,7 @@ from echokit.networks.checkpoint import Checkpoint, channels_last, save_tensors
 from echokit.networks.job import Job, Labelled, data_digest, device_of
 from echokit.networks.sampling import BalancedSampler, TrainingSequences
 from echokit.system.files import write_json
-from echokit.system.prefetch import ahead
+from echokit.system.prefetch import prefetch
 from echokit.system.progress import Tick
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
@@ -136,7 +136,7 @@ def train(
         model.train()
         with torch.random.fork_rng():  # dropout draws from the global generator
             torch.manual_seed(digest(settings.seed, "dropout", epoch))
-            batches: Any = ahead(loader) if cuda and not settings.workers else loader
+            batches: Any = prefetch(loader) if cuda and not settings.workers else loader
             for sequences, labels in batches:  # (B, 1, k, H, W), (B,)
                 shape = list(sequences.shape[1:])
                 logits = model(sequences.to(memory_format=torch.channels_last_3d))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from echokit.components import load_model, make_sequence_spec, subject_rule
 from echokit.engines.agreement import Agreement, compare
-from echokit.engines.choose import Asked, Judge, choose, refusal
+from echokit.engines.choose import ChosenEngine, EngineRequest, choose, refusal
 from echokit.engines.engine import Engine, EngineWarning, Running, need_torch
 from echokit.engines.onnx_runtime import ONNX_RUNTIME
 from echokit.engines.open_vino import OPENVINO
@@ -32,7 +32,7 @@ CROSSFIT = "crossfit.parquet"
 """In a bundle whose voting rule learns: what it is fitted on, without names."""
 
 
-def open_bundle(folder: Path, task: str | None, asked: Asked) -> Predictor:
+def open_bundle(folder: Path, task: str | None, asked: EngineRequest) -> Predictor:
     """Open a bundle, once no file of it was changed.
 
     Args:
@@ -73,7 +73,7 @@ def open_bundle(folder: Path, task: str | None, asked: Asked) -> Predictor:
     )
 
 
-def _engines(format: str, asked: Asked, folder: Path) -> list[Engine]:
+def _engines(format: str, asked: EngineRequest, folder: Path) -> list[Engine]:
     """The installed engines that read a format.
 
     Raises:
@@ -83,7 +83,7 @@ def _engines(format: str, asked: Asked, folder: Path) -> list[Engine]:
     names = " or ".join(engine.name for engine in readers)
     if asked.engine not in ("auto", *(engine.name for engine in readers)):
         raise UsageError(f"{folder} is in the format {format}: take --engine {names}.")
-    found = asked.among(readers)
+    found = asked.candidates(readers)
     if not found:
         extra = " or ".join(f"'echokit-cardiac[{engine.extra}]'" for engine in readers)
         raise UsageError(f"{folder} needs the engine {names}: pip install {extra}")
@@ -95,11 +95,11 @@ def _open(
     files: Mapping[str, Path],
     facts: Mapping[str, Any],
     engines: list[Engine],
-    asked: Asked,
+    asked: EngineRequest,
     view: str,
     sample: Float32[np.ndarray, "B 1 k H W"],
     sequences: int,
-) -> tuple[Judge, Any]:
+) -> tuple[ChosenEngine, Any]:
     """Open the network of a view with the first engine that says what torch said at export."""
     del sequences
     shape = tuple(facts[view]["shape"])
@@ -109,7 +109,7 @@ def _open(
         running = engine.load(files[view], asked.precision)
         agreement = _agreement(running, asked, recipe, facts[view])
         if agreement.holds:
-            return Judge(running, asked.precision, agreement), None
+            return ChosenEngine(running, asked.precision, agreement), None
         warnings.warn(refusal(agreement), EngineWarning, stacklevel=2)
     raise UsageError(
         f"No engine agrees with what torch said of {view} when the bundle was exported"
@@ -118,7 +118,7 @@ def _open(
 
 
 def _agreement(
-    running: Running, asked: Asked, recipe: Recipe, facts: Mapping[str, Any]
+    running: Running, asked: EngineRequest, recipe: Recipe, facts: Mapping[str, Any]
 ) -> Agreement:
     """How far an engine is from torch: as measured at export by its like, or measured now."""
     import numpy as np
@@ -132,13 +132,13 @@ def _agreement(
 
 
 def _torch_opener(
-    recipe: Recipe, weights: Mapping[str, Path], classes: int, folder: Path, asked: Asked
+    recipe: Recipe, weights: Mapping[str, Path], classes: int, folder: Path, asked: EngineRequest
 ) -> Opener:
     """Torch's own format is unpickled by what reads it, so the weights beside it are read."""
 
     def open_network(
         view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int
-    ) -> tuple[Judge, Any]:
+    ) -> tuple[ChosenEngine, Any]:
         network = load_model(recipe, classes, weights[view])
         return choose(network, view, sample, sequences, asked, None), network
 

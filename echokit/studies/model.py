@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from echokit.clips.store import Store
-from echokit.engines.choose import Judge
+from echokit.engines.choose import ChosenEngine
 from echokit.interfaces import Aggregator, Loader
 from echokit.recipe import Recipe
 from echokit.studies.views import Viewer
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float32
 
 
-Opener = Callable[[str, "Float32[np.ndarray, 'B 1 k H W']", int], tuple[Judge, Any]]
+Opener = Callable[[str, "Float32[np.ndarray, 'B 1 k H W']", int], tuple[ChosenEngine, Any]]
 """`(view, sample, sequences)` to the engine that judges the view's clips, and the network as torch
 has it, to be explained; None where there is no such network. Engines are compared on the sample;
 `sequences` are to be judged."""

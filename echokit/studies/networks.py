@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from echokit.components import load_model
-from echokit.engines.choose import Asked, Judge, choose
+from echokit.engines.choose import ChosenEngine, EngineRequest, choose
 from echokit.plugins.registry import registry
 from echokit.recipe import Recipe
 from echokit.studies.model import Opener
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def opener(
-    recipe: Recipe, weights: Mapping[str, Path], classes: int, kept: Path, asked: Asked
+    recipe: Recipe, weights: Mapping[str, Path], classes: int, kept: Path, asked: EngineRequest
 ) -> Opener:
     """What opens a run's networks for a study.
 
@@ -33,7 +33,7 @@ def opener(
 
     def open_network(
         view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int
-    ) -> tuple[Judge, Any]:
+    ) -> tuple[ChosenEngine, Any]:
         network = load_model(recipe, classes, weights[view])
         identity = f"{sample.shape[1:]} {_identity(recipe, weights[view])}"
         return choose(network, identity, sample, sequences, asked, kept), network

@@ -10,7 +10,7 @@ from typing import Any
 import echokit
 from echokit.clips.store import Store
 from echokit.components import make_loader, subject_rule
-from echokit.engines.choose import Asked
+from echokit.engines.choose import EngineRequest
 from echokit.engines.engine import need_torch
 from echokit.errors import CohortError, UsageError
 from echokit.folder import RunFolder
@@ -25,7 +25,9 @@ from echokit.system.progress import Progress, Silent
 from echokit.types import Prediction, Rejection
 
 
-def open_predictor(folder: Path, task: str | None = None, asked: Asked | None = None) -> Predictor:
+def open_predictor(
+    folder: Path, task: str | None = None, asked: EngineRequest | None = None
+) -> Predictor:
     """Open a finished run, or a bundle that was exported of one, to predict with.
 
     Args:
@@ -40,7 +42,7 @@ def open_predictor(folder: Path, task: str | None = None, asked: Asked | None = 
     if is_bundle(folder):
         from echokit.studies.bundle import open_bundle
 
-        return open_bundle(folder, task, asked or Asked())
+        return open_bundle(folder, task, asked or EngineRequest())
     opened = RunFolder.open(folder)
     need_torch("Predicting with a run, and not with a bundle exported of it,")
     recipe = opened.recipe()
@@ -78,7 +80,7 @@ def open_predictor(folder: Path, task: str | None = None, asked: Asked | None = 
         rule=subject_rule(recipe, inner, classes, task=task, approach=approach, split=0),
         synthetic=bool(opened.state["synthetic"]),
         records=_records(opened.path / "saliency" / "index.json", task, approach),
-        open=opener(its, weights, len(classes), opened.path / "engines", asked or Asked()),
+        open=opener(its, weights, len(classes), opened.path / "engines", asked or EngineRequest()),
     )
 
 

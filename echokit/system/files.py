@@ -1,4 +1,8 @@
-"""Write files and folders that appear whole or not at all: beside their place, then renamed."""
+"""Write files and folders that appear whole or not at all.
+
+Everything is written beside its final path and then renamed, so that a reader never meets half of
+a file, and a run that was killed leaves nothing that looks finished.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,10 @@ from typing import Any
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a path to write to: it becomes `path` when the block ends well, else it is removed."""
+    """Write a file whole: give a path to write to, and rename it to `path` if the block succeeds.
+
+    If the block fails, the partial file is removed and an older `path` stays as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
@@ -25,13 +32,13 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a folder to fill: it becomes `path` when the block ends well, else it is removed.
+    """Write a folder whole: give an empty folder, and rename it to `path` if the block succeeds.
 
     Args:
-        path: where it is to stand; an empty folder there is replaced.
+        path: its final path; an empty folder there is replaced.
 
     Raises:
-        OSError: something is at `path` when the block ends; it stays as it is.
+        OSError: `path` exists and is not an empty folder; it stays as it is.
     """
     with unfinished_folder(path) as partial:
         yield partial
@@ -42,7 +49,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def unfinished_folder(path: Path) -> Iterator[Path]:
-    """Make a hidden folder beside `path` to fill and rename; what was not renamed is removed."""
+    """Make a hidden folder beside `path`; the block fills and renames it, or it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -59,7 +66,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole, indented, refusing values that JSON has no word for (NaN)."""
+    """Write an indented JSON file whole; raise `ValueError` for NaN and infinity, not JSON."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 

@@ -10,7 +10,7 @@ T = TypeVar("T")
 _END: Any = object()
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
+def prefetch(items: Iterable[T]) -> Iterator[T]:
     """Pass items on in order, each made in a thread while its forerunner is at work.
 
     What their making raises is raised when their turn comes.

@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32
 from echokit.clips.sequences import Item, SequenceSpec, voting_starts
 from echokit.clips.store import Store
 from echokit.interfaces import Aggregator, Forward
-from echokit.system.prefetch import ahead
+from echokit.system.prefetch import prefetch
 from echokit.types import Clip, Prediction, Votes
 
 
@@ -57,7 +57,7 @@ def vote_clips(
     starts = [voting_starts(item.clip, item.frames, spec.k, spec.n) for item in items]
     waiting: list[np.ndarray] = []
     done = 0
-    for sequences in ahead(_batches(voting_sequences(items, store, spec), batch)):
+    for sequences in prefetch(_batches(voting_sequences(items, store, spec), batch)):
         waiting += list(softmax(forward(sequences)))
         while done < len(items) and len(waiting) >= spec.n:
             probabilities, waiting = np.stack(waiting[: spec.n]), waiting[spec.n :]

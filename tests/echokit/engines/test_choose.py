@@ -17,7 +17,7 @@ from echokit import UsageError
 from echokit.engines import choose as choosing
 from echokit.engines import eager
 from echokit.engines.agreement import compare
-from echokit.engines.choose import ENGINES, Asked, choose
+from echokit.engines.choose import ENGINES, EngineRequest, choose
 from echokit.engines.eager import has_bfloat16, run_compiled, run_eagerly
 from echokit.engines.engine import Engine, EngineWarning, Running
 from echokit.voting.votes import softmax
@@ -124,7 +124,7 @@ def test_on_cuda_sequences_are_copied_from_pinned_memory_and_not_waited_for(monk
         return self if where else to(self, **how)
 
     monkeypatch.setattr(torch.Tensor, "to", moved)
-    got = eager._moved(torch.from_numpy(SAMPLE), torch.device("cuda", 0))
+    got = eager._to_device(torch.from_numpy(SAMPLE), torch.device("cuda", 0))
     assert met[:2] == ["pinned", ("cuda:0", {"non_blocking": True})]
     assert got.is_contiguous(memory_format=torch.channels_last_3d)
 
@@ -175,7 +175,7 @@ def fakes(monkeypatch):
 def test_the_fastest_installed_engine_judges_once_it_agrees(network, fakes, tmp_path):
     fake = Fake()
     fakes(fake(), replace(Fake()("other"), convert=None))
-    judge = choose(network, "a", SAMPLE, 5, Asked(), tmp_path)
+    judge = choose(network, "a", SAMPLE, 5, EngineRequest(), tmp_path)
     assert judge.running.engine == "fake"
     assert judge.agreement.probabilities <= 1e-6
     assert judge.as_json()["agreement"]["sequences"] == 2
@@ -185,9 +185,9 @@ def test_the_fastest_installed_engine_judges_once_it_agrees(network, fakes, tmp_
 def test_only_the_first_study_converts_and_compares(network, fakes, tmp_path, monkeypatch):
     fake = Fake()
     fakes(fake())
-    first = choose(network, "a", SAMPLE, 5, Asked(), tmp_path)
+    first = choose(network, "a", SAMPLE, 5, EngineRequest(), tmp_path)
     monkeypatch.setattr(choosing, "compare", lambda *given: pytest.fail("compared again"))
-    assert choose(network, "a", SAMPLE, 5, Asked(), tmp_path).as_json() == first.as_json()
+    assert choose(network, "a", SAMPLE, 5, EngineRequest(), tmp_path).as_json() == first.as_json()
     assert (fake.converted, fake.loaded) == (1, 2)
     monkeypatch.undo()
 
@@ -204,12 +204,12 @@ def test_another_network_processor_version_or_precision_is_compared_anew(
         return compare(running, precision, *given)
 
     monkeypatch.setattr(choosing, "compare", noted)
-    choose(network, "a", SAMPLE, 5, Asked(), tmp_path)
-    choose(network, "a", SAMPLE, 5, Asked(precision="fast"), tmp_path)
-    choose(network, "b", SAMPLE, 5, Asked(), tmp_path)
+    choose(network, "a", SAMPLE, 5, EngineRequest(), tmp_path)
+    choose(network, "a", SAMPLE, 5, EngineRequest(precision="fast"), tmp_path)
+    choose(network, "b", SAMPLE, 5, EngineRequest(), tmp_path)
     assert (compared, fake.converted) == (["exact", "fast", "exact"], 2)
     monkeypatch.setattr("echokit.engines.agreement.processor", lambda: "another")
-    choose(network, "a", SAMPLE, 5, Asked(), tmp_path)
+    choose(network, "a", SAMPLE, 5, EngineRequest(), tmp_path)
     assert (len(compared), fake.converted) == (4, 2)
 
 
@@ -219,15 +219,15 @@ def test_an_engine_that_differs_is_not_used_and_the_next_one_is_tried(
 ):
     fakes(Fake(off)("bad"), Fake()("good"))
     with pytest.warns(EngineWarning, match=r"bad 1\.0 \(exact\) is not used: its logits differ"):
-        judge = choose(network, "a", SAMPLE, 5, Asked(), tmp_path / "a")
+        judge = choose(network, "a", SAMPLE, 5, EngineRequest(), tmp_path / "a")
     assert judge.agreement.holds
     fakes(Fake(off)("bad"))
     with pytest.warns(EngineWarning, match="differ"):
-        judge = choose(network, "a", SAMPLE, 5, Asked("bad"), tmp_path / "b")
+        judge = choose(network, "a", SAMPLE, 5, EngineRequest("bad"), tmp_path / "b")
     assert judge.as_json()["engine"] == "torch"
     assert judge.agreement is None
     with pytest.warns(EngineWarning, match="differ"):  # though it need not be compared again
-        choose(network, "a", SAMPLE, 5, Asked("bad"), tmp_path / "b")
+        choose(network, "a", SAMPLE, 5, EngineRequest("bad"), tmp_path / "b")
 
 
 def test_an_engine_that_cannot_take_a_network_leaves_it_to_torch(network, fakes, tmp_path):
@@ -237,7 +237,7 @@ def test_an_engine_that_cannot_take_a_network_leaves_it_to_torch(network, fakes,
     fakes(replace(Fake()(), convert=unknown))
     words = "fake cannot run this network: RuntimeError: no such operator: Frobnicate$"
     with pytest.warns(EngineWarning, match=words):
-        judge = choose(network, "a", SAMPLE, 5, Asked(), tmp_path)
+        judge = choose(network, "a", SAMPLE, 5, EngineRequest(), tmp_path)
     assert judge.running.engine == "torch"
     np.testing.assert_allclose(judge.running.forward(SAMPLE), logits(network, SAMPLE), atol=1e-6)
 
@@ -249,7 +249,7 @@ def test_where_nothing_can_be_kept_nothing_is_and_the_engine_judges_all_the_same
     fake = Fake()
     fakes(fake())
     for kept in (tmp_path / "file", None):
-        assert choose(network, "a", SAMPLE, 5, Asked(), kept).running.engine == "fake"
+        assert choose(network, "a", SAMPLE, 5, EngineRequest(), kept).running.engine == "fake"
     assert fake.converted == 2
     assert (tmp_path / "file").read_text() == "not a folder"
 
@@ -261,17 +261,19 @@ def test_little_work_and_missing_engines_are_left_to_torch_without_a_word(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fakes(replace(fake(), distribution="no-such-distribution"))
-        assert choose(network, "a", SAMPLE, 5, Asked(), tmp_path).running.engine == "torch"
+        assert choose(network, "a", SAMPLE, 5, EngineRequest(), tmp_path).running.engine == "torch"
         fakes(fake())
         monkeypatch.setattr(choosing, "WORTH", 1e9)
-        assert choose(network, "a", SAMPLE, 5, Asked(), tmp_path).running.engine == "torch"
-        assert choose(network, "a", SAMPLE, 10**9, Asked(), tmp_path).running.engine == "fake"
+        assert choose(network, "a", SAMPLE, 5, EngineRequest(), tmp_path).running.engine == "torch"
+        assert (
+            choose(network, "a", SAMPLE, 10**9, EngineRequest(), tmp_path).running.engine == "fake"
+        )
 
 
 def test_fast_torch_is_compared_with_exact_torch(network, tmp_path):
-    judge = choose(network, "a", SAMPLE, 5, Asked("torch", "fast"), tmp_path)
+    judge = choose(network, "a", SAMPLE, 5, EngineRequest("torch", "fast"), tmp_path)
     assert judge.agreement.precision == "fast"
-    exact = choose(network, "a", SAMPLE, 5, Asked("torch"), tmp_path)
+    exact = choose(network, "a", SAMPLE, 5, EngineRequest("torch"), tmp_path)
     assert exact.as_json() == {
         "engine": "torch",
         "version": torch.__version__,
@@ -283,12 +285,12 @@ def test_fast_torch_is_compared_with_exact_torch(network, tmp_path):
 
 def test_what_is_not_known_or_not_installed_is_refused_with_what_to_type(fakes):
     with pytest.raises(UsageError, match=r"no engine 'openvin'.*openvino"):
-        Asked("openvin")
+        EngineRequest("openvin")
     with pytest.raises(UsageError, match="no precision 'quick': take exact or fast"):
-        Asked(precision="quick")
+        EngineRequest(precision="quick")
     fakes(replace(Fake()(), distribution="no-such-distribution"))
     with pytest.raises(UsageError, match=r"pip install 'echokit-cardiac\[fake\]'"):
-        Asked("fake")
+        EngineRequest("fake")
 
 
 def test_difference_is_of_probabilities_and_of_logits_relative_to_their_size(network):

@@ -14,7 +14,7 @@ import torch
 
 from echokit import UsageError, hookimpl
 from echokit.clips.sequences import SequenceSpec
-from echokit.engines.choose import Asked
+from echokit.engines.choose import EngineRequest
 from echokit.engines.engine import EngineWarning
 from echokit.export.write import FORMATS, export_run
 from echokit.folder import RunFolder
@@ -124,7 +124,7 @@ def test_onnx_is_read_by_either_engine_and_held_to_what_torch_said(
 ):
     for engine in ("onnxruntime", "openvino"):
         document = predict_study(
-            open_predictor(bundle, asked=Asked(engine)), study, tmp_path / engine
+            open_predictor(bundle, asked=EngineRequest(engine)), study, tmp_path / engine
         )
         assert {one["engine"] for one in document["inference"].values()} == {engine}
     # another processor than the one it was exported on: compared now, with logits in the bundle
@@ -163,13 +163,13 @@ def test_every_file_is_checked_and_named_if_it_was_changed(bundle):
         changed[len(content) // 2] ^= 1
         path.write_bytes(changed)
         with pytest.raises(UsageError, match=str(path)):
-            open_bundle(bundle, None, Asked())
+            open_bundle(bundle, None, EngineRequest())
         path.unlink()
         if path.name != "bundle.json":
             with pytest.raises(UsageError, match=f"{path} is missing"):
-                open_bundle(bundle, None, Asked())
+                open_bundle(bundle, None, EngineRequest())
         path.write_bytes(content)
-    open_bundle(bundle, None, Asked())
+    open_bundle(bundle, None, EngineRequest())
 
 
 def test_a_bundle_of_another_name_or_with_files_of_others_is_refused(bundle, tmp_path):
@@ -276,8 +276,12 @@ def test_what_cannot_be_exported_is_refused_and_leaves_nothing(trained, tmp_path
 @pytest.mark.parametrize(
     ("asked", "task", "words"),
     [
-        (Asked("torch"), None, "is in the format onnx: take --engine openvino or onnxruntime"),
-        (Asked(), "other", "is for the task 'severity' alone"),
+        (
+            EngineRequest("torch"),
+            None,
+            "is in the format onnx: take --engine openvino or onnxruntime",
+        ),
+        (EngineRequest(), "other", "is for the task 'severity' alone"),
     ],
 )
 def test_what_a_bundle_cannot_do_is_refused_with_what_to_type(bundle, asked, task, words):

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from echokit.system.cost import Profile
-from echokit.system.prefetch import ahead
+from echokit.system.prefetch import prefetch
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_the_next_is_made_in_a_thread_while_one_is_used():
         begun[number].set()
         return threading.current_thread().name
 
-    for number, thread in enumerate(ahead(map(make, range(3)))):
+    for number, thread in enumerate(prefetch(map(make, range(3)))):
         assert thread.startswith("ahead")
         assert number == 2 or begun[number + 1].wait(5), "the next had not been begun"
 
@@ -74,8 +74,8 @@ def test_order_and_end_are_kept_and_errors_come_when_it_is_their_turn():
         yield from (1, None, 2)
         raise ValueError("after two")
 
-    coming = ahead(failing())
+    coming = prefetch(failing())
     assert [next(coming) for _ in range(3)] == [1, None, 2]
     with pytest.raises(ValueError, match="after two"):
         next(coming)
-    assert list(ahead(())) == []
+    assert list(prefetch(())) == []
