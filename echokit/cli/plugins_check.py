@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from echokit.cli.plugins_verdict import Result
     from echokit.plugins.registry import Component
-    from echokit.testing import Contract
+    from echokit.testing import BackboneContract, Contract
 
 
 def check(
@@ -176,7 +176,19 @@ def made(component: Component, asked: Asked) -> Contract:
         contract.per_frame = asked.per_frame
     elif isinstance(contract, BackboneContract):
         contract.skips_frames = asked.skips_frames
+        contract.has_cam_layer = _has_cam_layer(contract)
     return contract
+
+
+def _has_cam_layer(contract: BackboneContract) -> bool | None:
+    """Whether the network has `cam_layer()`; None where it cannot be made, as a rule will tell."""
+    from echokit.interfaces import SupportsCam
+    from echokit.testing.contracts.rules import NotMadeError
+
+    try:
+        return isinstance(contract.make(num_classes=2, in_channels=1), SupportsCam)
+    except NotMadeError:
+        return None
 
 
 def _check_stage(stage: str | None) -> None:

@@ -124,10 +124,15 @@ def test_good_backbones_are_let_through():
 
 
 def test_what_a_backbone_does_not_have_is_not_tried():
-    verdict = verdicts(BackboneContract.of(Net))["cam layer"]
+    verdict = verdicts(BackboneContract.of(Net, has_cam_layer=False))["cam layer"]
     assert not verdict.kept
     assert verdict.broken is None
     assert "no cam_layer()" in (verdict.not_tried or "")
+
+
+def test_a_cam_layer_that_is_said_and_not_there_is_caught():
+    assert verdicts(BackboneContract.of(Net, has_cam_layer=True))["cam layer"].broken
+    assert verdicts(BackboneContract.of(CamOnTheWay, has_cam_layer=True))["cam layer"].kept
 
 
 def test_a_factory_that_raises_is_told_once():

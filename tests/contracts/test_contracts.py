@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from echokit.interfaces import SupportsCam
 from echokit.plugins.registry import KINDS, Component, Kind, registry
 from echokit.testing import (
     CONTRACTS,
@@ -21,7 +22,7 @@ from echokit.testing import (
     tiny_clip,
 )
 
-ATTRIBUTES = ("stage", "per_frame")
+ATTRIBUTES = ("stage", "per_frame", "has_cam_layer")
 SMALL = tomllib.loads((Path(__file__).parent / "small.toml").read_text("utf-8"))
 
 
@@ -67,28 +68,44 @@ def attributes(component: Component) -> dict[str, Any]:
     return {k: v for k, v in SMALL.get(component.name, {}).items() if k in ATTRIBUTES}
 
 
+def contract(component: Component) -> Contract:
+    """The contract of a registered component, with what it must be told."""
+    kind = LOADERS.get(component.name, CONTRACTS[component.kind])
+    own = {"component": component.full_name, "options": options(component)}
+    if component.kind == "backbone":
+        own["has_cam_layer"] = True  # unless small.toml says that it has none
+    return type(kind.__name__, (kind,), own | attributes(component))()
+
+
 def cases(*kinds: Kind) -> list[Any]:
-    """Every rule of the contract of every registered component."""
+    """Every rule of every registered component's contract that applies to it."""
     return [
-        pytest.param(component, rule, id=f"{component.name}-{rule.removeprefix('test_')}")
+        pytest.param(suite, rule, id=f"{component.name}-{rule.removeprefix('test_')}")
         for kind in kinds
         for component in registry().of_kind(kind)
-        for rule, _ in rules(CONTRACTS[kind])
+        for suite in [contract(component)]
+        for rule, _ in rules(type(suite))
+        if getattr(suite, rule) is not None
     ]
 
 
-@pytest.mark.parametrize(("component", "rule"), cases(*KINDS))
-def test_contract(component, rule, tmp_path):
-    if component.kind == "loader":
-        contract: Contract = LOADERS.get(component.name, LoaderContract)()
-    else:
-        contract = CONTRACTS[component.kind]()
-    contract.component = component.full_name
-    contract.options = options(component)
-    for name, value in attributes(component).items():
-        setattr(contract, name, value)
-    method = getattr(contract, rule)
-    method(tmp_path) if component.kind == "loader" else method()
+@pytest.mark.parametrize(("suite", "rule"), cases(*KINDS))
+def test_contract(suite, rule, tmp_path):
+    method = getattr(suite, rule)
+    method(tmp_path) if suite.kind == "loader" else method()
+
+
+@pytest.mark.parametrize(
+    "component",
+    [
+        pytest.param(c, id=c.name)
+        for c in registry().of_kind("backbone")
+        if attributes(c).get("has_cam_layer") is False
+    ],
+)
+def test_a_backbone_said_to_have_no_cam_layer_has_none(component):
+    made = component.factory(num_classes=2, in_channels=1, **options(component))
+    assert not isinstance(made, SupportsCam)
 
 
 @pytest.mark.parametrize(

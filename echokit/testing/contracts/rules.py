@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from unittest import SkipTest
 
 import numpy as np
 from jaxtyping import Shaped
@@ -21,10 +20,6 @@ class ContractError(AssertionError):
 
 class NotMadeError(ContractError):
     """The component's factory raised, so that no rule can be tried."""
-
-
-class NotTried(SkipTest):  # which pytest skips a test for
-    """A rule that could not be tried on this component; the message says why."""
 
 
 def expect(holds: object, broken: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from echokit.plugins.registry import Kind, resolve
-from echokit.testing.contracts.rules import ContractError, NotMadeError, NotTried
+from echokit.testing.contracts.rules import ContractError, NotMadeError
 
 
 class Contract:
@@ -35,6 +35,23 @@ class Contract:
     """Options that it is made with: small ones make quick tests."""
     factory: Callable[..., Any] | None = None
     """Makes the component instead, without a registry; options are not given to it."""
+
+    def __init_subclass__(cls) -> None:
+        """Hide the rules that do not apply to the component, so that pytest collects the others."""
+        super().__init_subclass__()
+        hidden = cls().inapplicable() if cls.component or cls.factory else {}
+        for name, _ in rules(cls):
+            if name in hidden:
+                setattr(cls, name, None)
+            elif getattr(cls, name) is None:  # which a class between hid
+                setattr(cls, name, next(r for c in cls.__mro__ if (r := vars(c).get(name))))
+
+    def inapplicable(self) -> Mapping[str, str]:
+        """Name the rules that do not apply to this component, each with the reason.
+
+        The attributes alone decide, so that it is known before any rule is tried.
+        """
+        return {}
 
     @classmethod
     def of(cls, factory: Callable[..., Any], **attributes: Any) -> Self:
@@ -86,26 +103,25 @@ class Verdict:
 
 def rules(contract: type[Contract]) -> Iterator[tuple[str, str]]:
     """Name and sentence of every rule of a contract, in order."""
+    methods: dict[str, Any] = {}
     for place in reversed(contract.__mro__):
         for name, method in vars(place).items():
-            if name.startswith("test_"):
-                yield name, " ".join((inspect.getdoc(method) or "").split())
+            if name.startswith("test_") and method is not None:
+                methods[name] = method
+    for name, method in methods.items():
+        yield name, " ".join((inspect.getdoc(method) or "").split())
 
 
 def judge(contract: Contract) -> Iterator[Verdict]:
-    """Try every rule of a contract; none more where the factory raises."""
-    unmade = False
+    """Try every rule that applies; none more where the factory raises."""
+    untried, unmade = contract.inapplicable(), False
     for name, sentence in rules(type(contract)):
-        method = getattr(contract, name)
-        broken = not_tried = None
-        with tempfile.TemporaryDirectory() as folder:
-            needs = {"tmp_path": Path(folder)} if "tmp_path" in _names(method) else {}
+        broken, not_tried = None, untried.get(name)
+        if unmade:
+            not_tried = "The component could not be made."
+        if not_tried is None:
             try:
-                if unmade:
-                    raise NotTried("The component could not be made.")
-                method(**needs)
-            except NotTried as reason:
-                not_tried = str(reason)
+                _try(getattr(contract, name))
             except ContractError as error:
                 broken, unmade = str(error), isinstance(error, NotMadeError)
             except Exception as error:  # a stranger's component may raise anything
@@ -115,7 +131,7 @@ def judge(contract: Contract) -> Iterator[Verdict]:
 
 
 def keep(contract: Contract) -> None:
-    """Try every rule of a contract; one that cannot be tried is passed over.
+    """Try every rule of a contract that applies.
 
     Raises:
         ContractError: a rule is broken; the first one.
@@ -125,5 +141,8 @@ def keep(contract: Contract) -> None:
             raise ContractError(verdict.broken)
 
 
-def _names(method: Callable[..., Any]) -> set[str]:
-    return set(inspect.signature(method).parameters)
+def _try(method: Callable[..., None]) -> None:
+    """Try one rule, in an empty folder if it asks for one as a pytest test does."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked = "tmp_path" in inspect.signature(method).parameters
+        method(**({"tmp_path": Path(folder)} if asked else {}))

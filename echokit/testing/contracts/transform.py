@@ -17,7 +17,7 @@ A transform declares its stage by the first word of its factory's docstring: `Pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from inspect import getdoc
@@ -30,7 +30,6 @@ from echokit.interfaces import Transform
 from echokit.testing.clips import tiny_clip
 from echokit.testing.contracts.moving import check_moving
 from echokit.testing.contracts.rules import (
-    NotTried,
     attempt,
     expect,
     expect_valid_clip,
@@ -81,6 +80,14 @@ class TransformContract(Contract):
     per_frame: bool = False
     """True for what differs by frame on purpose, such as noise."""
 
+    def inapplicable(self) -> Mapping[str, str]:
+        """Noise draws for each frame on purpose, and preparing draws nothing."""
+        if self.per_frame:
+            return {"test_one_draw_for_all_frames": "It says that its frames differ on purpose."}
+        if self.stage == "prepare":
+            return {"test_one_draw_for_all_frames": "Frames are prepared without any draw."}
+        return {}
+
     def test_result(self) -> None:
         """It returns a valid clip of as many frames and the same dtype, in the stage's range."""
         self._try(SEEDS[0], known=True)
@@ -96,10 +103,6 @@ class TransformContract(Contract):
 
     def test_one_draw_for_all_frames(self) -> None:
         """Frames that are alike stay alike: one draw serves a sequence, but for noise."""
-        if self.per_frame:
-            raise NotTried("It says that its frames differ on purpose.")
-        if self.stage == "prepare":
-            raise NotTried("Frames are prepared without any draw.")
         transform = self._made()
         still = tiny_clip(dtype="float32")
         still = replace(still, frames=np.repeat(still.frames[:1], len(still.frames), axis=0))

@@ -239,7 +239,7 @@ def test_a_strangers_tests_subclass_the_suites(tmp_path: Path):
         check=False,
     )
     assert "11 passed" in done.stdout, done.stdout
-    assert "2 skipped" in done.stdout
+    assert "skipped" not in done.stdout  # what does not apply is not collected
     assert "5 failed" in done.stdout
     assert "did you mean 'majority-vote'" in done.stdout
 
