@@ -11,11 +11,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
+from matplotlib.figure import Figure
 
 from echokit.bench.result import Column, Row, Table, document, write_result
 from echokit.errors import UsageError, nearest
-from echokit.report.charts.svg import Plot, drawing, text
+from echokit.report.charts.figure import MUTED, SERIES, draw_guess, new_axes, new_figure, to_svg
 from echokit.report.words import memory
 from echokit.system.progress import Progress
 
@@ -87,7 +87,7 @@ def write_speed(rows: Sequence[Mapping[str, Any]], quick: bool, out: Path) -> Pa
             _GROWTH,
             "The exponent of cost in size over the three largest sizes; 1 is linear."
             + small * quick,
-            growth_chart(growth) if growth else "",
+            to_svg(growth_chart(growth), growth_words(growth)) if growth else "",
         ),
     ]
     return write_result(out, "speed", TITLE, result, [t for t in tables if result[t.name]])
@@ -134,36 +134,50 @@ _GROWTH = (
 )
 
 
-def growth_chart(rows: Sequence[Row]) -> Markup:
-    """Cost relative to the smallest size, on two logarithmic axes; linear growth is dashed."""
+def growth_chart(rows: Sequence[Row]) -> Figure:
+    """Draw cost relative to the smallest size, on two logarithmic axes; linear growth is dotted."""
     lines = [_relative(row["points"]) for row in rows]
-    most = max(
-        1.0, *(x for line in lines for x, _ in line), *(y for line in lines for _, y in line)
-    )
-    plot = Plot(720, 320, (0, most), (0, most), left=44, right=210, bottom=30)
-    ticks = list(range(math.ceil(most) + 1))
-    parts = [plot.line([(0, 0), (most, most)], "chance")]
-    for tick in ticks:
-        x, y = plot.at(tick, 0)
-        parts.append(text(x, y + 16, f"{2**tick}×", "tick mid"))
-        x, y = plot.at(0, tick)
-        parts.append(text(x - 6, y + 4, f"{2**tick}×", "tick end"))
+    most = max(2.0, *(value for line in lines for point in line for value in point))
+    ticks = [2**i for i in range(math.ceil(math.log2(most)) + 1)]
+    figure = new_figure(720, 320)
+    axes = new_axes(figure, left=44, right=210, bottom=30)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    axes.set(xlim=(1, most), ylim=(1, most))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks([tick for tick in ticks if tick <= most])
+        axis.set_major_formatter("{x:g}×")
+    draw_guess(axes, (1, most), (1, most))
     for index, (row, line) in enumerate(zip(rows, lines, strict=True)):
-        colour = ("c0", "c1", "c2", "c3")[index % 4]
-        parts.append(plot.line(line, f"{colour} solid"))
-        parts += [plot.dot(x, y, colour) for x, y in line]
-        middle = 20 + 20 * index
-        parts.append(
-            Markup('<circle class="dot {}" cx="530" cy="{}" r="4"/>').format(colour, middle)
+        axes.plot(
+            [size for size, _ in line],
+            [cost for _, cost in line],
+            color=SERIES[f"c{index % 4}"],
+            linewidth=1.5,
+            marker="o",
+            markersize=8,
+            label=_short(row),
+            clip_on=False,
         )
-        parts.append(text(540, middle + 4, _short(row), "tick"))
-    return drawing(720, 320, "Cost against size, both relative to the smallest", parts)
+    legend = axes.legend(
+        axes.get_lines()[1:], [_short(row) for row in rows], loc="upper left",
+        bbox_to_anchor=(1.03, 1.02), frameon=False, fontsize=10.5, labelcolor=MUTED, borderpad=0,
+    )  # fmt: skip
+    for words in legend.get_texts():
+        words.set_parse_math(False)
+    return figure
+
+
+def growth_words(rows: Sequence[Row]) -> str:
+    """What the chart of growth shows, in words."""
+    ends = (f"{_short(row)} {_relative(row['points'])[-1][1]:.2g} times" for row in rows)
+    return f"Cost of the largest size relative to the smallest: {'; '.join(ends)}"
 
 
 def _relative(points: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
-    """Powers of two of size and cost, relative to the first point."""
+    """Size and cost relative to the first point; a cost that falls counts as unchanged."""
     (size, cost), *_ = points
-    return [(math.log2(x / size), max(0.0, math.log2(y / cost))) for x, y in points]
+    return [(x / size, max(1.0, y / cost)) for x, y in points]
 
 
 def _short(row: Row) -> str:

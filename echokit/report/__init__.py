@@ -1,13 +1,38 @@
-"""Pictures and pages from the result files alone: no model, no plugin, no torch."""
+"""Pictures and pages from the result files alone: no model, no plugin, no torch.
 
-from echokit.report.paper.findings import ask_findings, run_findings
-from echokit.report.paper.table_formats import FORMATS, print_table, write_tables
-from echokit.report.paper.tables import paper_table, run_tables
-from echokit.report.pictures.saliency import saliency_movie, saliency_strip
-from echokit.report.results import read_results
-from echokit.report.run_page import build_run_report
-from echokit.report.study_page import build_study_page
-from echokit.report.terminal import summary_table
+Each name is imported when it is first asked for, so that a strip of saliency loads no page.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from echokit.report.paper.findings import ask_findings, run_findings
+    from echokit.report.paper.table_formats import FORMATS, print_table, write_tables
+    from echokit.report.paper.tables import paper_table, run_tables
+    from echokit.report.pictures.saliency import saliency_movie, saliency_strip
+    from echokit.report.results import read_results
+    from echokit.report.run_page import build_run_report
+    from echokit.report.study_page import build_study_page
+    from echokit.report.terminal import summary_table
+
+_MODULES = {
+    "FORMATS": "paper.table_formats",
+    "ask_findings": "paper.findings",
+    "build_run_report": "run_page",
+    "build_study_page": "study_page",
+    "paper_table": "paper.tables",
+    "print_table": "paper.table_formats",
+    "read_results": "results",
+    "run_findings": "paper.findings",
+    "run_tables": "paper.tables",
+    "saliency_movie": "pictures.saliency",
+    "saliency_strip": "pictures.saliency",
+    "summary_table": "terminal",
+    "write_tables": "paper.table_formats",
+}
 
 __all__ = [
     "FORMATS",
@@ -24,3 +49,17 @@ __all__ = [
     "summary_table",
     "write_tables",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

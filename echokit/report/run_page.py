@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from echokit.errors import UsageError
+from echokit.report.charts.sheets import write_sheets
 from echokit.report.page import write_page
 from echokit.report.paper.beside import beside_published
-from echokit.report.paper.charts import write_charts
 from echokit.report.paper.figures import paper_figures
 from echokit.report.paper.tables import CONFIDENCE, PaperTable, paper_table
 from echokit.report.pictures.embed import MEGABYTE, Album, Picture
@@ -19,7 +19,7 @@ from echokit.report.results import Results, read_results
 from echokit.report.sections.calibration import calibration_view
 from echokit.report.sections.checks import Checks, checks, frame_orders, network_verdicts
 from echokit.report.sections.cohort import cohort_view
-from echokit.report.sections.figures import task_figures
+from echokit.report.sections.figures import Task, task_figures
 from echokit.report.sections.fusion import fusion_view
 from echokit.report.words import METRICS, findings
 
@@ -77,7 +77,7 @@ def build_run_report(run: Path) -> Path:
         calibration=calibration_view(results),
         metrics=METRICS,
         paper_figures=paper_figures(results, album),
-        paper_charts=write_charts(run, tasks, results.synthetic),
+        sheets={task.name: _sheets(results, task) for task in tasks},
         gallery=_gallery(results, album),
         orders=frame_orders(results.networks),
         network_verdicts=network_verdicts(results.networks),
@@ -86,6 +86,17 @@ def build_run_report(run: Path) -> Path:
         command=f"echokit run {_folder(run)}/recipe.toml",
         resume=f"echokit run --resume {_folder(run)}",
         gaps=(*results.gaps, *unread),
+    )
+
+
+def _sheets(results: Results, task: Task) -> tuple[str, ...]:
+    """Write the charts of a task as files of their own; return their paths within the run."""
+    return tuple(
+        file
+        for approach in task.approaches
+        for file in write_sheets(
+            results.root, (task.name, approach.name), approach.groups, results.synthetic
+        )
     )
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from echokit.report.judged import Judged
 
 METRICS = {
     "f1": "F1-score",
@@ -53,6 +56,12 @@ def signed(value: float) -> str:
 def plural(n: int, noun: str) -> str:
     """`1 patient`, `2 patients`."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def people(group: Judged) -> str:
+    """`60 predictions, 40 patients, 3 splits`."""
+    over = f", {group.splits} splits" if group.splits > 1 else ""
+    return f"{len(group.truth)} predictions, {plural(group.patients, 'patient')}{over}"
 
 
 def listing(items: Iterable[str]) -> str:

@@ -1,65 +1,126 @@
-"""The charts of trust: stated against reached frequency, accuracy against coverage."""
+"""Draw reliability diagrams, and accuracy against coverage."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
+from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
+from matplotlib.figure import Figure
 
-from echokit.report.charts.charts import HALVES, UNIT
-from echokit.report.charts.svg import Plot, drawing, text
+from echokit.report.charts.figure import SERIES, draw_guess, draw_line, new_figure, unit_axes
 from echokit.report.words import number
 
-Bins = Sequence[Mapping[str, Any]]
-"""Bins of calibration.json: `confidence`, `accuracy`, `n`."""
+AREA = 250
+"""Area, in square pixels, of a dot that stands for all predictions."""
 
 
-def reliability(series: Sequence[tuple[str, str, Bins]], views: str) -> Markup:
-    """Share that is right against stated probability; on the diagonal both are one.
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Stated against observed frequency, bin by bin."""
 
-    Args:
-        series: (what it is, CSS class, bins) of each line.
-        views: what the drawing is of.
+    name: str
+    series: str
+    """CSS class of its colour."""
+    stated: tuple[float, ...]
+    """Mean stated probability of each bin."""
+    observed: tuple[float, ...]
+    """Share of each bin that is right."""
+    counts: tuple[int, ...]
+    """Predictions of each bin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Accuracy among the surest predictions, as more and more of them are kept."""
+
+    name: str
+    series: str
+    """CSS class of its colour."""
+    coverage: tuple[float, ...]
+    """Share of the predictions that is kept, rising."""
+    accuracy: tuple[float, ...]
+    """Share of those kept that is right."""
+    overall: float
+    """Share of all predictions that is right."""
+
+
+def read_reliability(name: str, series: str, bins: Sequence[Mapping[str, Any]]) -> Reliability:
+    """Take the bins of calibration.json: `confidence`, `accuracy` and `n` of each."""
+    return Reliability(
+        name,
+        series,
+        tuple(float(one["confidence"]) for one in bins),
+        tuple(float(one["accuracy"]) for one in bins),
+        tuple(int(one["n"]) for one in bins),
+    )
+
+
+def read_coverage(name: str, series: str, curve: Mapping[str, Any]) -> Coverage:
+    """Take a curve of calibration.json: `coverage`, `accuracy` and `error`."""
+    return Coverage(
+        name,
+        series,
+        tuple(map(float, curve["coverage"])),
+        tuple(map(float, curve["accuracy"])),
+        1 - float(curve["error"]),
+    )
+
+
+def reliability(lines: Sequence[Reliability]) -> Figure:
+    """Draw observed frequency against stated probability; on the diagonal both are one.
+
+    The area of a dot is in proportion to the number of its predictions.
     """
-    plot = Plot(210, 210, UNIT, UNIT, left=28, bottom=34)
+    figure = new_figure(210, 210)
+    axes = unit_axes(figure, "predicted probability", "observed frequency")
+    draw_guess(axes, (0, 1), (0, 1))
+    for line in lines:
+        draw_line(axes, line.stated, line.observed, line.series, line.name, width=1.2)
+        total = sum(line.counts)
+        axes.scatter(
+            line.stated,
+            line.observed,
+            s=[AREA * n / total for n in line.counts],
+            color=SERIES[line.series],
+            alpha=0.85,
+            linewidths=0,
+            label=line.name,
+            zorder=3,
+            clip_on=False,
+        )
+    return figure
+
+
+def reliability_words(lines: Sequence[Reliability], views: str) -> str:
+    """What a reliability diagram shows, in words."""
     parts = [
-        plot.grid(HALVES, HALVES),
-        plot.line([(0, 0), (1, 1)], "guess"),
-        text(118, 205, "stated probability", "tick mid"),
+        f"{line.name} "
+        + ", ".join(
+            f"{number(right)} right at {number(stated)}"
+            for stated, right in zip(line.stated, line.observed, strict=True)
+        )
+        for line in lines
     ]
-    said = []
-    for name, ink, bins in series:
-        points = [(float(one["confidence"]), float(one["accuracy"])) for one in bins]
-        parts.append(plot.line(points, f"line thin {ink}"))
-        total = sum(int(one["n"]) for one in bins)
-        for (x, y), one in zip(points, bins, strict=True):
-            px, py = plot.at(x, y)
-            size = 1.5 + 7 * sqrt(int(one["n"]) / total)  # the area is the share of predictions
-            circle = Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="{:.1f}"/>')
-            parts.append(circle.format(ink, px, py, size))
-        where = ", ".join(f"{number(y)} right at {number(x)}" for x, y in points)
-        said.append(f"{name} {where}")
-    return drawing(210, 210, f"{views}: {'; '.join(said) or '–'}", parts)
+    return f"{views}: {'; '.join(parts) or '–'}"
 
 
-def coverage(series: Sequence[tuple[str, str, Mapping[str, Any]]], views: str) -> Markup:
-    """Share that is right among the surest predictions, against how many these are.
+def coverage(lines: Sequence[Coverage]) -> Figure:
+    """Draw the share that is right among the surest predictions against how many these are."""
+    figure = new_figure(210, 210)
+    axes = unit_axes(figure, "share kept, surest first", "accuracy")
+    for line in lines:
+        draw_guess(axes, (0, 1), (line.overall, line.overall))
+        draw_line(axes, line.coverage, line.accuracy, line.series, line.name)
+        if len(line.coverage) < 12:
+            axes.get_lines()[-1].set(marker="o", markersize=6)
+    return figure
 
-    Args:
-        series: (what it is, CSS class, curve with `coverage`, `accuracy` and `error`).
-        views: what the drawing is of.
-    """
-    plot = Plot(210, 210, UNIT, UNIT, left=28, bottom=34)
-    parts = [plot.grid(HALVES, HALVES), text(118, 205, "share kept, surest first", "tick mid")]
-    said = []
-    for name, ink, curve in series:
-        right = 1 - float(curve["error"])
-        points = list(zip(curve["coverage"], curve["accuracy"], strict=True))
-        parts.append(plot.line([(0, right), (1, right)], "guess"))
-        parts.append(plot.line(points, f"line {ink}"))
-        if len(points) < 12:
-            parts += [plot.dot(x, y, ink) for x, y in points]
-        said.append(f"{name} {number(right)} right of all, {number(points[0][1])} of the surest")
-    return drawing(210, 210, f"{views}: {'; '.join(said) or '–'}", parts)
+
+def coverage_words(lines: Sequence[Coverage], views: str) -> str:
+    """What a chart of accuracy against coverage shows, in words."""
+    parts = [
+        f"{line.name} {number(line.overall)} right of all, {number(line.accuracy[0])} of the surest"
+        for line in lines
+    ]
+    return f"{views}: {'; '.join(parts) or '–'}"

@@ -1,4 +1,4 @@
-"""The few shapes that charts are drawn with, as SVG that takes its colours from the page.
+"""Draw lines, dots and words as SVG that takes its colours from the page.
 
 Every figure is composed by `Markup.format`, which escapes what it inserts.
 """
@@ -31,6 +31,7 @@ class Plot:
     height: float
     x: tuple[float, float]
     y: tuple[float, float]
+    """Data at the bottom and at the top."""
     left: float = 30
     top: float = 8
     right: float = 8
@@ -45,38 +46,34 @@ class Plot:
         return self.left + across * w, self.top + (1 - up) * h
 
     def line(self, points: Iterable[Point], classes: str) -> Markup:
-        """A line through data points."""
+        """Draw a line through data points."""
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (self.at(x, y) for x, y in points))
         return Markup('<polyline class="{}" points="{}"/>').format(classes, path)
 
     def dot(self, x: float, y: float, classes: str) -> Markup:
-        """A mark at a data point."""
+        """Draw a mark at a data point."""
         px, py = self.at(x, y)
         return Markup('<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="4"/>').format(
             classes, px, py
         )
 
-    def grid(self, xs: Sequence[float], ys: Sequence[float], style: str = ".1f") -> Markup:
-        """Grid lines with their figures below and to the left."""
+    def grid(self, xs: Sequence[float]) -> Markup:
+        """Draw upright grid lines with their figures below."""
         parts = []
         for x in xs:
             parts.append(self.line([(x, self.y[0]), (x, self.y[1])], "gridline"))
             px, py = self.at(x, self.y[0])
-            parts.append(text(px, py + 14, format(x, style), "tick mid"))
-        for y in ys:
-            parts.append(self.line([(self.x[0], y), (self.x[1], y)], "gridline"))
-            px, py = self.at(self.x[0], y)
-            parts.append(text(px - 5, py + 3.5, format(y, style), "tick end"))
+            parts.append(text(px, py + 14, f"{x:.1f}", "tick mid"))
         return Markup("").join(parts)
 
 
 def text(x: float, y: float, words: str, classes: str) -> Markup:
-    """Words at a place in the drawing."""
+    """Write words at a place in the drawing."""
     return Markup('<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>').format(classes, x, y, words)
 
 
-def drawing(width: float, height: float, said: str, parts: Iterable[Markup]) -> Markup:
-    """A whole drawing; `said` is what it shows, for those who cannot see it."""
+def drawing(width: float, height: float, label: str, parts: Iterable[Markup]) -> Markup:
+    """Put the parts of a drawing together; `label` says what it shows to those who cannot see."""
     return Markup('<svg viewBox="0 0 {:g} {:g}" role="img" aria-label="{}">{}</svg>').format(
-        width, height, said, Markup("").join(parts)
+        width, height, label, Markup("").join(parts)
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,13 @@ from urllib.parse import quote
 
 from PIL import Image
 
+from echokit.report.charts.sheets import FOLDER, file_name
 from echokit.report.pictures.embed import Album, Picture
 from echokit.report.pictures.example import Example, phases_of, read_example
 from echokit.report.pictures.sheet import ALARM, GAP, QUIET, Strip, colour_bar, stack, tiles, words
 from echokit.report.results import Results
 from echokit.report.words import SYNTHETIC
 from echokit.system.files import whole_file
-
-FOLDER = Path("report", "figures")
-"""Where figures are kept, within a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +201,6 @@ def _groups(
     for facts in maps:
         found.setdefault(tuple(facts[key] for key in keys), []).append(facts)
     return found
-
-
-def file_name(*parts: object, suffix: str) -> str:
-    """A file name of some words, of plain characters alone."""
-    return "-".join(re.sub(r"[^\w-]+", "_", str(part)) for part in parts) + suffix
 
 
 def _write(root: Path, sheet: Image.Image, *parts: object) -> str:

@@ -6,9 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from echokit.report.charts import calibration as charts
+from echokit.report.charts.calibration import (
+    coverage,
+    coverage_words,
+    read_coverage,
+    read_reliability,
+    reliability,
+    reliability_words,
+)
+from echokit.report.charts.chart import Chart
+from echokit.report.charts.figure import to_svg
 from echokit.report.results import Results
-from echokit.report.sections.figures import Chart
 from echokit.report.words import listing, mean_sd, number, plural
 
 BEFORE, AFTER, VOTE = "c0", "c2", "c2"
@@ -190,21 +198,21 @@ def _label_sets(row: Mapping[str, Any], results: Results) -> Iterable[Sets]:
 
 def _reliability(row: Mapping[str, Any]) -> Chart:
     views, warm = str(row["views"]), row.get("tempered")
-    series = [("as stated", BEFORE, row["raw"]["reliability"])]
+    lines = [read_reliability("as stated", BEFORE, row["raw"]["reliability"])]
     if warm:
-        series.append(("with temperature", AFTER, warm["reliability"]))
-    legend = tuple((ink, name) for name, ink, _ in series)
-    return Chart(views, _people(row), charts.reliability(series, views), legend)
+        lines.append(read_reliability("with temperature", AFTER, warm["reliability"]))
+    drawing = to_svg(reliability(lines), reliability_words(lines, views))
+    return Chart(views, _people(row), drawing, tuple((one.series, one.name) for one in lines))
 
 
 def _coverage(row: Mapping[str, Any]) -> Chart:
     views = str(row["views"])
-    series = [
-        ("by probability", BEFORE, row["selective"]),
-        ("by confidence of the vote", VOTE, row["vote"]["selective"]),
+    lines = [
+        read_coverage("by probability", BEFORE, row["selective"]),
+        read_coverage("by confidence of the vote", VOTE, row["vote"]["selective"]),
     ]
-    legend = tuple((ink, name) for name, ink, _ in series)
-    return Chart(views, _people(row), charts.coverage(series, views), legend)
+    drawing = to_svg(coverage(lines), coverage_words(lines, views))
+    return Chart(views, _people(row), drawing, tuple((one.series, one.name) for one in lines))
 
 
 def _percent(share: float) -> str:

@@ -8,10 +8,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from echokit.report.charts.svg import Plot, drawing, text
+from echokit.report.charts.figure import to_svg
+from echokit.report.charts.perturbation import (
+    Perturbation,
+    perturbation_chart,
+    perturbation_words,
+)
 from echokit.report.words import number, plural
-
-UNIT = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +115,20 @@ def _beside_chance(words: str, own: object, score: Mapping[str, Any]) -> str:
 
 def _chart(scores: Mapping[str, Any]) -> Markup | None:
     """The target's probability as marked parts are blurred, and as they are shown."""
-    plot = Plot(240, 120, UNIT, UNIT, left=26, bottom=34)
-    parts, said = [plot.grid((0.0, 0.5, 1.0), (0.0, 0.5, 1.0))], []
+    curves = perturbations(scores)
+    if not curves:
+        return None
+    return to_svg(perturbation_chart(curves), perturbation_words(curves))
+
+
+def perturbations(scores: Mapping[str, Any]) -> tuple[Perturbation, ...]:
+    """Read the curves of deletion and insertion; none unless both were measured."""
+    found = []
     for kind, ink in (("deletion", "c0"), ("insertion", "c2")):
         score = scores.get(kind) or {}
         curve = list(score.get("curve") or ())
         if len(curve) < 2:
-            return None
+            return ()
         at = score.get("at") or [i / (len(curve) - 1) for i in range(len(curve))]
-        points = [(float(share), float(p)) for share, p in zip(at, curve, strict=True)]
-        parts.append(plot.line(points, f"line {ink}"))
-        said.append(f"{kind} from {number(curve[0])} to {number(curve[-1])}")
-    parts.append(text(130, 116, "share of the sector", "tick mid"))
-    return drawing(240, 120, f"Probability of the label: {'; '.join(said)}", parts)
+        found.append(Perturbation(kind, ink, tuple(map(float, at)), tuple(map(float, curve))))
+    return tuple(found)

@@ -9,11 +9,25 @@ from typing import Any
 
 from markupsafe import Markup
 
-from echokit.report.charts import charts
+from echokit.report.charts.chart import Chart
+from echokit.report.charts.confusion import confusion_chart, confusion_words
+from echokit.report.charts.curves import roc, roc_words, training, training_words
+from echokit.report.charts.figure import to_svg
+from echokit.report.charts.forest import forest, gauge
 from echokit.report.charts.svg import colour
 from echokit.report.judged import Judged, confusion, curves, judged
 from echokit.report.results import History, Results
-from echokit.report.words import METRICS, guess_f1, interval, listing, mean, mean_sd, number, plural
+from echokit.report.words import (
+    METRICS,
+    guess_f1,
+    interval,
+    listing,
+    mean,
+    mean_sd,
+    number,
+    people,
+    plural,
+)
 
 ALL_VIEWS = "all"
 """Stands in a view's place where one network judges the clips of all views."""
@@ -51,32 +65,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Matrix:
-    """A confusion table: counts, and shares of each true label."""
-
-    views: str
-    note: str
-    rows: tuple[tuple[str, tuple[tuple[int, float], ...]], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A drawing with its heading and legend."""
-
-    title: str
-    note: str
-    drawing: Markup
-    legend: tuple[tuple[str, str], ...] = ()
-    """(CSS class, words)."""
-
-
-@dataclass(frozen=True, slots=True)
 class Approach:
     """What one approach reached."""
 
     name: str
     lines: tuple[Line, ...]
-    matrices: tuple[Matrix, ...]
+    groups: tuple[Judged, ...]
+    """Held-out predictions of each view and view set."""
+    matrices: tuple[Chart, ...]
     rocs: tuple[Chart, ...]
     courses: tuple[Chart, ...]
 
@@ -116,7 +112,7 @@ def task_figures(results: Results, task: str) -> Task:
         tiles=tuple(_tiles(best, mine, len(classes))) if best else (),
         approaches=tuple(_approach(name, results, rows, groups, task) for name in names),
         forests=tuple(
-            (METRICS[m], charts.forest(rows, m, names))
+            (METRICS[m], forest(rows, m, names))
             for m in ("f1", "balanced_accuracy")
             if len(rows) > 1
         ),
@@ -177,7 +173,7 @@ def _tiles(row: Mapping[str, Any], group: Judged | None, classes: int) -> Iterab
         said = f"95 % interval {interval(cell)}" if cell.get("ci95") else "no interval"
         guess = guesses[metric]
         note = people if guess is None else f"{people} · guessing: {number(guess)}"
-        yield Tile(METRICS[metric], mean_sd(cell), said, charts.gauge(cell, guess), note)
+        yield Tile(METRICS[metric], mean_sd(cell), said, gauge(cell, guess), note)
 
 
 def _approach(
@@ -193,6 +189,7 @@ def _approach(
     return Approach(
         name=name,
         lines=tuple(_line(results, row, rows) for row in rows if row["approach"] == name),
+        groups=tuple(mine),
         matrices=tuple(_matrix(group) for group in mine),
         rocs=tuple(_roc(group) for group in mine),
         courses=tuple(_course(view, histories[view]) for view in views),
@@ -218,18 +215,11 @@ def _line(results: Results, row: Mapping[str, Any], rows: Sequence[Mapping[str, 
     )
 
 
-def _matrix(group: Judged) -> Matrix:
+def _matrix(group: Judged) -> Chart:
     table = confusion(group)
-    rows = tuple(
-        (label, tuple((int(n), float(n) / max(int(counts.sum()), 1)) for n in counts))
-        for label, counts in zip(group.classes, table, strict=True)
-    )
-    return Matrix(group.views, _people(group), rows)
-
-
-def _people(group: Judged) -> str:
-    over = f", {group.splits} splits" if group.splits > 1 else ""
-    return f"{len(group.truth)} predictions, {plural(group.patients, 'patient')}{over}"
+    words = confusion_words(table, group.classes, group.views)
+    drawing = to_svg(confusion_chart(table, group.classes), words)
+    return Chart(group.views, people(group), drawing)
 
 
 def _roc(group: Judged) -> Chart:
@@ -241,8 +231,8 @@ def _roc(group: Judged) -> Chart:
     absent = [label for label in group.classes if label not in {c.label for c in found}]
     if len(group.classes) == 2 and found:
         absent = []
-    note = _people(group) + (f"; no curve for {listing(absent)}" if absent else "")
-    drawing = charts.roc(found, group.classes, group.views)
+    note = people(group) + (f"; no curve for {listing(absent)}" if absent else "")
+    drawing = to_svg(roc(found, group.classes), roc_words(found, group.views))
     return Chart(group.views, note, drawing, tuple(legend))
 
 
@@ -251,7 +241,8 @@ def _course(view: str, histories: Sequence[History]) -> Chart:
     known = [float(value) for value in ends if value is not None]
     said = f"last accuracy in training {number(sum(known) / len(known))}" if known else ""
     over = plural(len(histories), "split")
-    return Chart(view, f"{over}; {said}" if said else over, charts.training(histories))
+    drawing = to_svg(training(histories), training_words(histories))
+    return Chart(view, f"{over}; {said}" if said else over, drawing)
 
 
 def _notes(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from echokit.report.charts.svg import Plot, drawing, text
+from echokit.report.charts.differences import (
+    Difference,
+    differences_chart,
+    differences_words,
+)
+from echokit.report.charts.figure import to_svg
 from echokit.report.results import Results
 from echokit.report.sections.fusion_words import (
     Row,
@@ -112,7 +117,7 @@ def _table(results: Results, summary: Row) -> RulesTable:
         people=_people(everything),
         sizes=tuple(plural(int(size), "view") for size in sizes),
         lines=tuple(_line(one, methods, sizes) for one in methods),
-        leads=_leads(methods, spoken(str(summary.get("baseline", "")))),
+        leads=_differences(methods, spoken(str(summary.get("baseline", "")))),
         subsets=tuple(_subsets(rows, names)),
         notes=tuple(_notes(results, summary)),
     )
@@ -165,34 +170,23 @@ def _subsets(rows: Sequence[Row], names: Sequence[str]) -> Iterator[SubsetLine]:
         yield SubsetLine(" + ".join(views), subjects, cells)
 
 
-def _leads(methods: Sequence[Row], baseline: str) -> Markup:
-    """The lead of each rule with its interval; filled where the interval leaves out 0."""
-    shown = [(one, ends) for one in methods if (ends := corrected(one.get("lead")))]
-    if not shown:
-        return Markup()
-    furthest = max(abs(end) for _, ends in shown for end in ends)
-    reach = next((r for r in (0.05, 0.1, 0.2, 0.3, 0.5) if furthest <= r), 1.0)
-    height = 26 * len(shown) + 34
-    left = 26.0 + 7 * max(len(str(one["method"])) for one, _ in shown)
-    plot = Plot(left + 330, height, (-reach, reach), (len(shown), 0), left=left, right=60)
-    parts = [
-        plot.grid((-reach, -reach / 2, reach / 2, reach), (), "+.2g"),
-        plot.line([(0, 0), (0, len(shown))], "chance"),
-    ]
-    for i, (one, (low, high)) in enumerate(shown):
-        hollow = "" if one["lead"]["excludes_zero"] else " hollow"
-        y = plot.at(0, i + 0.5)[1] + 3.5
-        parts += [
-            plot.line([(low, i + 0.5), (high, i + 0.5)], "whisker c0"),
-            plot.dot(one["lead"]["mean"], i + 0.5, f"c0{hollow}"),
-            text(left - 8, y, spoken(str(one["method"])), "name end"),
-            text(left + 278, y, lead_words(one["lead"]), "value"),
-        ]
-    said = "; ".join(
-        f"{spoken(str(one['method']))} {lead_words(one['lead'])}, {interval_words(one['lead'])}"
-        for one, _ in shown
+def differences(methods: Sequence[Row]) -> tuple[Difference, ...]:
+    """Read how far each rule is ahead of the baseline, where its interval is corrected."""
+    return tuple(
+        Difference(
+            spoken(str(one["method"])),
+            float(one["lead"]["mean"]),
+            *ends,
+            clear=bool(one["lead"]["excludes_zero"]),
+        )
+        for one in methods
+        if (ends := corrected(one.get("lead")))
     )
-    return drawing(left + 330, height, f"lead over the {baseline} in F1-score: {said}", parts)
+
+
+def _differences(methods: Sequence[Row], baseline: str) -> Markup:
+    rows = differences(methods)
+    return to_svg(differences_chart(rows), differences_words(rows, baseline)) if rows else Markup()
 
 
 def _people(row: Row) -> str:

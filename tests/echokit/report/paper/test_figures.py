@@ -1,20 +1,15 @@
 """Figures 2 and 3 drawn from arrays whose every frame is known by its grey."""
 
 import json
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image, ImageColor
-from sklearn.metrics import confusion_matrix
 
 from echokit.report import build_run_report, run_page
-from echokit.report.paper.charts import write_charts
 from echokit.report.paper.figures import choose_beat, figure_2, figure_3
 from echokit.report.pictures.example import read_example
 from echokit.report.pictures.sheet import ALARM, EDGE
-from echokit.report.results import read_results
-from echokit.report.sections.figures import task_figures
 
 LABELS = ("none", "mild", "moderate-severe")
 BEAT = {"systole": 4, "diastole": 9, "between": [6, 1], "rate": 140.0, "quality": 0.8}
@@ -246,36 +241,3 @@ def test_names_from_elsewhere_stay_in_the_folder(small, kit):
     assert "figure-2-binary-_b_x-PLAX.png" in {
         path.name for path in (small / "report" / "figures").iterdir()
     }
-
-
-def test_the_charts_hold_every_prediction_and_stand_alone(run, tmp_path, kit):
-    results = read_results(run)
-    tasks = [task_figures(results, task) for task in results.tasks]
-    files = write_charts(tmp_path, tasks, synthetic=True)
-    assert len(files) == 2 * 2 * 2  # kinds, tasks, approaches
-    mine = results.predictions.query("task == 'severity' and approach == 'spatial'")
-    tree = ElementTree.parse(tmp_path / "report/figures/confusion-severity-spatial.svg")
-    said = ["".join(node.itertext()) for node in tree.iter("{http://www.w3.org/2000/svg}text")]
-    counts = [
-        int(node.text)
-        for node in tree.iter("{http://www.w3.org/2000/svg}text")
-        if "count" in node.get("class")
-    ]
-    expected = []
-    for view in mine["view"].unique():
-        rows = mine[mine["view"] == view]
-        table = confusion_matrix(rows["label"], rows["predicted"], labels=LABELS)
-        expected += table.ravel().tolist()
-    assert counts == expected
-    assert any("Synthetic" in words for words in said)
-    roc = (tmp_path / "report/figures/roc-severity-spatial.svg").read_text()
-    ElementTree.fromstring(roc)
-    assert "var(" not in roc
-    assert all(view in roc for view in kit.SKILL)
-
-
-def test_the_charts_of_a_real_cohort_carry_no_synthetic_line(run, tmp_path):
-    results = read_results(run)
-    tasks = [task_figures(results, task) for task in results.tasks]
-    for file in write_charts(tmp_path, tasks, synthetic=False):
-        assert "ynthetic" not in (tmp_path / file).read_text()

@@ -1,7 +1,5 @@
 import io
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +9,8 @@ from rich.console import Console
 
 from echokit import UsageError
 from echokit.report import summary_table
-from echokit.report.charts.charts import training
 from echokit.report.judged import confusion, curves, judged
-from echokit.report.results import History, read_results
+from echokit.report.results import read_results
 from echokit.report.sections.figures import task_figures
 from echokit.report.terminal import how_it_was_made
 from echokit.report.words import duration, guess_f1, lies_in, listing, memory, sureness
@@ -46,17 +43,6 @@ def test_the_headline_is_the_best_view_set_and_bold_the_best_figure(run, kit):
     lines = [line for approach in task.approaches for line in approach.lines]
     bold = {line.cells[4].value[:4] for line in lines if line.cells[4].best}
     assert bold == {f"{max(r['recall']['mean'] for r in rows):.2f}"}
-
-
-def test_a_single_epoch_is_drawn_as_a_dot():
-    def course(n):
-        epochs = tuple({"epoch": e, "loss": 0.4 / e} for e in range(1, n + 1))
-        return [History("severity", "spatial", "PLAX", f"{i:02d}", epochs) for i in range(2)]
-
-    one, many = (str(training(course(n))) for n in (1, 5))
-    assert one.count('class="dot c0"') == 2
-    assert one.count(">1</text>") == 1  # the axis names its only epoch once
-    assert many.count('class="dot c0"') == 0
 
 
 def test_the_verdict_counts_what_was_right(run):
@@ -134,10 +120,3 @@ def test_the_table_says_how_patients_were_held_out_and_what_was_dropped():
     ]
     folds = {"splits": {"method": "k-fold", "n": 5, "held_out": 0.2}}
     assert how_it_was_made(replace(base, run=folds)) == ["5-fold cross-validation by patient"]
-
-
-def test_importing_the_report_imports_nothing_heavy():
-    heavy = {"torch", "av", "pydicom", "monai", "matplotlib", "sklearn", "scipy"}
-    code = f"import sys, echokit.report; sys.exit(str(sorted({heavy} & set(sys.modules)) or ''))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stderr.strip() in ("", "[]")
