@@ -14,12 +14,14 @@ from rich.text import Text
 
 from echokit.report.page import render
 from echokit.report.paper.findings import findings_json, run_findings
-from echokit.report.paper.publication import Figure, Figures
+from echokit.report.paper.publication import Figures
 from echokit.report.paper.tables import Line, PaperTable, paper_table, require_figures, run_tables
 from echokit.report.results import read_results
 from echokit.system.files import write_json, write_text
 
 NONE = "–"
+Row = tuple[list[str], list[str]]
+"""The cells of a row, and how pandas is to style each."""
 
 
 def print_table(console: Console, table: PaperTable) -> None:
@@ -129,49 +131,54 @@ _LATEX = str.maketrans(
 
 def latex_text(table: PaperTable) -> str:
     """The table as a `table` environment; it needs `booktabs` and nothing else."""
-    width = len(table.metrics) + 2 + table.compared
     says = " ".join(f"{sentence.rstrip('.')}." for sentence in (table.title, *table.notes))
-    columns = ["Views", *[""] * table.compared, *table.headings, "n"]
-    lines = [
-        r"% \usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{says.translate(_LATEX)}}}",
-        rf"\label{{tab:{table.stem}}}",
-        rf"\begin{{tabular}}{{l{'l' * table.compared}{'c' * len(table.metrics)}r}}",
-        r"\toprule",
-        rf"{' & '.join(name.translate(_LATEX) for name in columns)} \\",
-    ]
+    names = ["Task", "Approach", "Views", *[""] * table.compared, *table.headings, "n"]
+    rows = list(_latex_rows(table))
+    frame = pd.DataFrame([cells for cells, _ in rows], columns=names)
+    styles = pd.DataFrame([styles for _, styles in rows], columns=names)
+    shown = frame.style.hide(axis="index").format(_latex).format_index(_latex, axis="columns")
+    text = shown.apply(lambda _: styles, axis=None).to_latex(
+        column_format=f"lll{'l' * table.compared}{'c' * len(table.metrics)}r",
+        position_float="centering",
+        hrules=True,
+        caption=_latex(says),
+        label=f"tab:{table.stem}",
+    )
+    for block in table.blocks[1:]:
+        text = text.replace(f"\n{block.letter} ", f"\n\\midrule\n{block.letter} ")
+    return f"% \\usepackage{{booktabs}}\n{text}"
+
+
+def _latex(text: object) -> str:
+    return str(text).translate(_LATEX)
+
+
+def _latex_rows(table: PaperTable) -> Iterator[Row]:
+    """The cells of each row, and the LaTeX commands of each; a task's name stands once."""
+
+    def row(names: list[str], figures: Figures, texts: list[str], n: str, command: str) -> Row:
+        best = [metric in figures and figures[metric].best for metric in table.metrics]
+        cells = [*names, *texts, n]
+        bold = ["textbf:--rwrap;" * flag for flag in (*[False] * len(names), *best, False)]
+        return cells, [command * bool(cell) + b for cell, b in zip(cells, bold, strict=True)]
+
+    def texts(figures: Figures) -> list[str]:
+        return [str(figures.get(metric, NONE)) for metric in table.metrics]
+
+    ours, paper = (["ours"], ["paper"]) if table.compared else ([], [])
     for block in table.blocks:
-        what = f"{block.letter} {block.task}".translate(_LATEX)
-        lines += [r"\midrule", rf"\multicolumn{{{width}}}{{l}}{{\textbf{{{what}}}}} \\"]
-        for approach, some in block.approaches:
-            what = approach.translate(_LATEX)
-            lines += [rf"\multicolumn{{{width}}}{{l}}{{\textit{{{what}}}}} \\"]
-            lines += [row for line in some for row in _latex_rows(table, line)]
-    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    return "\n".join(lines) + "\n"
-
-
-def _latex_rows(table: PaperTable, line: Line) -> Iterator[str]:
-    def cells(figures: Figures) -> list[str]:
-        return [_latex_figure(figures.get(metric)) for metric in table.metrics]
-
-    views, n = line.views.translate(_LATEX), str(line.n_subjects or "--")
-    who = ["ours"] * table.compared
-    yield rf"{' & '.join([views, *who, *cells(line.ours), n])} \\"
-    if table.compared:
-        printed = [rf"\footnotesize {cell}" for cell in ("paper", *cells(line.published))]
-        yield rf"{' & '.join(['', *printed, ''])} \\"
-    if table.intervals:
-        ends = [line.ours[m].interval if m in line.ours else "" for m in table.metrics]
-        small = [rf"\footnotesize {end.translate(_LATEX)}" if end else "" for end in ends]
-        yield rf"{' & '.join(['', *small, ''])} \\"
-
-
-def _latex_figure(figure: Figure | None) -> str:
-    text = str(figure or NONE).translate(_LATEX)
-    return rf"\textbf{{{text}}}" if figure and figure.best else text
+        task = f"{block.letter} {block.task}"
+        for approach, lines in block.approaches:
+            for line in lines:
+                names, n = [task, approach, line.views, *ours], str(line.n_subjects or NONE)
+                yield row(names, line.ours, texts(line.ours), n, "")
+                empty = ["", "", "", *paper]
+                if table.compared:
+                    yield row(empty, line.published, texts(line.published), "", "footnotesize:;")
+                if table.intervals:
+                    ends = [line.ours[m].interval if m in line.ours else "" for m in table.metrics]
+                    yield row(empty, {}, ends, "", "footnotesize:;")
+                task, approach = "", ""
 
 
 def html_text(table: PaperTable) -> str:
