@@ -21,7 +21,7 @@ from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage, gene
 
 from echokit import ClipRef, Loader, resolve
 from echokit.bench.timing import Claim, judge, paired
-from echokit.clips.preparation import Preparation, prepare, undrawn
+from echokit.clips.preparation import Preparation, prepare, unused_generator
 from echokit.clips.store import Store
 from echokit.components import make_preparation
 from echokit.recipe import load_recipe
@@ -89,7 +89,7 @@ def _profile(loader: Loader, preparation: Preparation, scratch: Path) -> str:
 
     clip = timed("read", lambda: loader.read(ref))
     for name, step in zip(("sector", "resize", "equalise"), preparation.steps, strict=True):
-        clip = timed(name, partial(step, clip, undrawn()))
+        clip = timed(name, partial(step, clip, unused_generator()))
     timed("store", lambda: Store(scratch).put(f"{time.monotonic_ns():032x}", clip))
     return ", ".join(took)
 

@@ -1,1 +1,1 @@
-"""Cohorts and clips: found, labelled, split, prepared, stored and cut into sequences. No torch."""
+"""Gather, label, split, prepare and store clips, and cut them into sequences, without torch."""

@@ -1,4 +1,4 @@
-"""The table of clips: what a loader found, the label each clip bears, who is held out."""
+"""Gather the clips of a cohort, and tabulate their labels and sides of every split."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from echokit.types import ClipRef, Cohort, Rejection
 
 
 def gather(
-    found: Iterable[ClipRef | Rejection], views: Iterable[str], alias: Mapping[str, str]
+    index: Iterable[ClipRef | Rejection], views: Iterable[str], alias: Mapping[str, str]
 ) -> Cohort:
-    """Validate what a loader found: canonical views, unique clips, known patients.
+    """Gather a cohort: clips with canonical views, unique names and known patients.
 
     Args:
-        found: the loader's index.
-        views: canonical names of the views in use; clips of others are rejected by name.
-        alias: a site's own view name -> the canonical one.
+        index: the clips and rejections of a loader's index.
+        views: canonical names of the views in use; clips of other views are rejected.
+        alias: a site's own view name -> the canonical name.
 
     Raises:
-        CohortError: no clip is left; the message counts the reasons.
+        CohortError: no clip can be used; the message counts the reasons.
     """
-    clips, rejected = sort_out(found, views, alias)
+    clips, rejected = separate(index, views, alias)
     if not clips:
         raise CohortError(f"No clip can be used: {_count_reasons(rejected)}.")
     return Cohort(clips, rejected)
 
 
-def sort_out(
-    found: Iterable[ClipRef | Rejection], views: Iterable[str], alias: Mapping[str, str]
+def separate(
+    index: Iterable[ClipRef | Rejection], views: Iterable[str], alias: Mapping[str, str]
 ) -> tuple[tuple[ClipRef, ...], tuple[Rejection, ...]]:
-    """Divide what a loader found into usable clips and rejections; arguments as `gather`."""
-    wanted = tuple(views)
+    """Separate usable clips from rejections; the arguments are those of `gather`."""
+    in_use = tuple(views)
     clips: dict[str, ClipRef] = {}
     rejected: list[Rejection] = []
-    for item in found:
+    for item in index:
         if isinstance(item, Rejection):
             rejected.append(item)
             continue
         view = alias.get(item.view, item.view) if item.view else None
-        reason = _refusal(item, view, wanted, clips)
+        reason = _refusal(item, view, in_use, clips)
         if reason:
             rejected.append(Rejection(item.clip, reason, item.patient, view))
         else:
@@ -54,8 +54,9 @@ def sort_out(
 
 
 def _refusal(
-    ref: ClipRef, view: str | None, wanted: tuple[str, ...], clips: Mapping[str, ClipRef]
+    ref: ClipRef, view: str | None, in_use: tuple[str, ...], clips: Mapping[str, ClipRef]
 ) -> str:
+    """State why a clip cannot be used; empty if it can."""
     if ref.clip in clips:
         return "a clip of this name is already in the cohort"
     if not ref.patient:
@@ -65,12 +66,13 @@ def _refusal(
             "its view is unknown; name it in the manifest, or with --view to `echokit predict`, or "
             "let a network find it: --view auto there, --set views.classifier=RUN to `echokit run`"
         )
-    if view not in wanted:
-        return f"its view {view!r} is not in use (views in use: {', '.join(wanted)})"
+    if view not in in_use:
+        return f"its view {view!r} is not in use (views in use: {', '.join(in_use)})"
     return ""
 
 
 def _count_reasons(rejected: Iterable[Rejection]) -> str:
+    """Count the five most frequent reasons, in words."""
     counts = Counter(item.reason for item in rejected)
     return "; ".join(f"{n} × {reason}" for reason, n in counts.most_common(5)) or "none was found"
 
@@ -78,7 +80,7 @@ def _count_reasons(rejected: Iterable[Rejection]) -> str:
 def cohort_table(
     cohort: Cohort, labelled: Mapping[str, Labelled], splits: Mapping[str, tuple[Split, ...]]
 ) -> pd.DataFrame:
-    """Every clip met, one row each, with its label per task and its side in every split."""
+    """Tabulate every clip and rejection, with its label of each task and its side of each split."""
     rows: list[dict[str, object]] = []
     for ref in cohort.clips:
         row: dict[str, object] = {
@@ -91,7 +93,7 @@ def cohort_table(
             "synthetic": ref.synthetic,
         }
         for task, labels in labelled.items():
-            # of a manifest's columns only the tasks' own: others may name people
+            # only the tasks' columns are copied: others of a manifest may identify a person
             row[f"{task}_annotation"] = ref.labels.get(labels.column, "")
             row[f"{task}_label"] = labels.clips.get(ref.clip, "")
             for split in splits[task]:
@@ -113,6 +115,6 @@ def cohort_table(
 
 
 def _confidence(cohort: Cohort, clip: str) -> str:
-    """Confidence of a view that a network found; empty for one that was annotated."""
-    found = cohort.view_confidence.get(clip)
-    return "" if found is None else f"{found:.4f}"
+    """Format the confidence of a view that a network found; empty for an annotated view."""
+    confidence = cohort.view_confidence.get(clip)
+    return "" if confidence is None else f"{confidence:.4f}"

@@ -1,4 +1,4 @@
-"""The label of every clip and patient in one task."""
+"""Label the clips and patients of a cohort in one task."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ class Labelled:
     classes: tuple[str, ...]
     """Label names, least severe first."""
     column: str
-    """The annotation column that the labels were made from."""
+    """Annotation column from which the labels were made."""
     clips: Mapping[str, str]
-    """Clip -> its label; clips without one are absent."""
+    """Clip -> label; clips without a label are absent."""
     patients: Mapping[str, str]
-    """Patient -> the most severe label of its clips, which is the subject's truth."""
+    """Patient -> the most severe label of the patient's clips, the reference for evaluation."""
     dropped: Mapping[str, int]
-    """Why clips are left out of this task -> how many."""
+    """Reason for which clips are left out of this task -> number of clips."""
 
 
 def label(
     cohort: Cohort, column: str, mapping: Mapping[str, str], classes: tuple[str, ...], drop: str
 ) -> Labelled:
-    """Give every clip its label in one task.
+    """Label the clips of a cohort in one task.
 
     Args:
         cohort: the clips.
-        column: the annotation column.
+        column: annotation column.
         mapping: annotation -> label name or `drop`; numbers match by value ("1.0" is "1").
         classes: label names, least severe first.
-        drop: the word in `mapping` for "leave this clip out".
+        drop: the value in `mapping` that leaves a clip out.
 
     Raises:
-        CohortError: no clip bears the column, or fewer than two labels are left.
+        CohortError: no clip has the column, or fewer than two labels are left.
     """
-    lookup = {_grade(key): value for key, value in mapping.items()}
+    label_of = {_normalise(key): value for key, value in mapping.items()}
     clips: dict[str, str] = {}
     dropped: Counter[str] = Counter()
     for ref in cohort.clips:
-        written = ref.labels.get(column, "").strip()
-        target = lookup.get(_grade(written))
-        if not written:
+        annotation = ref.labels.get(column, "").strip()
+        target = label_of.get(_normalise(annotation))
+        if not annotation:
             dropped[f"no {column}"] += 1
         elif target is None:
-            dropped[f"{column} {written!r} is not in the task's map"] += 1
+            dropped[f"{column} {annotation!r} is not in the task's map"] += 1
         elif target == drop:
-            dropped[f"{column} {written} is dropped by the task's map"] += 1
+            dropped[f"{column} {annotation} is dropped by the task's map"] += 1
         else:
             clips[ref.clip] = target
     if len(set(clips.values())) < 2:
@@ -65,13 +65,14 @@ def label(
     patients: dict[str, str] = {}
     for ref in cohort.clips:
         if ref.clip in clips:
-            both = (clips[ref.clip], patients.get(ref.patient, classes[0]))
-            patients[ref.patient] = max(both, key=classes.index)
+            labels = (clips[ref.clip], patients.get(ref.patient, classes[0]))
+            patients[ref.patient] = max(labels, key=classes.index)
     return Labelled(classes, column, clips, patients, dict(dropped))
 
 
-def _grade(written: str) -> str:
+def _normalise(annotation: str) -> str:
+    """Write equal numbers alike, so that "1.0" matches "1"."""
     try:
-        return f"{float(written):g}"
+        return f"{float(annotation):g}"
     except ValueError:
-        return written.strip()
+        return annotation.strip()

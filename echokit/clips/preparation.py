@@ -1,10 +1,10 @@
-"""Preparing clips: once for each content, and each way of preparing it."""
+"""Prepare clips for the store: once for each content and each preparation."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,10 @@ from echokit.system.prefetch import prefetch
 from echokit.types import Clip, ClipRef
 
 
-def undrawn() -> Any:
-    """What a transform that draws nothing is handed: a generator, or None where torch is not used.
+def unused_generator() -> Any:
+    """Return a generator for transforms that draw nothing; None if torch is not imported.
 
-    So clips are prepared without torch, if their transforms do without it.
+    Clips are then prepared without importing torch, if their transforms do not need it.
     """
     torch = sys.modules.get("torch")
     return None if torch is None else torch.Generator()
@@ -28,20 +28,20 @@ def undrawn() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """The transforms that prepare a clip, and the text that tells two preparations apart."""
+    """The transforms that prepare a clip, and a text that identifies them."""
 
     steps: tuple[Transform, ...]
     signature: str
-    """Names, options and versions of the steps, in order."""
+    """Names, versions and options of the steps, in order."""
 
     def __call__(self, clip: Clip) -> Clip:
         """Prepare one clip.
 
         Raises:
-            ClipError: a step refuses the clip, or hands on something that cannot be stored.
+            ClipError: a step refuses the clip, or returns frames that cannot be stored.
         """
         for step in self.steps:
-            clip = step(clip, undrawn())
+            clip = step(clip, unused_generator())
         if clip.frames.dtype != np.uint8 or clip.frames.ndim != 3 or not clip.frames.size:
             raise ClipError(
                 f"preparing made frames of {clip.frames.dtype} {clip.frames.shape}; "
@@ -50,30 +50,30 @@ class Preparation:
         return clip
 
     def masked(self, clip: Clip) -> Clip:
-        """Take the steps up to the one that finds the sector: source pixels, nothing outside it."""
+        """Apply the steps up to the one that finds the sector and masks what lies outside it."""
         for step in self.steps:
-            clip = step(clip, undrawn())
+            clip = step(clip, unused_generator())
             if clip.sector is not None:
                 break
         return clip
 
 
-def signature(steps: Iterable[tuple[str, str, dict[str, Any]]]) -> str:
-    """The text that tells two preparations apart.
+def signature(steps: Iterable[tuple[str, str, Mapping[str, object]]]) -> str:
+    """Write the text that identifies a preparation.
 
     Args:
         steps: (full name, version, options) of each step, in order.
     """
-    return json.dumps([[name, version, options] for name, version, options in steps])
+    return json.dumps([[name, version, dict(options)] for name, version, options in steps])
 
 
 def prepare(
     loader: Loader, refs: Sequence[ClipRef], preparation: Preparation, store: Store
 ) -> Iterator[tuple[ClipRef, str | ClipError]]:
-    """Prepare every clip that is not in the store yet; the next is read meanwhile.
+    """Prepare every clip that is not in the store yet; the next clip is read in a thread.
 
     Yields:
-        `(ref, key)` of each clip that is there now, or `(ref, ClipError)` of one that is refused.
+        `(ref, key)` of each stored clip, or `(ref, ClipError)` of a refused one.
     """
     begun: set[str] = set()
 
@@ -92,7 +92,8 @@ def prepare(
             yield ref, key
             continue
         try:
-            if key not in store:  # of the same content as one that was refused: refused, too
+            if key not in store:
+                # `clip` is None after a refused clip of the same content: it is refused again
                 store.put(key, preparation(clip or loader.read(ref)))
             yield ref, key
         except ClipError as error:
@@ -100,6 +101,6 @@ def prepare(
 
 
 def too_short(store: Store, key: str, k: int) -> str:
-    """Why a prepared clip is too short for a sequence of `k` frames; empty if it is not."""
+    """State that a prepared clip is too short for `k` frames; empty if it is long enough."""
     frames = store.length(key)
     return f"it has {frames} frame{'s' * (frames != 1)}; a sequence needs {k}" if frames < k else ""

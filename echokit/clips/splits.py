@@ -1,4 +1,4 @@
-"""Divisions of the patients into training and held-out ones."""
+"""Split patients into a training side and a held-out side."""
 
 from __future__ import annotations
 
@@ -13,44 +13,45 @@ from echokit.errors import CohortError
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One division of the patients; nobody is on both sides."""
+    """One split of the patients; no patient is on both sides."""
 
     index: int
     train: frozenset[str]
     test: frozenset[str]
 
     def side(self, patient: str) -> str:
-        """`train`, `test`, or an empty string for a patient without a label."""
+        """Return `train`, `test`, or an empty string for a patient without a label."""
         return "train" if patient in self.train else "test" if patient in self.test else ""
 
 
 def split_patients(
     patients: Mapping[str, str], method: str, splits: int, held_out: float, seed: int
 ) -> tuple[Split, ...]:
-    """Divide the patients, stratified by label, so that nobody is on both sides.
+    """Split the patients repeatedly, stratified by label; no patient is on both sides.
 
     Args:
         patients: patient -> label.
-        method: `repeated` draws `splits` independent divisions (paper, section 3.2);
-            `k-fold` holds every patient out exactly once.
-        splits: how many.
-        held_out: share held out by `repeated`.
-        seed: of the draw.
+        method: `repeated` draws independent splits (paper, section 3.2); `k-fold` holds every
+            patient out exactly once.
+        splits: number of splits.
+        held_out: share of the patients that `repeated` holds out.
+        seed: seed of the random draws.
 
     Raises:
-        CohortError: a label has too few patients to stand on both sides.
+        CohortError: a label has too few patients to be on both sides.
     """
+    # scikit-learn takes a second to import, and predicting a study needs none of it
     from sklearn.model_selection import StratifiedKFold
 
     names = np.array(sorted(patients))
     labels = np.array([patients[name] for name in names])
     counts = Counter(labels.tolist())
-    need = splits if method == "k-fold" else 2
+    least = splits if method == "k-fold" else 2
     for name, n in counts.items():
-        if n < need:
+        if n < least:
             raise CohortError(
                 f"Label {name!r} has {n} patient{'s' * (n != 1)}; {method} with {splits} splits "
-                f"needs at least {need} of each label. Add patients, or use fewer splits."
+                f"needs at least {least} of each label. Add patients, or use fewer splits."
             )
     test_size = max(round(held_out * len(names)), len(counts))
     if method != "k-fold" and len(names) - test_size < len(counts):
@@ -64,9 +65,11 @@ def split_patients(
         divider = StratifiedKFold(splits, shuffle=True, random_state=seed)
         held = [names[test] for _, test in divider.split(names, labels)]
     else:
-        rng, take = np.random.default_rng(seed), _held_out_counts(counts, test_size)
+        rng, held_counts = np.random.default_rng(seed), _held_out_counts(counts, test_size)
         held = [
-            np.concatenate([rng.permutation(names[labels == x])[: take[x]] for x in sorted(counts)])
+            np.concatenate(
+                [rng.permutation(names[labels == x])[: held_counts[x]] for x in sorted(counts)]
+            )
             for _ in range(splits)
         ]
     tests = [frozenset(test.tolist()) for test in held]
@@ -74,18 +77,19 @@ def split_patients(
 
 
 def _held_out_counts(counts: Mapping[str, int], total: int) -> dict[str, int]:
-    """How many patients of each label are held out: in proportion, at least one, never all.
+    """Number of held-out patients of each label: in proportion, at least one, never all.
 
-    scikit-learn's StratifiedShuffleSplit can leave a rare label on one side only.
+    scikit-learn's StratifiedShuffleSplit is not used, because it can leave a rare label on one side
+    only.
     """
     share = total / sum(counts.values())
     held = {x: min(max(int(n * share), 1), n - 1) for x, n in sorted(counts.items())}
 
-    def lack(x: str) -> float:
+    def shortage(x: str) -> float:
         return counts[x] * share - held[x]
 
     while sum(held.values()) < total:
-        held[max((x for x in held if held[x] < counts[x] - 1), key=lack)] += 1
+        held[max((x for x in held if held[x] < counts[x] - 1), key=shortage)] += 1
     while sum(held.values()) > total:
-        held[min((x for x in held if held[x] > 1), key=lack)] -= 1
+        held[min((x for x in held if held[x] > 1), key=shortage)] -= 1
     return held

@@ -1,56 +1,56 @@
-"""Prepared clips in zarr, each under a name that tells its content and how it was prepared."""
+"""Store prepared clips in zarr, each under a key made of its content and its preparation."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import zarr
 from jaxtyping import UInt8
+from zarr.codecs import ZstdCodec
 
 from echokit.interfaces import Loader, SupportsFingerprint
 from echokit.system.files import whole_folder
 from echokit.types import Box, Clip, ClipRef
 
-if TYPE_CHECKING:
-    import zarr
-
 CHUNK = 16
-"""Frames in a chunk: a window of 12 touches two at most."""
+"""Frames in a chunk: a sequence of 12 frames touches two at most."""
 SHARD = 128
 """Frames in a shard, which is one file."""
-LAYOUT = "differences"
-"""How movies are kept: the first frame of each chunk as it is, of the others what to add to the one
-before, modulo 256. Speckle changes little from frame to frame, so that takes a seventh less."""
+ENCODING = "differences"
+"""How frames are encoded: the first frame of each chunk as it is, and every other frame as its
+difference from the frame before, modulo 256. Speckle changes little between frames, so that this
+takes a seventh less space. Part of every key: another text would orphan all stored clips."""
 
 
 class Store:
-    """A folder of prepared clips. A clip is there whole or not at all."""
+    """A folder of prepared clips; each clip is stored whole or not at all."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._open: dict[tuple[str, str], Any] = {}
 
     def key(self, loader: Loader, ref: ClipRef, signature: str) -> str:
-        """The name a clip is kept under: a digest of its content and how it is prepared.
+        """Compute a clip's key: a digest of its content and its preparation.
 
         Args:
-            loader: knows the clip's content.
+            loader: reads the clip.
             ref: the clip.
-            signature: tells its preparation from any other.
+            signature: identifies the preparation.
 
         Raises:
-            ClipError: the clip's content cannot be reached.
+            ClipError: the clip cannot be read.
         """
         if isinstance(loader, SupportsFingerprint):
             content = loader.fingerprint(ref)
         else:
             clip = loader.read(ref)
             content = hashlib.sha256(np.ascontiguousarray(clip.frames).data).hexdigest()
-        told = f"{content}\n{signature}\n{LAYOUT}"
-        return hashlib.sha256(told.encode()).hexdigest()[:32]
+        identity = f"{content}\n{signature}\n{ENCODING}"
+        return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
     def __contains__(self, key: str) -> bool:
         return (self.path / key / "zarr.json").is_file()
@@ -65,17 +65,17 @@ class Store:
                 raise
 
     def length(self, key: str) -> int:
-        """Frames in a clip."""
+        """Number of frames in a clip."""
         return int(self._array(key, "frames").shape[0])
 
     def window(self, key: str, start: int, k: int) -> UInt8[np.ndarray, "k H W"]:
-        """Frames `start` to `start + k` of a clip; only their chunks are read."""
+        """Read frames `start` to `start + k` of a clip, from their chunks alone."""
         return self._movie(key, "frames", start, start + k)
 
     def clip(self, key: str, start: int = 0, k: int | None = None) -> Clip:
-        """A clip, or `k` frames of it from `start`, with all that is known of it."""
+        """Read a clip, or `k` frames of it from `start`, with everything stored about it."""
         group, stop = self._group(key), self.length(key) if k is None else start + k
-        attributes: dict[str, Any] = dict(group.attrs)
+        attributes: Any = dict(group.attrs)
         box, spacing = attributes["box"], attributes["spacing"]
         has_structures = "structures" in group
         return Clip(
@@ -89,8 +89,8 @@ class Store:
         )
 
     def sector(self, key: str) -> Any:
-        """The scanning sector `(H, W)` bool, or None if no step found one."""
-        if (key, "sector") not in self._open:  # every window asks for it: kept, as bits
+        """Return the scanning sector `(H, W)` bool, or None if no step found it."""
+        if (key, "sector") not in self._open:  # needed by every sequence: kept in memory, as bits
             group = self._group(key)
             mask = np.asarray(group["sector"]) if "sector" in group else None
             packed = None if mask is None else (np.packbits(mask), mask.shape)
@@ -102,16 +102,15 @@ class Store:
         return np.unpackbits(bits, count=height * width).reshape(height, width).astype(bool)
 
     def _movie(self, key: str, name: str, start: int, stop: int) -> UInt8[np.ndarray, "k H W"]:
+        """Read and decode frames; decoding starts at the first frame of a chunk."""
         first = start - start % CHUNK
         frames = np.asarray(self._array(key, name)[first:stop])
         for i in range(1, len(frames)):
             if i % CHUNK:
                 frames[i] += frames[i - 1]
-        return frames[start - first :].copy()  # lets go of the frames before
+        return frames[start - first :].copy()  # a view would keep the frames before in memory
 
     def _group(self, key: str) -> zarr.Group:
-        import zarr
-
         if (key, "") not in self._open:
             self._open[key, ""] = zarr.open_group(self.path / key, mode="r")
         group: zarr.Group = self._open[key, ""]
@@ -124,9 +123,6 @@ class Store:
 
 
 def _write(path: Path, clip: Clip) -> None:
-    import zarr
-    from zarr.codecs import ZstdCodec
-
     group = zarr.open_group(path, mode="w")
     for name, movie in {"frames": clip.frames, "structures": clip.structures}.items():
         if movie is not None:
@@ -150,7 +146,8 @@ def _write(path: Path, clip: Clip) -> None:
 
 
 def _differences(movie: UInt8[np.ndarray, "T H W"]) -> UInt8[np.ndarray, "T H W"]:
-    kept = movie.copy()
-    kept[1:] -= movie[:-1]
-    kept[::CHUNK] = movie[::CHUNK]
-    return kept
+    """Encode frames as differences; the first frame of each chunk stays as it is."""
+    encoded = movie.copy()
+    encoded[1:] -= movie[:-1]
+    encoded[::CHUNK] = movie[::CHUNK]
+    return encoded

@@ -1,1 +1,1 @@
-"""Networks: one job in, trained weights out."""
+"""Train networks: one job and its data in, weights and the history of training out."""

@@ -1,14 +1,18 @@
-"""Weights as safetensors, and training as it stands, to go on with bit for bit."""
+"""Save and load weights as safetensors, and the state of a training to resume it exactly."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from echokit.errors import UsageError
 from echokit.system.files import whole_file
@@ -18,21 +22,16 @@ def save_tensors(
     path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
 ) -> None:
     """Write tensors as safetensors, whole or not at all."""
-    from safetensors.torch import save_file
-
     with whole_file(path) as partial:
         save_file({name: t.contiguous() for name, t in tensors.items()}, partial, metadata)
 
 
 def load_weights(model: nn.Module, path: Path, device: str | torch.device = "cpu") -> nn.Module:
-    """Load a trained network's weights, set it to evaluation and put it on a device.
+    """Load trained weights into a network, set it to evaluation mode and move it to a device.
 
     Raises:
-        UsageError: the file is not there, or is of another network.
+        UsageError: the file does not exist, or belongs to another network.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     if not path.is_file():
         raise UsageError(f"There is no trained network at {path}. Finish the run first.")
     try:
@@ -44,38 +43,61 @@ def load_weights(model: nn.Module, path: Path, device: str | torch.device = "cpu
 
 
 @dataclass(frozen=True, slots=True)
+class Epoch:
+    """The figures of one epoch of training."""
+
+    epoch: int
+    """Number of the epoch, from 1."""
+    loss: float
+    """Mean cross-entropy of the training sequences."""
+    accuracy: float
+    """Share of the training sequences that were classified right."""
+    lr: float
+    """Learning rate at the end of the epoch."""
+    seconds: float
+    """Duration."""
+    input_shape: list[int]
+    """Shape of one input `(C, T, H, W)`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Training as it stands after an epoch: weights, Adam's moments, schedule, history."""
+    """A file with the state of a training after an epoch.
+
+    It holds the weights, Adam's moments, the learning-rate schedule and the history.
+    """
 
     path: Path
     digest: str
-    """Of what is trained, on what; another's is not taken up."""
+    """Digest of the recipe and the data; a checkpoint with another digest is ignored."""
 
     def save(
-        self, network: nn.Module, optimizer: Any, schedule: Any, history: list[dict[str, Any]]
+        self,
+        network: nn.Module,
+        optimizer: Optimizer,
+        schedule: LRScheduler,
+        history: Sequence[Epoch],
     ) -> None:
         """Write the state, whole or not at all."""
         state = optimizer.state_dict()
         tensors = {f"model/{name}": t for name, t in network.state_dict().items()}
         for index, moments in state["state"].items():
             tensors |= {f"adam/{index}/{name}": t for name, t in moments.items()}
-        kept = {
+        metadata = {
             "digest": self.digest,
             "groups": state["param_groups"],
             "schedule": schedule.state_dict(),
-            "history": history,
+            "history": [asdict(epoch) for epoch in history],
         }
-        save_tensors(self.path, tensors, {"echokit": json.dumps(kept)})
+        save_tensors(self.path, tensors, {"echokit": json.dumps(metadata)})
 
-    def load(self, network: nn.Module, optimizer: Any, schedule: Any) -> list[dict[str, Any]]:
-        """Bring everything to where it stopped; return the history, empty for a fresh start."""
-        from safetensors import safe_open
-
+    def load(self, network: nn.Module, optimizer: Optimizer, schedule: LRScheduler) -> list[Epoch]:
+        """Restore the saved state in place; return its history, empty without a saved state."""
         if not self.path.is_file():
             return []
         with safe_open(self.path, "pt") as file:
-            kept = json.loads(file.metadata()["echokit"])
-            if kept["digest"] != self.digest:
+            metadata = json.loads(file.metadata()["echokit"])
+            if metadata["digest"] != self.digest:
                 return []
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         network.load_state_dict(
@@ -86,17 +108,16 @@ class Checkpoint:
             if name.startswith("adam/"):
                 _, index, moment = name.split("/")
                 moments.setdefault(int(index), {})[moment] = tensor
-        optimizer.load_state_dict({"state": moments, "param_groups": kept["groups"]})
-        schedule.load_state_dict(kept["schedule"])
-        history: list[dict[str, Any]] = kept["history"]
-        return history
+        optimizer.load_state_dict({"state": moments, "param_groups": metadata["groups"]})
+        schedule.load_state_dict(metadata["schedule"])
+        return [Epoch(**row) for row in metadata["history"]]
 
 
 def channels_last(network: nn.Module) -> nn.Module:
-    """Put the weights of 3D convolutions in channels_last_3d, in place; others stay as they are.
+    """Convert the weights of 3D convolutions to channels_last_3d, in place.
 
-    That is the layout in which a CPU convolves faster. `network.to(memory_format=...)` would refuse
-    a network that holds a 2D convolution too.
+    A CPU convolves faster in this memory format. `network.to(memory_format=...)` refuses a network
+    that also holds 2D convolutions, so each tensor is converted by itself.
     """
     for tensor in (*network.parameters(), *network.buffers()):
         if tensor.ndim == 5:

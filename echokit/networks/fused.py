@@ -1,11 +1,11 @@
-"""Feature fusion: one network that sees all views of a patient at once, whichever are there.
+"""Feature fusion: one network for all views of a patient, any of which may be missing.
 
-Each view has an encoder of its own; the encoders' features are pooled with learned attention
-(Ilse et al. 2018, arXiv:1802.04712) and classified together, so that views are weighed before a
-label is chosen and not after. While training, views are left out at random (Neverova et al. 2016,
-doi:10.1109/TPAMI.2015.2461544), so that the network answers from any of them.
+Each view has its own encoder. The encoders' features are pooled with learned attention (Ilse et al.
+2018, arXiv:1802.04712) and classified together, so that views are weighted before a label is chosen
+instead of after. During training, views are left out at random (Neverova et al. 2016,
+doi:10.1109/TPAMI.2015.2461544), so that the network can classify any subset of them.
 
-Views travel as channels, `B V T H W`, and a view that is absent is NaN throughout.
+Views are passed as channels, `B V T H W`; a missing view is NaN throughout.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ from echokit.networks.sampling import draw_start
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A patient as feature fusion sees one."""
+    """A patient with the clips of all views, one training example of feature fusion."""
 
     patient: str
     clips: tuple[tuple[Item, ...], ...]
-    """For each view, in the network's order, the patient's clips of it; empty where absent."""
+    """The patient's clips of each view, in the network's order; empty for a missing view."""
     label: int
     """Index of the patient's label."""
 
     @property
     def present(self) -> list[int]:
-        """Indices of the views that the patient was seen in."""
+        """Indices of the views that the patient has clips of."""
         return [view for view, clips in enumerate(self.clips) if clips]
 
 
 class SubjectSequences(Dataset[tuple[Tensor, int]]):
-    """One sequence of each of a patient's views, drawn afresh; an index is `(subject, seed)`."""
+    """One random sequence of each view of a patient; an index is `(subject, seed)`."""
 
     def __init__(
         self, items: Sequence[Subject], store: Store, spec: SequenceSpec, drop: float
     ) -> None:
-        """Prefer `TrainingSet`.
+        """Make the dataset; `TrainingSet` passes the arguments on.
 
         Args:
             items: training patients.
             store: prepared clips.
-            spec: how a sequence is cut out and augmented.
-            drop: probability that a view is left out; one is always kept.
+            spec: how sequences are cut out and augmented.
+            drop: probability that a view is left out; one view is always kept.
         """
         self.items, self.store, self.spec, self.drop = items, store, spec, drop
 
@@ -72,27 +72,27 @@ class SubjectSequences(Dataset[tuple[Tensor, int]]):
 
 
 def _keep(present: list[int], drop: float, rng: torch.Generator) -> list[int]:
-    """The views that are not left out; where all would be, one of them at random."""
-    chances = torch.rand(len(present), generator=rng)
-    kept = [view for view, chance in zip(present, chances.tolist(), strict=True) if chance >= drop]
-    return kept or [present[int(chances.argmax())]]
+    """Draw the views that are kept; one random view if all would be left out."""
+    draws = torch.rand(len(present), generator=rng)
+    kept = [view for view, draw in zip(present, draws.tolist(), strict=True) if draw >= drop]
+    return kept or [present[int(draws.argmax())]]
 
 
 def side_by_side(drawn: Mapping[int, Float[Tensor, "k H W"]], views: int) -> Tensor:
-    """Sequences of one patient as channels `(V, k, H, W)`; an absent view is NaN."""
+    """Stack the sequences of one patient as channels `(V, k, H, W)`; a missing view is NaN."""
     blank = torch.full_like(next(iter(drawn.values())), torch.nan)
     return torch.stack([drawn.get(view, blank) for view in range(views)])
 
 
 class FusedNetwork(nn.Module):
-    """Encoders, one for each view, under one head."""
+    """One encoder for each view, attention over their features, and one classification head."""
 
     def __init__(self, encoders: Iterable[nn.Module], embedding: int, classes: int) -> None:
-        """Join encoders.
+        """Combine encoders.
 
         Args:
-            encoders: for each view a backbone from `(B, 1, T, H, W)` to `(B, embedding)`.
-            embedding: features of each view.
+            encoders: a backbone for each view, from `(B, 1, T, H, W)` to `(B, embedding)`.
+            embedding: number of features of each view.
             classes: number of classes K.
         """
         super().__init__()
@@ -100,7 +100,7 @@ class FusedNetwork(nn.Module):
         self.norm = nn.LayerNorm(embedding)
         self.score = nn.Linear(embedding, 1)
         self.trust = nn.Parameter(torch.zeros(len(self.encoders)))
-        """How much each view is listened to, whatever it shows."""
+        """Attention to each view that does not depend on its pixels."""
         self.head = nn.Linear(embedding, classes)
 
     def forward(self, sequences: Float[Tensor, "B V T H W"]) -> Float[Tensor, "B K"]:
@@ -116,15 +116,15 @@ class FusedNetwork(nn.Module):
         return self.fuse(features, present)
 
     def encode(self, view: int, sequences: Float[Tensor, "B 1 T H W"]) -> Float[Tensor, "B E"]:
-        """Features of sequences of one view."""
-        seen = sequences.contiguous(memory_format=torch.channels_last_3d)
-        features: Tensor = self.norm(self.encoders[view](seen))
+        """Encode sequences of one view as features."""
+        inputs = sequences.contiguous(memory_format=torch.channels_last_3d)
+        features: Tensor = self.norm(self.encoders[view](inputs))
         return features
 
     def fuse(
         self, features: Float[Tensor, "B V E"], present: Bool[Tensor, "B V"]
     ) -> Float[Tensor, "B K"]:
-        """Logits from the features of the views that are present; at least one is, in each row."""
+        """Compute logits from the features of the views present, at least one in each row."""
         scores = self.score(features)[..., 0] + self.trust  # (B, V)
         weights = scores.masked_fill(~present, -torch.inf).softmax(1)
         logits: Tensor = self.head((weights[..., None] * features).sum(1))
@@ -135,9 +135,9 @@ class FusedNetwork(nn.Module):
 def encode_subject(
     network: FusedNetwork, subject: Subject, store: Store, spec: SequenceSpec
 ) -> Float[Tensor, "n V E"]:
-    """Features of a patient's n voting sequences of each view; NaN where the view is absent.
+    """Encode a patient's n voting sequences of each view; a missing view is NaN.
 
-    Where a view has several clips, they take turns.
+    If a view has several clips, the n sequences are divided among them.
     """
     rows: list[Tensor | None] = []
     for view, clips in enumerate(subject.clips):
@@ -158,22 +158,22 @@ def encode_subject(
 def votes_of_subsets(
     network: FusedNetwork, features: Float[Tensor, "n V E"], subsets: Iterable[Sequence[int]]
 ) -> Iterator[tuple[tuple[int, ...], Float[np.ndarray, "n K"]]]:
-    """Class probabilities of each voting sequence from every subset of views there is.
+    """Compute class probabilities of each voting sequence for subsets of the views.
 
     Args:
         network: the trained network.
-        features: of one patient, as `encode_subject` gives them.
-        subsets: indices of views; one that holds no view of the patient is passed over.
+        features: features of one patient, from `encode_subject`.
+        subsets: indices of views; a subset without any view of the patient is skipped.
 
     Yields:
-        (the subset, probabilities `(n, K)`).
+        (subset, probabilities `(n, K)`).
     """
-    there = ~features[0, :, 0].isnan()  # (V,)
+    available = ~features[0, :, 0].isnan()  # (V,)
     clean = features.nan_to_num()
     for subset in subsets:
-        asked = torch.zeros_like(there)
-        asked[list(subset)] = True
-        present = (there & asked).expand(len(features), -1)
+        selected = torch.zeros_like(available)
+        selected[list(subset)] = True
+        present = (available & selected).expand(len(features), -1)
         if present[0].any():
             with torch.inference_mode():
                 probabilities = network.fuse(clean, present).softmax(1)

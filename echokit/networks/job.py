@@ -1,40 +1,40 @@
-"""Which network is trained, where, on what, and whether it is there already."""
+"""Name networks, their files and seeds, and tell which are trained already."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from echokit.clips.sequences import digest
 from echokit.errors import UsageError
+from echokit.system.files import read_json
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Which network: one for each task, approach, view and split, and its inner ones."""
+    """The name of one network: its task, approach, view and split, and for inner ones the fold."""
 
     task: str
     approach: str
     view: str
     split: int
     fold: int | None = None
-    """The fold of the training patients that an inner network leaves out; None for the network
-    itself, which learns from all of them."""
+    """Fold of the training patients that an inner network does not learn from; None for a network
+    that learns from all of them."""
 
     @property
     def stem(self) -> Path:
-        """Where its files stand below `models/`, without a suffix."""
+        """Path of the network's files below `models/`, without a suffix."""
         inner = "" if self.fold is None else f"-fold-{self.fold}"
         return Path(self.task, self.approach, self.view, f"split-{self.split:02d}{inner}")
 
     @property
-    def place(self) -> dict[str, Any]:
-        """Where its predictions belong: the columns of a table that name it."""
+    def place(self) -> dict[str, str | int]:
+        """Columns that name the network in the table of predictions."""
         return {
             "task": self.task,
             "approach": self.approach,
@@ -49,44 +49,45 @@ class Job:
 
 @runtime_checkable
 class Labelled(Protocol):
-    """One thing to learn from; its `repr` tells it apart from every other."""
+    """A labelled training example; its `repr` tells it from every other."""
 
     @property
     def label(self) -> int:
-        """Index of its label."""
+        """Index of the label."""
 
 
-def device_of(asked: str) -> torch.device:
-    """The device that `auto`, `cpu` or `cuda` means here.
+def device_of(setting: str) -> torch.device:
+    """Return the device that `auto`, `cpu` or `cuda` means on this machine.
 
     Raises:
-        UsageError: CUDA is asked for and there is none.
+        UsageError: the setting is `cuda` and the machine has no CUDA device.
     """
-    if asked == "cuda" and not torch.cuda.is_available():
+    if setting == "cuda" and not torch.cuda.is_available():
         raise UsageError(
             "compute.device is cuda, and there is no CUDA device: --set compute.device=cpu."
         )
-    return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if setting != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def job_seed(seed: int, job: Job) -> int:
-    """The seed of one job: it depends on the run's seed and the job alone, not on the order."""
+    """Derive the seed of one job from the run's seed and the job's name, whatever ran before."""
     return digest(seed, *(v for v in asdict(job).values() if v is not None)) % 2**32
 
 
 def data_digest(items: Sequence[Labelled]) -> str:
-    """A text that tells apart what networks learn from: clips, their content and their labels."""
+    """Compute a digest of the training examples: clips, their content and their labels."""
     return f"{digest(*items):016x}"
 
 
 def is_trained(job: Job, folder: Path, recipe_digest: str, items: Sequence[Labelled]) -> bool:
-    """Whether the network of this job and recipe is there, and learned from these very clips.
+    """Return True if this job's network exists and was trained by this recipe on these examples.
 
-    Patients change sides when the cohort changes: one who learned from them must not judge them.
+    When the cohort changes, patients change sides of a split. A network that learned from a patient
+    must not be evaluated on that patient, so it is trained again.
     """
-    described = (folder / job.stem).with_suffix(".json")
-    if not described.is_file() or not described.with_suffix(".safetensors").is_file():
+    description = (folder / job.stem).with_suffix(".json")
+    if not description.is_file() or not description.with_suffix(".safetensors").is_file():
         return False
-    there = json.loads(described.read_text("utf-8"))
-    wanted = {"recipe_digest": recipe_digest, "data_digest": data_digest(items)}
-    return all(there.get(name) == value for name, value in wanted.items())
+    recorded = read_json(description)
+    expected = {"recipe_digest": recipe_digest, "data_digest": data_digest(items)}
+    return all(recorded.get(name) == value for name, value in expected.items())

@@ -1,4 +1,4 @@
-"""Sequences as torch's loaders draw them: training ones afresh, voting ones as they are."""
+"""Datasets of sequences for torch: drawn at random for training, at fixed starts for voting."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from echokit.clips.store import Store
 
 
 def draw_start(frames: int, k: int, rng: torch.Generator) -> int:
-    """Draw the first frame of a window; every start from 0 to `frames - k` is equally likely."""
+    """Draw the first frame of a window, uniformly from 0 to `frames - k`."""
     return int(torch.randint(0, frames - k + 1, (), generator=rng))
 
 
 class TrainingSequences(Dataset[tuple[Tensor, int]]):
-    """Sequences drawn afresh: an index is `(item, seed)`, and the seed makes every choice."""
+    """Training sequences: an index is `(item, seed)`; the seed determines the random choices."""
 
     def __init__(self, items: Sequence[Item], store: Store, spec: SequenceSpec) -> None:
         self.items, self.store, self.spec = items, store, spec
@@ -34,7 +34,7 @@ class TrainingSequences(Dataset[tuple[Tensor, int]]):
 
 
 class VotingSequences(Dataset[Tensor]):
-    """Given sequences of given clips, not augmented."""
+    """Sequences at given starts of given clips, without augmentation."""
 
     def __init__(
         self, windows: Sequence[tuple[str, int]], store: Store, spec: SequenceSpec
@@ -50,10 +50,11 @@ class VotingSequences(Dataset[Tensor]):
 
 
 class BalancedSampler(Sampler[tuple[int, int]]):
-    """Draws items with the inverse frequency of their class as weight (paper, section 3.1).
+    """Draws items weighted by the inverse frequency of their class (paper, section 3.1).
 
-    So an epoch shows about as many sequences of each class. Each draw carries the seed of its own
-    random choices; all follow from (`seed`, epoch), whatever process loads them.
+    An epoch then shows about as many sequences of each class. Each draw carries a seed for its own
+    random choices. All seeds follow from (`seed`, epoch), so that the number of loading processes
+    changes nothing.
     """
 
     def __init__(self, labels: Sequence[int], draws: int, seed: int, balanced: bool = True) -> None:

@@ -40,7 +40,7 @@ def prepare_clips(
             found, confidences = fill_views(
                 found, bench.loader, bench.viewer, bench.store, progress
             )
-    clips, refused = cohorts.sort_out(found, weights, recipe.views.alias)
+    clips, refused = cohorts.separate(found, weights, recipe.views.alias)
     ready, rejected = [], list(refused)
     with progress.bar("Preparing clips", len(clips), "clips") as tick:
         prepared = prepare(bench.loader, clips, make_preparation(recipe), bench.store)

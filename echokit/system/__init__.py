@@ -1,1 +1,1 @@
-"""What the machine offers: files, progress, cost, prefetching."""
+"""Tools that know nothing of ultrasound: files, progress, cost, prefetching, the machine."""

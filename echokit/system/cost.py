@@ -1,4 +1,4 @@
-"""Where the minutes go: seconds and peak memory of the stages of a piece of work."""
+"""Measure the seconds and the peak memory of each stage of some work."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 _END: Any = object()
+"""Returned by `next` at the end of an iterator, whose items may be anything else."""
 
 
 @dataclass(slots=True)
 class Cost:
-    """What a stage has taken so far."""
+    """The time and memory that a stage has taken so far."""
 
     seconds: float = 0.0
     peak_memory_mb: int = 0
-    """Of the whole process while the stage was at work, MiB."""
+    """Peak memory of the whole process while the stage ran, in MiB."""
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Add what the block takes; blocks of several costs must not overlap."""
+        """Measure a block and add it to the cost; blocks of several costs must not overlap."""
         _reset_peak_memory()
         started = time.monotonic()
         try:
@@ -35,19 +36,19 @@ class Cost:
 
 
 class Profile:
-    """The cost of each stage, of work whose stages take turns."""
+    """The cost of each stage of work whose stages alternate."""
 
     def __init__(self) -> None:
         self.costs: dict[str, Cost] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Count a block for a stage."""
+        """Measure a block as part of a stage."""
         with self.costs.setdefault(name, Cost()).measured():
             yield
 
     def each(self, name: str, items: Iterable[T]) -> Iterator[T]:
-        """Pass items on; the making of each is counted for a stage, what is done with it is not."""
+        """Pass items on, and measure the making of each as part of a stage, but not its use."""
         source = iter(items)
         while True:
             with self.stage(name):
@@ -56,8 +57,8 @@ class Profile:
                 return
             yield item
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One row for each stage, in the order they first ran, as `run.json` has them."""
+    def rows(self) -> list[dict[str, object]]:
+        """Return a row for each stage in the order of their first start, as in `run.json`."""
         return [
             {"name": name, **asdict(cost), "seconds": round(cost.seconds, 3), "done": True}
             for name, cost in self.costs.items()
@@ -65,7 +66,8 @@ class Profile:
 
 
 def _reset_peak_memory() -> None:
-    with suppress(OSError):  # Linux only; elsewhere the peak is the process's so far
+    # only Linux can reset the peak: elsewhere it is that of the process since its start
+    with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 
 
@@ -74,7 +76,7 @@ def _peak_memory_mb() -> int:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) // 1024
-    import resource
+    import resource  # exists on Unix alone
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // 2**20 if sys.platform == "darwin" else peak // 1024

@@ -1,4 +1,4 @@
-"""The machine that a run is made on."""
+"""Describe the machine and the installed versions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 PACKAGES = (
     "captum",
@@ -20,9 +19,9 @@ PACKAGES = (
 )
 
 
-def machine() -> dict[str, Any]:
-    """The kind of machine this is."""
-    import torch
+def machine() -> dict[str, str | int | float | None]:
+    """Describe the machine: system, processor, cores, memory and GPU."""
+    import torch  # not at the top: commands that only read a run need no torch
 
     memory = None
     with contextlib.suppress(ValueError, OSError, AttributeError):
@@ -38,6 +37,7 @@ def machine() -> dict[str, Any]:
 
 
 def _cpu() -> str:
+    """Return the model name of the processor."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
             if line.startswith("model name"):
@@ -46,7 +46,7 @@ def _cpu() -> str:
 
 
 def version_of(package: str) -> str | None:
-    """The installed version of a distribution, or None."""
+    """Return the installed version of a distribution; None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Making the next thing while the one before it is used."""
+"""Prefetch items of an iterable in a thread."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _END: Any = object()
 
 
 def prefetch(items: Iterable[T]) -> Iterator[T]:
-    """Pass items on in order, each made in a thread while its forerunner is at work.
+    """Prefetch the next item in a thread while the current one is used.
 
-    What their making raises is raised when their turn comes.
+    The order is kept. An error while an item is made is raised when that item is due.
     """
     source = iter(items)
-    with ThreadPoolExecutor(1, "ahead") as thread:
-        coming = thread.submit(next, source, _END)
-        while (item := coming.result()) is not _END:
-            coming = thread.submit(next, source, _END)
+    with ThreadPoolExecutor(1, "prefetch") as thread:
+        upcoming = thread.submit(next, source, _END)
+        while (item := upcoming.result()) is not _END:
+            upcoming = thread.submit(next, source, _END)
             yield item

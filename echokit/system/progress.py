@@ -1,4 +1,4 @@
-"""How a long stage tells how far it is, without knowing who listens."""
+"""Report the progress of long work to whoever wants to show it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, runtime_checkable
 
 Tick = Callable[[int], None]
-"""Called with how many units were done since the last call."""
+"""Called with the number of units done since the last call."""
 
 
 @runtime_checkable
 class Progress(Protocol):
-    """Somebody who watches a run."""
+    """Shows the progress of a run, for example on a terminal or a page."""
 
     def bar(self, title: str, total: int, unit: str) -> AbstractContextManager[Tick]:
-        """Open a bar of `total` units for one stage; the block's value is its tick."""
+        """Open a progress bar of `total` units for one stage; the block receives its tick."""
         ...
 
 
 class Silent:
-    """Nobody watches."""
+    """Progress that is not shown."""
 
     @contextmanager
     def bar(self, title: str, total: int, unit: str) -> Iterator[Tick]:
-        """Open a bar that nobody sees."""
+        """Give a tick that does nothing."""
         yield lambda done: None

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echokit import ClipRef, Cohort, CohortError, Rejection
-from echokit.clips.cohort import cohort_table, gather, sort_out
+from echokit.clips.cohort import cohort_table, gather, separate
 from echokit.clips.labels import label
 from echokit.clips.splits import split_patients
 
@@ -169,7 +169,7 @@ def test_rejections_are_named_and_nothing_is_lost():
         ClipRef("d", "", "A4C"),
         ref("e", view="A4C"),
     ]
-    clips, rejected = sort_out(found, ("A4C",), {"CV": "A4C"})
+    clips, rejected = separate(found, ("A4C",), {"CV": "A4C"})
     assert [(c.clip, c.view) for c in clips] == [("a", "A4C"), ("e", "A4C")]
     assert [r.where for r in rejected] == ["notes.txt", "a", "b", "c", "d"]
     reasons = [r.reason for r in rejected]

@@ -65,7 +65,7 @@ def test_the_next_is_made_in_a_thread_while_one_is_used():
         return threading.current_thread().name
 
     for number, thread in enumerate(prefetch(map(make, range(3)))):
-        assert thread.startswith("ahead")
+        assert thread.startswith("prefetch")
         assert number == 2 or begun[number + 1].wait(5), "the next had not been begun"
 
 
