@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # figures repeat, and test processes share the cores
 
 from echokit import (
     Clip,
@@ -24,6 +27,8 @@ from echokit import (
     hookimpl,
 )
 from echokit.plugins.registry import Registry, registry
+
+pytest_plugins = ["small_run"]
 
 FRAMES, SIDE = 10, 16
 
@@ -243,7 +248,7 @@ backbone = { use = "tiny3d", width = 6, dropout = 0.1 }
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """So that figures repeat, and tests leave the other cores alone."""
+    """The same for PyTorch, which may have been imported before."""
     import torch
 
     torch.set_num_threads(1)

@@ -10,7 +10,8 @@ from jaxtyping import Float
 
 Curve = Float[np.ndarray, "T n 2"]
 """Points (x to the right, z downwards, away from the probe) of one curve in every frame, mm."""
-
+OtherCurve = Float[np.ndarray, "T m 2"]
+"""The same for a second curve, whose number of points is its own."""
 
 Point = Float[np.ndarray, "T 2"]
 """One moving point, mm."""
@@ -61,13 +62,13 @@ def track(*points: tuple[Coordinate, Coordinate], frames: int) -> Curve:
     return np.stack(columns, axis=1)
 
 
-def smooth(controls: Curve, *, closed: bool = True, per_span: int = 8) -> Curve:
+def smooth(controls: Curve, *, closed: bool = True, per_span: int = 8) -> OtherCurve:
     """Curve through control points, `per_span` points from each to the next."""
-    curve: Curve = _catmull_rom(controls.shape[1], per_span, closed) @ controls
+    curve: OtherCurve = _catmull_rom(controls.shape[1], per_span, closed) @ controls
     return curve
 
 
-def dense(outline: Curve, longest: float = 2.0) -> Curve:
+def dense(outline: Curve, longest: float = 2.0) -> OtherCurve:
     """The same closed outline with points added, so that no edge is much over `longest` mm.
 
     A straight edge in millimetres is curved among beams, where outlines are filled edge by edge.
@@ -77,7 +78,7 @@ def dense(outline: Curve, longest: float = 2.0) -> Curve:
     pieces = np.clip(np.ceil(lengths / longest), 1, 40).astype(int)
     edge = np.repeat(np.arange(len(pieces)), pieces)
     share = np.concatenate([np.arange(n) / n for n in pieces])[:, None]
-    filled: Curve = outline[:, edge] + share * (following - outline)[:, edge]
+    filled: OtherCurve = outline[:, edge] + share * (following - outline)[:, edge]
     return filled
 
 
@@ -91,7 +92,7 @@ def normals(line: Curve, *, closed: bool = False) -> Curve:
     return unit
 
 
-def ribbon(line: Curve, width: float) -> Curve:
+def ribbon(line: Curve, width: float) -> OtherCurve:
     """Outline of a line of the given width in mm, tapering to its ends."""
     n = line.shape[1]
     taper = np.minimum(1.0, 0.45 + 2.2 * np.minimum(np.arange(n), n - 1 - np.arange(n)) / n)

@@ -12,8 +12,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from echokit.recipe import load_recipe
-
 VIEWS = ("PLAX", "A4C", "PSAX-P")
 
 
@@ -106,11 +104,6 @@ def test_saliency_is_kept_as_arrays_and_plays(small_run: Path) -> None:
         assert entry["scores"]["structures"]
 
 
-def test_one_patient_came_through_a_real_file(small_run: Path) -> None:
-    recipe = load_recipe(str(small_run / "recipe.toml"))
-    assert recipe.data.options.get("files", 1) >= 1
-
-
 def test_the_report_names_the_cohort_synthetic_and_is_no_medical_device(small_run: Path) -> None:
     page = (small_run / "report" / "index.html").read_text()
     assert "ynthetic" in page
@@ -161,9 +154,9 @@ def test_ctrl_c_leaves_a_run_that_can_be_finished(
     )
     with started:
         deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and not (folder / "cohort.csv").exists():
+        while time.monotonic() < deadline and not list(folder.rglob("*.partial.safetensors")):
             time.sleep(0.2)
-        time.sleep(8)  # well into training
+        assert started.poll() is None, "it still trains"
         started.send_signal(signal.SIGINT)
         try:
             _, said = started.communicate(timeout=60)

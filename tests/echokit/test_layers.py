@@ -15,6 +15,7 @@ import echokit
 CORE = Path(echokit.__file__).parent
 TREE = CORE.parent
 PLUGINS = sorted(path.parent for path in (TREE / "plugins").glob("echokit_*/__init__.py"))
+BENCHMARKS = [TREE / "benchmarks" / "echokit_benchmarks"]
 CONTRACT = ("errors", "types", "interfaces", "hookspecs")
 """What a plugin author reads, from the bottom up."""
 TOPICS = ("clips", "networks", "voting", "evaluation")
@@ -60,7 +61,7 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
 
 def package(path: Path, level: int) -> tuple[str, ...]:
     """What the leading dots of a relative import stand for."""
-    root = CORE if path.is_relative_to(CORE) else next(p for p in PLUGINS if path.is_relative_to(p))
+    root = next(p for p in (CORE, *PLUGINS, *BENCHMARKS) if path.is_relative_to(p))
     parts = path.parent.relative_to(root.parent).parts
     return parts[: len(parts) - level + 1] if level else ()
 
@@ -168,9 +169,13 @@ def test_a_topic_without_networks_imports_no_torch_itself(path):
     assert "torch" not in ast.unparse(ast.Module(top, []))
 
 
+SOURCES = [p for folder in (CORE, *PLUGINS, *BENCHMARKS) for p in files(folder)]
+UNPICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+
+
 def every_call() -> Iterator[tuple[Path, ast.Call, str, bool]]:
     """Every call in the tree: its file, node, dotted name, and whether it is within fork_rng."""
-    for path in [p for folder in (CORE, *PLUGINS) for p in files(folder)]:
+    for path in SOURCES:
         tree = ast.parse(path.read_text("utf-8"))
         forked = {
             id(inner)
@@ -183,16 +188,27 @@ def every_call() -> Iterator[tuple[Path, ast.Call, str, bool]]:
                 yield path, node, ast.unparse(node.func), id(node) in forked
 
 
+def test_nothing_that_unpickles_is_imported():
+    found = {
+        (path.name, root)
+        for path in SOURCES
+        for root in {module.partition(".")[0] for module, _ in imports(path)} & UNPICKLERS
+    }
+    assert found == set()
+
+
 def test_nothing_is_unpickled_and_no_shell_is_started():
     wrong = []
     for path, call, name, _ in every_call():
         keywords = {k.arg: ast.unparse(k.value) for k in call.keywords}
         if (
-            name.split(".")[0] in ("pickle", "dill", "cloudpickle", "joblib", "marshal")
-            or (name == "torch.load" and keywords.get("weights_only") != "True")
-            or keywords.get("allow_pickle") == "True"
+            (name.endswith("torch.load") and keywords.get("weights_only") != "True")
+            or keywords.get("allow_pickle", "False") != "False"
+            or "object_codec" in keywords
             or "shell" in keywords
-            or name in ("eval", "exec", "os.system", "os.popen", "pd.read_pickle")
+            or name in ("torch.save", "pd.read_pickle", "pandas.read_pickle")
+            or name in ("eval", "exec", "os.system", "os.popen")
+            or name in ("subprocess.getoutput", "subprocess.getstatusoutput")
         ):
             wrong.append((path.name, call.lineno, name))
     assert wrong == []
@@ -236,11 +252,11 @@ def test_no_heavy_library_is_imported_to_look_around(body):
 
 def test_help_starts_within_half_a_second():
     def seconds() -> float:
-        """CPU time, which other work on the machine does not stretch."""
+        """CPU time, which other work on the machine hardly stretches (0.25 s when measured)."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert "plugins" in run("-m", "echokit", "--help").stdout
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    # the machine's slow moments are not the command's: the first good try of a few counts
-    assert any(seconds() <= 0.5 for _ in range(12))
+    seconds()  # the first compiles what no run has compiled
+    assert min(seconds() for _ in range(3)) <= 0.5

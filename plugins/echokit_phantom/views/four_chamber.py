@@ -7,8 +7,18 @@ right ventricle is on the left of the image; the atria lie below.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 
-from echokit_phantom.curves import Curve, Point, Shape, normals, ribbon, smooth, track
+from echokit_phantom.curves import (
+    Curve,
+    OtherCurve,
+    Point,
+    Shape,
+    normals,
+    ribbon,
+    smooth,
+    track,
+)
 from echokit_phantom.physiology import Beat, Heart, PerFrame
 
 STRUCTURES = ("LV", "RV", "septum", "LA", "RA", "myocardium", "RV wall")
@@ -128,7 +138,7 @@ def _atrium(
     )  # fmt: skip
 
 
-def _opening(septal: Curve, lateral: Curve) -> Curve:
+def _opening(septal: Curve, lateral: OtherCurve) -> Float[np.ndarray, "T 4 2"]:
     """The hole in a valve's ring, from the ventricle's base to the atrium below it."""
     near, far = septal[:, :1], lateral[:, :1]
     inset = 0.06 * (far - near)

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import brentq
+from scipy.stats import skew
 
 from echokit import VIEWS, resolve
-from echokit.saliency.cardiac_phases import NOTHING, find_phases
+from echokit.saliency.cardiac_phases import GRID, NOTHING, _far_ends, find_phases
 
 SIZE = 64
 SYSTOLE = 0.4
@@ -54,6 +56,18 @@ def test_the_frames_between_lie_half_way_in_the_order_of_the_beat():
     assert forward.sum() == pytest.approx(1.0)
     assert forward[0] == pytest.approx(forward[1], abs=1.1 / 30)
     assert forward[2] == pytest.approx(forward[3], abs=1.1 / 30)
+
+
+@pytest.mark.parametrize("doubt", [0.1, 0.5, 0.9])
+def test_a_beat_is_clear_as_far_as_systole_is_briefer_than_diastole(doubt):
+    """No cavity is seen, so only how much the course leans to one side can tell its ends apart."""
+    turns = 2 * np.pi * np.arange(GRID) / GRID
+    lean = brentq(lambda a: skew(np.cos(turns) + a * np.cos(2 * turns)) - 0.4 * doubt, 0, 0.3)
+    course = np.cos(turns) + lean * np.cos(2 * turns)
+    systole, diastole, clarity = _far_ends(course[:, None] * [1.0, -2.0, 0.5], np.zeros((3, 2)))
+    assert clarity == pytest.approx(doubt, abs=1e-6)
+    assert systole == 0.0
+    assert abs(diastole - 0.5) < 0.1
 
 
 @pytest.mark.parametrize("start", [0, 9, 31, 48])

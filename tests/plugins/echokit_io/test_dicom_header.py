@@ -5,45 +5,17 @@ import logging
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from files_loader import H, T, W, dataset, index, read, save
+from pydicom.dataset import Dataset
 
 from echokit import Box, ClipRef, Rejection, SupportsFingerprint, resolve
 
-US = "1.2.840.10008.5.1.4.1.1.3.1"
-T, H, W = 4, 40, 56
 GREY = np.arange(T * H * W, dtype=np.uint32).reshape(T, H, W).astype(np.uint8)
 
 
-def save(path, **tags):
-    """Write a grey ultrasound clip with the given tags."""
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = US
-    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
-    ds.Modality, ds.PatientName, ds.PatientID = "US", "Muster^Quentin", "MRN-4711"
-    ds.Rows, ds.Columns, ds.NumberOfFrames = H, W, T
-    ds.PhotometricInterpretation, ds.SamplesPerPixel = "MONOCHROME2", 1
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8, 8, 7, 0
-    ds.PixelData = GREY.tobytes()
-    ds["PixelData"].VR = "OB"
-    for name, value in tags.items():
-        setattr(ds, name, value)
-    ds.save_as(path, enforce_file_format=True)
-    return path
-
-
-def index(path):
-    (found,) = resolve("loader", "files", source=str(path)).index()
-    return found
-
-
-def read(path):
-    loader = resolve("loader", "files", source=str(path))
-    (ref,) = loader.index()
-    assert isinstance(ref, ClipRef), ref
-    return loader.read(ref)
+def written(path, **tags):
+    """A file of a grey ultrasound clip with the given tags."""
+    return save(dataset(GREY, "MONOCHROME2", **tags), path)
 
 
 def vector(*times):
@@ -65,7 +37,7 @@ RATES = [
 
 @pytest.mark.parametrize(("tags", "fps"), RATES)
 def test_frame_rate(tags, fps, tmp_path):
-    assert read(save(tmp_path / "a.dcm", **tags)).fps == fps
+    assert read(written(tmp_path / "a.dcm", **tags)).fps == fps
 
 
 def region(left, top, right, bottom, kind=1, form=1, dx=0.05, dy=0.05, units=3):
@@ -97,13 +69,13 @@ REGIONS = {
 @pytest.mark.parametrize("name", REGIONS)
 def test_region_and_spacing(name, tmp_path):
     regions, box, spacing = REGIONS[name]
-    clip = read(save(tmp_path / "a.dcm", SequenceOfUltrasoundRegions=regions))
+    clip = read(written(tmp_path / "a.dcm", SequenceOfUltrasoundRegions=regions))
     assert clip.region == box
     assert clip.spacing == (pytest.approx(spacing) if spacing else None)
 
 
 def test_pixel_spacing_serves_where_there_is_no_region(tmp_path):
-    assert read(save(tmp_path / "a.dcm", PixelSpacing=[0.4, 0.3])).spacing == (0.4, 0.3)
+    assert read(written(tmp_path / "a.dcm", PixelSpacing=[0.4, 0.3])).spacing == (0.4, 0.3)
 
 
 REFUSED = [
@@ -120,7 +92,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("tags", "reason"), REFUSED)
 def test_what_cannot_be_a_clip_is_refused_with_the_reason(tags, reason, tmp_path):
-    found = index(save(tmp_path / "a.dcm", **tags))
+    found = index(written(tmp_path / "a.dcm", **tags))
     assert isinstance(found, Rejection)
     assert reason in found.reason
 
@@ -146,17 +118,17 @@ VIEWS = [
 
 @pytest.mark.parametrize(("tags", "view"), VIEWS)
 def test_view(tags, view, tmp_path):
-    assert index(save(tmp_path / "a.dcm", **tags)).view == view
+    assert index(written(tmp_path / "a.dcm", **tags)).view == view
 
 
 @pytest.mark.parametrize("tags", [{"SyntheticData": "YES"}, {"Manufacturer": "Synthetic Co"}, {}])
 def test_synthetic(tags, tmp_path):
-    found = index(save(tmp_path / "a.dcm", **tags))
+    found = index(written(tmp_path / "a.dcm", **tags))
     assert found.synthetic is bool(tags)
 
 
 def test_patient_is_a_pseudonym_unless_asked_otherwise(tmp_path):
-    path = save(tmp_path / "a.dcm")
+    path = written(tmp_path / "a.dcm")
     hashed = index(path).patient
     (plain,) = resolve("loader", "files", source=str(path), patients="as-is").index()
     assert (hashed[:2], len(hashed), plain.patient) == ("P-", 12, "MRN-4711")
@@ -166,17 +138,17 @@ def test_name_of_a_patient_appears_nowhere(tmp_path, caplog, recwarn, capfd):
     caplog.set_level(logging.DEBUG)
     folder = tmp_path / "Muster_Quentin"
     folder.mkdir()
-    save(folder / "quentin-A4C.dcm")
+    written(folder / "quentin-A4C.dcm")
     tags = {
         "PatientID": "MUSTER QUENTIN",
         "SeriesDescription": "QUENTIN",
         "FrameTime": 12345678.123,
     }
-    odd = save(tmp_path / "odd.dcm", **tags)
+    odd = written(tmp_path / "odd.dcm", **tags)
     data = odd.read_bytes()
     assert b"12345678.123" in data
     odd.write_bytes(data.replace(b"12345678.123", b"Muster^Quen "))  # pydicom would quote it
-    short = save(tmp_path / "short.dcm")
+    short = written(tmp_path / "short.dcm")
     for cut in (200, 400, 700, 1000, 2000):
         (tmp_path / f"cut{cut}.dcm").write_bytes(short.read_bytes()[:cut])
     loader = resolve("loader", "files", source=str(tmp_path))
@@ -195,7 +167,7 @@ def test_name_of_a_patient_appears_nowhere(tmp_path, caplog, recwarn, capfd):
 
 
 def test_fingerprint_follows_the_bytes(tmp_path):
-    path = save(tmp_path / "a.dcm")
+    path = written(tmp_path / "a.dcm")
     loader = resolve("loader", "files", source=str(path))
     assert isinstance(loader, SupportsFingerprint)
     (ref,) = loader.index()

@@ -3,18 +3,15 @@
 import random
 from io import BytesIO
 
-import cv2
 import numpy as np
 import pytest
+from files_loader import H, T, W, dataset, far, index, luma, read, save
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_modality_lut, apply_windowing
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
@@ -22,9 +19,6 @@ from pydicom.uid import (
 )
 
 from echokit import ClipError, ClipRef, resolve
-
-US = "1.2.840.10008.5.1.4.1.1.3.1"
-T, H, W = 4, 40, 56
 
 
 def movie(channels=3):
@@ -35,59 +29,6 @@ def movie(channels=3):
 
 RGB = movie().transpose(0, 2, 3, 1).copy()
 GREY = movie(1)[:, 0]
-
-
-def dataset(frames, photometric="RGB", syntax=ExplicitVRLittleEndian, **tags):
-    """An ultrasound clip of the frames (T, H, W) or (T, H, W, 3), or of JPEG files."""
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = syntax
-    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = US
-    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
-    ds.Modality, ds.PatientName, ds.PatientID = "US", "Muster^Quentin", "MRN-4711"
-    ds.Rows, ds.Columns, ds.NumberOfFrames = H, W, T
-    ds.PhotometricInterpretation = photometric
-    ds.SamplesPerPixel = 3 if photometric[:3] in ("RGB", "YBR") else 1
-    ds.BitsAllocated, ds.PixelRepresentation = 8, 0
-    ds.PlanarConfiguration = 0
-    if isinstance(frames, np.ndarray):
-        ds.BitsAllocated = frames.dtype.itemsize * 8
-        ds.PixelRepresentation = int(frames.dtype.kind == "i")
-        ds.NumberOfFrames = len(frames)
-        ds.PixelData = frames.tobytes()
-    else:
-        ds.PixelData = encapsulate(frames)
-    ds.BitsStored = ds.BitsAllocated
-    for name, value in tags.items():
-        setattr(ds, name, value)
-    ds.HighBit = ds.BitsStored - 1
-    ds["PixelData"].VR = "OW" if ds.BitsAllocated == 16 else "OB"
-    return ds
-
-
-def save(ds, path):
-    ds.save_as(path, enforce_file_format=True)
-    return path
-
-
-def index(path):
-    (found,) = resolve("loader", "files", source=str(path)).index()
-    return found
-
-
-def read(path):
-    loader = resolve("loader", "files", source=str(path))
-    (ref,) = loader.index()
-    assert isinstance(ref, ClipRef), ref
-    return loader.read(ref)
-
-
-def luma(frames):
-    return np.stack([cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY) for f in frames])
-
-
-def far(a, b):
-    return int(np.abs(a.astype(int) - b.astype(int)).max())
 
 
 def jpegs(subsampling=2):

@@ -3,32 +3,15 @@
 import warnings
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pydicom
 import pytest
+from files_loader import far, luma, read
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import apply_modality_lut, pixel_array
 from pydicom.pixels.processing import apply_color_lut
 
-from echokit import ClipRef, resolve
-
 SAMPLES = Path(pydicom.__file__).parent / "data" / "test_files"
-
-
-def read(path):
-    loader = resolve("loader", "files", source=str(path))
-    (ref,) = loader.index()
-    assert isinstance(ref, ClipRef), ref
-    return loader.read(ref)
-
-
-def luma(frames):
-    return np.stack([cv2.cvtColor(np.ascontiguousarray(f), cv2.COLOR_RGB2GRAY) for f in frames])
-
-
-def far(a, b):
-    return int(np.abs(a.astype(int) - b.astype(int)).max())
 
 
 ODD = [

@@ -6,19 +6,13 @@ from pathlib import Path
 import numpy as np
 import pydicom.examples
 import pytest
+from files_loader import read
 from pydicom.data import get_testdata_file
 
 from echokit import Box, ClipRef, resolve
 from echokit.testing.contracts import check_loader
 
 SONOSITE = Path(str(pydicom.examples.get_path("ybr_color")))
-
-
-def read(path):
-    loader = resolve("loader", "files", source=str(path))
-    (ref,) = loader.index()
-    assert isinstance(ref, ClipRef), ref
-    return loader.read(ref)
 
 
 def pydicom_data(name):

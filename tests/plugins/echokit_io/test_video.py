@@ -7,8 +7,9 @@ import av
 import cv2
 import numpy as np
 import pytest
+from files_loader import index, read
 
-from echokit import ClipError, ClipRef, Rejection, resolve
+from echokit import ClipError, Rejection
 
 T, H, W = 20, 48, 64
 y, x = np.mgrid[:H, :W]
@@ -31,18 +32,6 @@ def write(path, codec, pixels, movie=RAMP, *, rate=25, said=None, full=False, op
             container.mux(stream.encode(rgb))
         container.mux(stream.encode())
     return path
-
-
-def index(path):
-    (found,) = resolve("loader", "files", source=str(path)).index()
-    return found
-
-
-def read(path):
-    loader = resolve("loader", "files", source=str(path))
-    (ref,) = loader.index()
-    assert isinstance(ref, ClipRef), ref
-    return loader.read(ref)
 
 
 def opencv(path):

@@ -1,4 +1,4 @@
-"""One small but complete run of the shipped recipe, made once for every end-to-end test."""
+"""One small but complete run of the shipped recipe, made once for all tests and processes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 SMALL = [
     "data.patients=15",
@@ -25,6 +26,7 @@ SMALL = [
 """The quick preset, smaller: every stage, every component, no accuracy to speak of."""
 
 Echokit = Callable[..., "subprocess.CompletedProcess[str]"]
+Once = Callable[[str, Callable[[Path], None]], Path]
 
 
 @pytest.fixture(scope="session")
@@ -45,16 +47,36 @@ def echokit() -> Echokit:
 
 
 @pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Make a folder by its name; of several test processes the first makes it, the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    shared.mkdir(exist_ok=True)
+
+    def make(name: str, write: Callable[[Path], None]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                write(folder)
+                done.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def small_settings() -> list[str]:
     """What makes the quick preset small, as `--set` takes it."""
     return SMALL
 
 
 @pytest.fixture(scope="session")
-def small_run(echokit: Echokit, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a finished small run."""
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    sets = [word for setting in SMALL for word in ("--set", setting)]
-    done = echokit("run", "ph-newborn", *sets, "--out", folder, "--quiet")
-    assert done.returncode == 0, done.stderr
-    return folder
+def small_run(echokit: Echokit, once: Once) -> Path:
+    """The folder of a finished small run; no test changes it."""
+
+    def write(folder: Path) -> None:
+        sets = [word for setting in SMALL for word in ("--set", setting)]
+        done = echokit("run", "ph-newborn", *sets, "--out", folder, "--quiet")
+        assert done.returncode == 0, done.stderr
+
+    return once("small", write)
