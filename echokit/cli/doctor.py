@@ -14,20 +14,20 @@ def doctor(
     import platform
     import warnings
 
-    import torch
-
     import echokit
     from echokit.cli.console import out, print_json
     from echokit.plugins.registry import KINDS, PluginWarning, registry
-    from echokit.system.machine import PACKAGES, machine, version_of
+    from echokit.system.machine import PACKAGES, installed_torch, machine, version_of
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # shown below, with what to do
         found = registry()
+    torch = installed_torch()
+    torch_version = None if torch is None else torch.__version__
     facts = {
         "echokit": echokit.__version__,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": torch_version,
         "packages": {name: version_of(name) for name in PACKAGES},
         "machine": machine(),
         "components": {kind: len(list(found.of_kind(kind))) for kind in KINDS},
@@ -39,7 +39,7 @@ def doctor(
     here = machine()
     out.print(
         f"echokit {echokit.__version__}, Python {platform.python_version()}, "
-        f"torch {torch.__version__}"
+        f"torch {torch_version or 'missing'}"
     )
     out.print(", ".join(f"{name} {version_of(name) or 'missing'}" for name in PACKAGES))
     out.print(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 
 PACKAGES = (
     "captum",
@@ -21,19 +23,26 @@ PACKAGES = (
 
 def machine() -> dict[str, str | int | float | None]:
     """Describe the machine: system, processor, cores, memory and GPU."""
-    import torch  # not at the top: commands that only read a run need no torch
-
     memory = None
     with contextlib.suppress(ValueError, OSError, AttributeError):
         memory = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-    cuda = torch.cuda.is_available()
+    torch = installed_torch()
+    cuda = torch.cuda if torch is not None and torch.cuda.is_available() else None
     return {
         "system": platform.system(),
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "memory_gb": memory,
-        "device": torch.cuda.get_device_name(0) if cuda else "cpu",
+        "device": cuda.get_device_name(0) if cuda else "cpu",
     }
+
+
+def installed_torch() -> ModuleType | None:
+    """Import torch; None where a light install predicts without it."""
+    try:
+        return import_module("torch")
+    except ModuleNotFoundError:
+        return None
 
 
 def _cpu() -> str:

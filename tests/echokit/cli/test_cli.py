@@ -167,6 +167,13 @@ def test_the_doctor_lists_versions_and_broken_plugins(echokit, tiny_plugin):
     assert "echokit-bad:bad is not used: [red] ImportError" in out
 
 
+def test_the_doctor_names_a_torch_that_is_missing(echokit, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    facts = json.loads(echokit("doctor", "--json")[1])
+    assert (facts["torch"], facts["machine"]["device"]) == (None, "cpu")
+    assert "torch missing" in echokit("doctor")[1]
+
+
 QUICK = ("--set", "train.n=1", "--set", "split.splits=1", "--set", "explain=false", "--seed", "4")
 
 
