@@ -1,4 +1,4 @@
-"""Explainers on captum: Grad-CAM over space and time, and others to hold it against."""
+"""Explainers on captum: Grad-CAM over space and time, and others to compare it with."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def register_explainers(register: Callable[[str, Callable[..., Any]], None]) -> 
 def captum_gradcam(*, layer: str | None = None) -> Explainer:
     """Grad-CAM over space and time, the paper's section 2.4.
 
-    Selvaraju et al., ICCV 2017, doi:10.1109/ICCV.2017.74, taken to 3D: channels of the layer are
-    weighted by the mean gradient of the target's logit, summed, cut at zero, enlarged to the
-    sequence's size `(T, H, W)` (trilinear) and scaled to [0, 1] by the least and largest value of
-    the *whole* sequence, so that frames compare. A map without contrast, such as one that is zero
-    all over because nothing speaks for the target, comes back as zeros.
+    Selvaraju et al., ICCV 2017, doi:10.1109/ICCV.2017.74, extended to 3D: channels of the layer
+    are weighted by the mean gradient of the target's logit, summed, cut at zero, enlarged to the
+    sequence's size `(T, H, W)` (trilinear) and scaled to [0, 1] by the smallest and largest value
+    of the *whole* sequence, so that frames can be compared. A map without contrast, such as one
+    that is zero everywhere because no evidence supports the target, is returned as zeros.
 
     Args:
-        layer: dotted name of the module to look at, such as `stage3`, whose output must be
-            `(1, C', T', H', W')`; None for the model's own `cam_layer()`.
+        layer: dotted name of the module whose output is explained, such as `stage3`; the output
+            must be `(1, C', T', H', W')`. None uses the model's own `cam_layer()`.
 
     Returns:
-        An explainer for any model, which it leaves as it found it: mode, gradients and
-        `requires_grad`. It explains the model in eval mode.
+        An explainer for any model. It explains the model in eval mode, and restores its mode,
+        gradients and `requires_grad`.
     """
     from echokit_captum.gradcam import GradCam
 
@@ -44,15 +44,15 @@ def captum_gradcam(*, layer: str | None = None) -> Explainer:
 def hirescam(*, layer: str | None = None) -> Explainer:
     """HiResCAM: Grad-CAM with each place of a channel weighted by its own gradient.
 
-    Draelos and Carin 2020, arXiv:2011.08891. Grad-CAM's mean gradient over places can mark what the
-    class does not rest on; the product of gradient and activation, place by place, cannot where a
+    Draelos and Carin 2020, arXiv:2011.08891. Grad-CAM's mean gradient can mark places that the
+    class does not depend on; the product of gradient and activation at each place cannot, if a
     linear layer follows. It costs the same and is enlarged, cut and scaled as Grad-CAM is.
 
     Args:
-        layer: as of `captum-gradcam`; an earlier, finer one gains most.
+        layer: as for `captum-gradcam`; the difference is largest at an earlier, finer layer.
 
     Returns:
-        An explainer for any model, which it leaves as it found it.
+        An explainer for any model, which it does not change.
     """
     from echokit_captum.gradcam import GradCam
 
@@ -60,25 +60,25 @@ def hirescam(*, layer: str | None = None) -> Explainer:
 
 
 def integrated_gradients(*, steps: int = 32, baseline: str = "least", batch: int = 4) -> Explainer:
-    """Gradients summed on the way from a baseline to the sequence, times the way.
+    """Integrated gradients: summed along the straight path from a baseline to the sequence.
 
     Sundararajan, Taly and Yan, ICML 2017, arXiv:1703.01365. Signed attributions sum to the
-    difference of the class's logit between sequence and baseline (completeness). Shown is what
-    speaks for the class, scaled by the largest value of the whole sequence.
+    difference of the class's logit between sequence and baseline (completeness). The map shows the
+    positive ones, scaled by the largest value of the whole sequence.
 
     Args:
         steps: points on the path (Gauss-Legendre), at least 1.
-        baseline: what stands for nothing: `least` (the sequence's least value, black), `mean` (its
-            mean), or `still` (its mean frame throughout: what is explained then is motion).
-        batch: points that go through the network at once, at least 1; bounds memory.
+        baseline: the sequence without information: `least` (its smallest value, black), `mean` (its
+            mean), or `still` (its mean frame repeated, so that motion is explained).
+        batch: points that the network processes at once, at least 1; limits memory.
 
     Returns:
-        An explainer for any model, which it leaves as it found it.
+        An explainer for any model, which it does not change.
 
     Raises:
         OptionError: a number is below 1, or there is no such baseline.
     """
-    from echokit_captum.paths import IntegratedGradients
+    from echokit_captum.path_gradients import IntegratedGradients
 
     return IntegratedGradients(steps, baseline, batch)
 
@@ -89,22 +89,22 @@ def gradient_shap(
     """Expected gradients between noisy copies of the sequence and two baselines, black and grey.
 
     Lundberg and Lee, NeurIPS 2017, arXiv:1705.07874; Erion et al. 2021,
-    doi:10.1038/s42256-021-00343-w. Shown is what speaks for the class, scaled by the largest value
-    of the whole sequence.
+    doi:10.1038/s42256-021-00343-w. The map shows the positive attributions, scaled by the largest
+    value of the whole sequence.
 
     Args:
-        samples: draws, at least 1; more give a calmer map.
-        noise: standard deviation of what is added to the normalised sequence, at least 0.
-        batch: draws that go through the network at once, at least 1; bounds memory.
-        seed: of the draws: the same sequence has the same map.
+        samples: number of draws, at least 1; more draws give a smoother map.
+        noise: standard deviation of the noise added to the normalised sequence, at least 0.
+        batch: draws that the network processes at once, at least 1; limits memory.
+        seed: seed of the draws, so that the same sequence always has the same map.
 
     Returns:
-        An explainer for any model, which it leaves as it found it.
+        An explainer for any model, which it does not change.
 
     Raises:
-        OptionError: a number is out of its range.
+        OptionError: a number is out of range.
     """
-    from echokit_captum.paths import GradientShap
+    from echokit_captum.path_gradients import GradientShap
 
     return GradientShap(samples, noise, batch, seed)
 
@@ -112,44 +112,46 @@ def gradient_shap(
 def occlusion(
     *, frames: int = 4, cells: int = 7, baseline: str = "least", batch: int = 4
 ) -> Explainer:
-    """How much the class's logit falls where a block of space and time is hidden.
+    """Occlusion: the fall of the class's logit when a block of space and time is hidden.
 
-    Zeiler and Fergus, ECCV 2014, doi:10.1007/978-3-319-10590-1_53, taken to 3D. Blocks overlap by
-    half. It asks the network alone, not its gradients, and is slow: with the options as they
-    stand some 800 forward passes for 12 frames.
+    Zeiler and Fergus, ECCV 2014, doi:10.1007/978-3-319-10590-1_53, extended to 3D. Blocks overlap
+    by half. It uses the network's outputs and not its gradients, and is slow: the default options
+    take about 800 forward passes for 12 frames.
 
     Args:
-        frames: length of a block; a shorter sequence is one block long.
-        cells: blocks side by side across a frame, at least 1: 7 hides a 49th of it at a time.
-        baseline: what a block is hidden by: `least`, `mean` or `still`, as for integrated
+        frames: length of a block in frames; a shorter sequence is one block long.
+        cells: number of blocks side by side across a frame, at least 1: 7 hides a 49th of the
+            frame at a time.
+        baseline: content of a hidden block: `least`, `mean` or `still`, as for integrated
             gradients.
-        batch: hidden copies that go through the network at once, at least 1; bounds memory.
+        batch: copies with a hidden block that the network processes at once, at least 1; limits
+            memory.
 
     Returns:
-        An explainer for any model, which it leaves as it found it.
+        An explainer for any model, which it does not change.
 
     Raises:
         OptionError: a number is below 1, or there is no such baseline.
     """
-    from echokit_captum.covering import Occlusion
+    from echokit_captum.occlusion_blocks import Occlusion
 
     return Occlusion(frames, cells, baseline, batch)
 
 
 def guided_gradcam(*, layer: str | None = None) -> Explainer:
-    """Grad-CAM's map times guided backpropagation's: fine detail where the class is.
+    """Guided Grad-CAM: Grad-CAM's coarse map times the fine map of guided backpropagation.
 
     Selvaraju et al., ICCV 2017, doi:10.1109/ICCV.2017.74. Guided backpropagation by itself is
     close to an edge detector: its maps hardly change when a network's weights are made random
-    (Adebayo et al. 2018, arXiv:1810.03292), so believe this one no further than its tests beside
-    it say.
+    (Adebayo et al. 2018, arXiv:1810.03292), so trust a map only as far as a run's sanity checks
+    support it.
 
     Args:
         layer: as for `captum-gradcam`.
 
     Returns:
-        An explainer for models whose ReLUs are modules, which it leaves as it found them.
+        An explainer for models whose ReLUs are modules, which it does not change.
     """
-    from echokit_captum.guided import GuidedGradCam
+    from echokit_captum.guided_backprop import GuidedGradCam
 
     return GuidedGradCam(layer)

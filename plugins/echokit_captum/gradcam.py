@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from echokit import DataError, PluginError, Saliency, SupportsCam
-from echokit_captum.common import check_target, evaluating
+from echokit_captum.attribution import check_target, evaluating
 
 FLAT = 1e-6
-"""Contrast of a map, relative to its maximum, below which it is only rounding."""
+"""Contrast of a map, relative to its maximum, below which it is rounding error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class GradCam:
     """The explainer; see `echokit_captum.gradcam`."""
 
     layer: str | None = None
-    """Dotted name of the module to look at; None for the model's `cam_layer()`."""
+    """Dotted name of the module whose output is explained; None for the model's `cam_layer()`."""
     by_place: bool = False
-    """Weigh every place of a channel by its own gradient (HiResCAM), not all by their mean."""
+    """Weigh each place of a channel by its own gradient (HiResCAM), not by the channel's mean."""
 
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
@@ -34,7 +34,7 @@ class GradCam:
 
         Args:
             model: maps `(1, C, T, H, W)` to logits `(1, K)`.
-            sequence: normalised as for the model; taken to the model's device.
+            sequence: normalised as for the model; copied to the model's device.
             target: index of the class to explain, 0 to K - 1.
 
         Returns:
@@ -57,10 +57,10 @@ class GradCam:
 
 
 def find_layer(model: nn.Module, name: str | None) -> nn.Module:
-    """Return the module of that name, or the one the model itself names.
+    """Return the module of the given name, or the model's own `cam_layer()`.
 
     Raises:
-        PluginError: there is none.
+        PluginError: there is no such module.
     """
     kind = type(model).__name__
     children = ", ".join(name for name, _ in model.named_children()) or "none"
@@ -75,8 +75,8 @@ def find_layer(model: nn.Module, name: str | None) -> nn.Module:
     if isinstance(model, SupportsCam):
         return model.cam_layer()
     raise PluginError(
-        f"{kind} does not say which layer Grad-CAM looks at: give it a method `cam_layer()` that "
-        "returns its last convolutional stage, or name that stage by the explainer's option "
+        f"{kind} does not name a layer for Grad-CAM: give it a method `cam_layer()` that returns "
+        "its last convolutional stage, or give the name of that stage as the explainer's option "
         f"`layer`. Its modules: {children}."
     )
 
@@ -88,7 +88,7 @@ def class_activation(
     target: int,
     by_place: bool = False,
 ) -> Float[Tensor, "t h w"]:
-    """The map of Grad-CAM's equation 2 at the layer's own size: weighted sum, then ReLU.
+    """Compute Grad-CAM's equation 2 at the layer's own size: a weighted sum, then ReLU.
 
     With `by_place` the weights are not a channel's mean gradient but the gradient itself, as in
     HiResCAM's equation 3.
@@ -100,7 +100,7 @@ def class_activation(
     shapes: list[tuple[int, ...]] = []
 
     def begin_graph(_module: nn.Module, _inputs: object, output: object) -> object:
-        """Nothing below the layer is differentiated, so nothing below it is kept in memory."""
+        """Start the graph of gradients at the layer, so that earlier activations are not kept."""
         shapes.append(_shape(output))
         if torch.is_grad_enabled() or not isinstance(output, Tensor):
             return output
@@ -111,10 +111,10 @@ def class_activation(
         with torch.no_grad():
             logits: Tensor = model(sequences)
         if not shapes or len(shapes[-1]) != 5:
-            found = f"gives {shapes[-1]}" if shapes else "does not run"
+            problem = f"gives {shapes[-1]}" if shapes else "does not run"
             raise PluginError(
-                f"The {type(layer).__name__} that Grad-CAM looks at in {type(model).__name__} "
-                f"{found}: name a layer whose output is (1, C', T', H', W')."
+                f"The layer for Grad-CAM in {type(model).__name__}, a {type(layer).__name__}, "
+                f"{problem}: name a layer whose output is (1, C', T', H', W')."
             )
         check_target(logits, target)
         return logits
@@ -128,7 +128,7 @@ def class_activation(
             weighted: Tensor = kind(logits_of, layer).attribute(inputs, target)
     finally:
         hook.remove()
-    return weighted.detach()[0].sum(0).relu()  # Grad-CAM's is summed over channels already
+    return weighted.detach()[0].sum(0).relu()  # captum's Grad-CAM has one channel already
 
 
 def _shape(output: object) -> tuple[int, ...]:
@@ -136,10 +136,10 @@ def _shape(output: object) -> tuple[int, ...]:
 
 
 def enlarge(coarse: Float[Tensor, "t h w"], size: tuple[int, ...]) -> Float32[np.ndarray, "T H W"]:
-    """Enlarge a map to the sequence's size and scale the whole of it to [0, 1]."""
-    least, largest = coarse.min(), coarse.max()
-    # judged before enlarging: interpolation makes tiny differences out of a constant
-    if largest - least <= FLAT * largest:
+    """Enlarge a map to the sequence's size and scale it to [0, 1]."""
+    smallest, largest = coarse.min(), coarse.max()
+    # tested before enlarging, because interpolating a constant makes tiny differences
+    if largest - smallest <= FLAT * largest:
         return np.zeros(tuple(size), dtype=np.float32)
     fine = F.interpolate(coarse[None, None].float(), size=tuple(size), mode="trilinear")[0, 0]
     fine = (fine - fine.min()) / (fine.max() - fine.min())

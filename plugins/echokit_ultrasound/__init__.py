@@ -1,4 +1,4 @@
-"""Augmentation by what happens in ultrasound: attenuation with depth, shadows, haze, speckle."""
+"""Augmentations by effects of ultrasound: attenuation with depth, shadows, haze, speckle."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def register_transforms(register: Callable[[str, Callable[..., Any]], None]) -> 
 
 
 def attenuation(*, probability: float = 0.5, most: float = 2.0) -> Transform:
-    """Augment: darken with depth, as where the gain compensates too little.
+    """Augment: darken with depth, as if the gain compensated too little.
 
     Intensities are multiplied by exp(-a d), where d runs from 0 at the highest row of the sector to
     1 at its lowest and a is drawn from U(0, most), once for all frames (as in Tupper and Gagné
     2025, arXiv:2501.13193, after Ostvik et al. 2021, doi:10.1109/TMI.2021.3051778).
 
     Args:
-        probability: of acting at all, in [0, 1].
-        most: largest a, above 0; 2 leaves a seventh at the far end.
+        probability: chance in [0, 1] that a sequence is changed.
+        most: largest a, above 0; 2 leaves a seventh of the intensity at the far end.
 
     Returns:
         A transform of float frames in [0, 1].
 
     Raises:
-        OptionError: a number is out of its range.
+        OptionError: a number is out of range.
     """
     from echokit_ultrasound.physics import Attenuation, checked
 
@@ -44,22 +44,22 @@ def attenuation(*, probability: float = 0.5, most: float = 2.0) -> Transform:
 
 
 def shadow(*, probability: float = 0.5, strength: float = 0.8, width: float = 0.25) -> Transform:
-    """Augment: an acoustic shadow somewhere in the sector, dark at its centre.
+    """Augment: an acoustic shadow at a random place in the sector, darkest at its centre.
 
     Intensities are multiplied by 1 - s exp(-x²/2σx² - y²/2σy²) about a centre drawn within the
     sector, s from U(0.25, 1) strength, σ from U(0.1, 1) width of the frame, once for all frames
     (Smistad et al. 2018, doi:10.1109/ULTSYM.2018.8579835).
 
     Args:
-        probability: of acting at all, in [0, 1].
-        strength: how dark the darkest shadow is, in (0, 1].
+        probability: chance in [0, 1] that a sequence is changed.
+        strength: depth of the darkest shadow, in (0, 1]; 1 is black at its centre.
         width: largest σ as a share of the frame, in (0, 1].
 
     Returns:
         A transform of float frames in [0, 1].
 
     Raises:
-        OptionError: a number is out of its range.
+        OptionError: a number is out of range.
     """
     from echokit_ultrasound.physics import Shadow, checked
 
@@ -68,22 +68,22 @@ def shadow(*, probability: float = 0.5, strength: float = 0.8, width: float = 0.
 
 
 def haze(*, probability: float = 0.5, strength: float = 0.5) -> Transform:
-    """Augment: a band of noisy haze at one depth, as of reverberation.
+    """Augment: a band of noisy haze at one depth, as caused by reverberation.
 
-    Noise with mean 1 and standard deviation 0.3, of every frame its own, is added in a band at a
+    Noise with mean 1 and standard deviation 0.3, different in each frame, is added in a band at a
     depth drawn from U(0.05, 0.95) of the sector's height, with standard deviation U(0.05, 0.2) and
     strength U(0, strength); nothing is added outside the sector (Ostvik et al. 2021,
     doi:10.1109/TMI.2021.3051778).
 
     Args:
-        probability: of acting at all, in [0, 1].
+        probability: chance in [0, 1] that a sequence is changed.
         strength: largest brightness of the band, in (0, 1].
 
     Returns:
         A transform of float frames in [0, 1].
 
     Raises:
-        OptionError: a number is out of its range.
+        OptionError: a number is out of range.
     """
     from echokit_ultrasound.physics import Haze, checked
 
@@ -98,30 +98,31 @@ def speckle(
     grain: float = 1.5,
     per_frame: bool = False,
 ) -> Transform:
-    """Augment: speckle within the sector, grains that multiply what is there.
+    """Augment: speckle within the sector, grains that multiply the intensities.
 
     Intensities are multiplied by 1 + s (r - 1), with s from U(0, strength) and r of unit mean and
     Rayleigh distributed, as the amplitude of fully developed speckle is (Burckhardt 1978,
     doi:10.1109/T-SU.1978.30978; its correlation: Wagner et al. 1987, doi:10.1364/JOSAA.4.000910).
-    The mean stays, but for what is cut off at 1. Scanners show the logarithm of amplitudes, and
-    true speckle moves with the tissue: this varies the look, and simulates no scanner.
+    The mean intensity is kept, except for values cut off at 1. Scanners show the logarithm of
+    amplitudes, and true speckle moves with the tissue: this varies the appearance and does not
+    simulate a scanner.
 
         --set augment.speckle.use=ultrasound-speckle --set augment.speckle.grain=2
 
     Args:
-        probability: of acting at all, in [0, 1].
+        probability: chance in [0, 1] that a sequence is changed.
         strength: largest s, in (0, 1]; at 1 speckle may be fully developed, with a standard
             deviation of 0.52 times the mean.
         grain: size of the grains in pixels, from 0.5: the distance at which the correlation of r²
             has fallen to exp(-1/2).
-        per_frame: whether each frame has a pattern of its own, which flickers; else one pattern
-            stands still on all of them.
+        per_frame: True draws a pattern for each frame, which flickers; False draws one pattern for
+            all frames, which stands still.
 
     Returns:
         A transform of float frames in [0, 1].
 
     Raises:
-        OptionError: a number is out of its range.
+        OptionError: a number is out of range.
     """
     from echokit_ultrasound.grains import Speckle
     from echokit_ultrasound.physics import checked

@@ -1,4 +1,4 @@
-"""Speckle: what interference makes of an even grey."""
+"""Speckle: the grainy pattern that interference makes of a uniform grey."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ from echokit import Clip
 from echokit_ultrasound.physics import draw, multiplied, sector_of
 
 MEAN_AMPLITUDE = np.sqrt(np.pi) / 2
-"""Of a circular complex Gaussian of unit power, whose amplitude is Rayleigh distributed."""
+"""Mean amplitude (Rayleigh distributed) of a circular complex Gaussian of unit power."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speckle:
-    """Grains of light and dark; see `echokit_ultrasound.speckle`."""
+    """Multiplies by speckle; see `echokit_ultrasound.speckle`."""
 
     probability: float
+    """Chance in [0, 1] that a sequence is changed."""
     strength: float
+    """Largest strength of the speckle, in (0, 1]."""
     grain: float
+    """Size of the grains in pixels."""
     per_frame: bool
+    """True draws a pattern for each frame."""
 
     def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
         """Augment a clip of float32 frames in [0, 1]."""
-        acts, strong = draw(rng, 2)
-        if acts >= self.probability:
+        chance, strong = draw(rng, 2)
+        if chance >= self.probability:
             return clip
         sector = sector_of(clip)
         frames, *size = clip.frames.shape
@@ -38,10 +42,10 @@ class Speckle:
 def amplitudes(
     shape: tuple[int, ...], grain: float, rng: torch.Generator
 ) -> Float[np.ndarray, "n H W"]:
-    """Patterns of fully developed speckle: Rayleigh distributed, of unit mean, in grains.
+    """Draw patterns of fully developed speckle: Rayleigh distributed, of unit mean, in grains.
 
-    The amplitude of complex Gaussian noise that a Gaussian kernel has smoothed, round the edges of
-    the frame. The correlation of its square at a distance of d pixels is exp(-d² / 2 grain²).
+    A pattern is the amplitude of complex Gaussian noise, smoothed by a Gaussian kernel that wraps
+    around the edges. Its square has a correlation of exp(-d² / 2 grain²) at a distance of d pixels.
 
     Args:
         shape: n patterns of height H and width W.
@@ -53,8 +57,9 @@ def amplitudes(
     """
     noise = torch.randn((2, *shape), generator=rng, dtype=torch.float64).numpy()
     rows, columns = (np.fft.fftfreq(side) for side in shape[1:])
-    kept = np.exp(-2 * (np.pi * grain) ** 2 * (rows[:, None] ** 2 + columns**2))
-    kept /= np.sqrt(2 * np.mean(kept**2))  # unit power, half of it in each part
-    field = np.fft.ifft2(np.fft.fft2(noise[0] + 1j * noise[1]) * kept)
+    # the Fourier transform of a Gaussian is a Gaussian
+    filtered = np.exp(-2 * (np.pi * grain) ** 2 * (rows[:, None] ** 2 + columns**2))
+    filtered /= np.sqrt(2 * np.mean(filtered**2))  # unit power, half in the real part
+    field = np.fft.ifft2(np.fft.fft2(noise[0] + 1j * noise[1]) * filtered)
     patterns: Float[np.ndarray, "n H W"] = np.abs(field) / MEAN_AMPLITUDE
     return patterns

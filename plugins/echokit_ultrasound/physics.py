@@ -1,4 +1,4 @@
-"""Attenuation, shadow and haze on the frames of a sequence; numpy, one draw for all frames."""
+"""Attenuation, shadow and haze: one draw for all frames of a sequence, applied by numpy."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ LIMITS = {
     "width": (1e-6, 1.0),
     "grain": (0.5, 100.0),
 }
+"""Smallest and largest value of each option of these transforms."""
 
 
 def checked(name: str, **numbers: float) -> None:
-    """Refuse numbers out of their range.
+    """Refuse numbers that are out of range.
 
     Raises:
-        OptionError: one is.
+        OptionError: a number is outside its `LIMITS`.
     """
     for option, value in numbers.items():
         low, high = LIMITS[option]
@@ -36,31 +37,36 @@ def checked(name: str, **numbers: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Attenuation:
-    """Darker with depth; see `echokit_ultrasound.attenuation`."""
+    """Darkens with depth; see `echokit_ultrasound.attenuation`."""
 
     probability: float
+    """Chance in [0, 1] that a sequence is changed."""
     most: float
+    """Largest exponent at the far end of the sector."""
 
     def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
         """Augment a clip of float32 frames in [0, 1]."""
-        acts, where = draw(rng, 2)
-        if acts >= self.probability:
+        chance, strong = draw(rng, 2)
+        if chance >= self.probability:
             return clip
-        return multiplied(clip, np.exp(-where * self.most * depth(sector_of(clip))))
+        return multiplied(clip, np.exp(-strong * self.most * depth(sector_of(clip))))
 
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """A dark place; see `echokit_ultrasound.shadow`."""
+    """Darkens around a random centre; see `echokit_ultrasound.shadow`."""
 
     probability: float
+    """Chance in [0, 1] that a sequence is changed."""
     strength: float
+    """Depth of the darkest shadow, in (0, 1]."""
     width: float
+    """Largest standard deviation of the shadow, as a share of the frame."""
 
     def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
         """Augment a clip of float32 frames in [0, 1]."""
-        acts, place, strong, wide, high = draw(rng, 5)
-        if acts >= self.probability:
+        chance, place, strong, wide, high = draw(rng, 5)
+        if chance >= self.probability:
             return clip
         inside = np.argwhere(sector_of(clip))
         if not len(inside):
@@ -69,32 +75,34 @@ class Shadow:
         height, width = clip.frames.shape[1:]
         y = (np.arange(height) - row) / (height * self.width * (0.1 + 0.9 * high))
         x = (np.arange(width) - column) / (width * self.width * (0.1 + 0.9 * wide))
-        dark = np.exp(-(y[:, None] ** 2) / 2 - x[None, :] ** 2 / 2)
-        return multiplied(clip, 1 - self.strength * (0.25 + 0.75 * strong) * dark)
+        shadow = np.exp(-(y[:, None] ** 2) / 2 - x[None, :] ** 2 / 2)
+        return multiplied(clip, 1 - self.strength * (0.25 + 0.75 * strong) * shadow)
 
 
 @dataclass(frozen=True, slots=True)
 class Haze:
-    """A bright band; see `echokit_ultrasound.haze`."""
+    """Adds a bright band of noise; see `echokit_ultrasound.haze`."""
 
     probability: float
+    """Chance in [0, 1] that a sequence is changed."""
     strength: float
+    """Largest brightness of the band, in (0, 1]."""
 
     def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
         """Augment a clip of float32 frames in [0, 1]."""
-        acts, where, wide, strong = draw(rng, 4)
-        if acts >= self.probability:
+        chance, centre, wide, strong = draw(rng, 4)
+        if chance >= self.probability:
             return clip
         sector = sector_of(clip)
         deviation = 0.05 + 0.15 * wide
-        band = np.exp(-(((depth(sector) - 0.05 - 0.9 * where) / deviation) ** 2) / 2)
+        band = np.exp(-(((depth(sector) - 0.05 - 0.9 * centre) / deviation) ** 2) / 2)
         noise = 1 + 0.3 * torch.randn(clip.frames.shape, generator=rng).numpy()
         added = (self.strength * strong * band * sector).astype(np.float32) * noise
         return replace(clip, frames=np.clip(clip.frames + added, 0, 1).astype(np.float32))
 
 
 def depth(sector: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
-    """Depth of each pixel: 0 at the sector's highest row, 1 at its lowest, in [0, 1]."""
+    """Compute each pixel's depth: 0 at the sector's highest row, 1 at its lowest, in [0, 1]."""
     rows = np.flatnonzero(sector.any(axis=1))
     first, last = (rows[0], rows[-1]) if len(rows) else (0, len(sector) - 1)
     along = ((np.arange(len(sector)) - first) / max(1, last - first)).clip(0, 1)
@@ -102,10 +110,10 @@ def depth(sector: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
 
 
 def sector_of(clip: Clip) -> Bool[np.ndarray, "H W"]:
-    """The clip's sector; the whole frame where it is not known.
+    """Return the clip's sector, or the whole frame if it is not known.
 
     Raises:
-        ClipError: frames are not float32, so they are not of a sequence that was drawn.
+        ClipError: the frames are not float32, so they are those of a whole clip.
     """
     if clip.frames.dtype != np.float32:
         raise ClipError(
@@ -117,12 +125,12 @@ def sector_of(clip: Clip) -> Bool[np.ndarray, "H W"]:
     return np.ones(clip.frames.shape[1:], bool)
 
 
-def multiplied(clip: Clip, by: Float[np.ndarray, "*n H W"]) -> Clip:
-    """The clip with its intensities multiplied, and kept in [0, 1]."""
-    frames: Float32[np.ndarray, "T H W"] = (clip.frames * by.astype(np.float32)).clip(0, 1)
+def multiplied(clip: Clip, factor: Float[np.ndarray, "*n H W"]) -> Clip:
+    """Return the clip with its intensities multiplied and clamped to [0, 1]."""
+    frames: Float32[np.ndarray, "T H W"] = (clip.frames * factor.astype(np.float32)).clip(0, 1)
     return replace(clip, frames=frames)
 
 
 def draw(rng: torch.Generator, n: int) -> list[float]:
-    """As many numbers from U(0, 1) whether the transform then acts or not."""
+    """Draw n numbers from U(0, 1): always all of them, so the generator's next state is fixed."""
     return torch.rand(n, generator=rng, dtype=torch.float64).tolist()

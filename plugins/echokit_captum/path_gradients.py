@@ -1,4 +1,4 @@
-"""Gradients along a path from nothing to the sequence: integrated gradients, gradient SHAP."""
+"""Gradients along a path from a baseline to the sequence: integrated gradients, gradient SHAP."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from captum.attr import IntegratedGradients as CaptumIntegrated
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from echokit import OptionError, Saliency
-from echokit_captum.common import attribute, positive
+from echokit import OptionError, Saliency, check_whole
+from echokit_captum.attribution import attribute, positive
 
 BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
     "least": lambda x: torch.full_like(x, float(x.min())),
     "mean": lambda x: torch.full_like(x, float(x.mean())),
     "still": lambda x: x.mean(dim=2, keepdim=True).expand_as(x).contiguous(),
 }
-"""What stands for nothing: black, a flat grey, or the sequence's mean frame without motion."""
+"""Sequences without information: black, uniform grey, or the mean frame without motion."""
 
 
 def check_baseline(explainer: str, baseline: str) -> None:
-    """Refuse a baseline that there is not.
+    """Refuse an unknown baseline.
 
     Raises:
-        OptionError: it is none of `BASELINES`.
+        OptionError: it is not a key of `BASELINES`.
     """
     if baseline not in BASELINES:
         raise OptionError(
@@ -37,52 +37,42 @@ def check_baseline(explainer: str, baseline: str) -> None:
         )
 
 
-def check_counts(explainer: str, **counts: int) -> None:
-    """Refuse numbers below 1.
-
-    Raises:
-        OptionError: one is.
-    """
-    for name, value in counts.items():
-        if value < 1:
-            raise OptionError(
-                f"The explainer {explainer!r} was given {name}={value}: give a whole number from 1."
-            )
-
-
 @dataclass(frozen=True, slots=True)
 class IntegratedGradients:
     """The explainer; see `echokit_captum.integrated_gradients`."""
 
     steps: int
+    """Number of points on the path."""
     baseline: str
+    """Key of `BASELINES`: where the path starts."""
     batch: int
+    """Points that the network processes at once."""
 
     def __post_init__(self) -> None:
-        check_counts("captum-integrated-gradients", steps=self.steps, batch=self.batch)
+        check_whole("explainer 'captum-integrated-gradients'", steps=self.steps, batch=self.batch)
         check_baseline("captum-integrated-gradients", self.baseline)
 
     def signed(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Float[Tensor, "C T H W"]:
-        """What speaks for and against the class; sums to the difference of its logit."""
+        """Compute signed attributions, which sum to the difference of the class's logit."""
 
         def integrate(forward: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
-            found: Tensor = CaptumIntegrated(forward).attribute(
+            attribution: Tensor = CaptumIntegrated(forward).attribute(
                 inputs,
                 BASELINES[self.baseline](inputs),
                 target,
                 n_steps=self.steps,
                 internal_batch_size=self.batch,
             )
-            return found
+            return attribution
 
         return attribute(model, sequence, target, integrate)
 
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Saliency:
-        """Explain one class of one sequence; errors as in `echokit_captum.common.attribute`."""
+        """Explain one class of one sequence; errors as in `attribution.attribute`."""
         values = positive(self.signed(model, sequence, target))
         return Saliency(values, target, "captum-integrated-gradients")
 
@@ -92,12 +82,16 @@ class GradientShap:
     """The explainer; see `echokit_captum.gradient_shap`."""
 
     samples: int
+    """Number of draws."""
     noise: float
+    """Standard deviation of the noise added to the normalised sequence."""
     batch: int
+    """Draws that the network processes at once."""
     seed: int
+    """Seed of the draws."""
 
     def __post_init__(self) -> None:
-        check_counts("captum-gradient-shap", samples=self.samples, batch=self.batch)
+        check_whole("explainer 'captum-gradient-shap'", samples=self.samples, batch=self.batch)
         if not self.noise >= 0:
             raise OptionError(
                 f"The explainer 'captum-gradient-shap' was given noise={self.noise}: give a "
@@ -107,7 +101,7 @@ class GradientShap:
     def signed(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Float[Tensor, "C T H W"]:
-        """What speaks for and against the class."""
+        """Compute signed attributions of the class."""
 
         def expect(forward: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
             baselines = torch.cat([BASELINES["least"](inputs), BASELINES["mean"](inputs)])
@@ -119,25 +113,25 @@ class GradientShap:
                 )
             return total / self.samples
 
-        with own_randomness(self.seed):
+        with seeded(self.seed):
             return attribute(model, sequence, target, expect)
 
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Saliency:
-        """Explain one class of one sequence; errors as in `echokit_captum.common.attribute`."""
+        """Explain one class of one sequence; errors as in `attribution.attribute`."""
         values = positive(self.signed(model, sequence, target))
         return Saliency(values, target, "captum-gradient-shap")
 
 
 @contextmanager
-def own_randomness(seed: int) -> Iterator[None]:
-    """Give captum, which draws from the global generators, states that are put back after."""
-    kept = np.random.get_state()  # noqa: NPY002 - captum draws from it
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the global generators, which captum draws from, and restore them afterwards."""
+    state = np.random.get_state()  # noqa: NPY002 - captum draws from it
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         np.random.set_state(np.random.RandomState(seed).get_state())  # noqa: NPY002
         try:
             yield
         finally:
-            np.random.set_state(kept)  # noqa: NPY002
+            np.random.set_state(state)  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""Occlusion over blocks of space and time, by captum's `Occlusion`."""
+"""Occlusion of blocks of space and time, by captum's `Occlusion`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from captum.attr import Occlusion as CaptumOcclusion
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from echokit import Saliency
-from echokit_captum.common import attribute, positive
-from echokit_captum.paths import BASELINES, check_baseline, check_counts
+from echokit import Saliency, check_whole
+from echokit_captum.attribution import attribute, positive
+from echokit_captum.path_gradients import BASELINES, check_baseline
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +20,24 @@ class Occlusion:
     """The explainer; see `echokit_captum.occlusion`."""
 
     frames: int
+    """Length of a block in frames."""
     cells: int
+    """Number of blocks side by side across a frame."""
     baseline: str
+    """Key of `BASELINES`: the content of a hidden block."""
     batch: int
+    """Copies that the network processes at once."""
 
     def __post_init__(self) -> None:
-        check_counts("captum-occlusion", frames=self.frames, cells=self.cells, batch=self.batch)
+        check_whole(
+            "explainer 'captum-occlusion'", frames=self.frames, cells=self.cells, batch=self.batch
+        )
         check_baseline("captum-occlusion", self.baseline)
 
     def signed(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Float[Tensor, "C T H W"]:
-        """How much the class's logit falls where a block is hidden, mean over blocks."""
+        """Compute the fall of the class's logit when a block is hidden, averaged over blocks."""
         channels, length, height, width = sequence.shape
         block = (
             channels,
@@ -39,12 +45,12 @@ class Occlusion:
             max(1, -(-height // self.cells)),
             max(1, -(-width // self.cells)),
         )
-        # half a block further each time, so that no border of blocks shows
+        # blocks overlap by half, so that their borders do not show in the map
         stride = (channels, *(max(1, side // 2) for side in block[1:]))
 
         def hide(forward: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
             with torch.no_grad():
-                found: Tensor = CaptumOcclusion(forward).attribute(
+                attribution: Tensor = CaptumOcclusion(forward).attribute(
                     inputs,
                     block,
                     stride,
@@ -52,12 +58,12 @@ class Occlusion:
                     target,
                     perturbations_per_eval=self.batch,
                 )
-            return found
+            return attribution
 
         return attribute(model, sequence, target, hide)
 
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Saliency:
-        """Explain one class of one sequence; errors as in `echokit_captum.common.attribute`."""
+        """Explain one class of one sequence; errors as in `attribution.attribute`."""
         return Saliency(positive(self.signed(model, sequence, target)), target, "captum-occlusion")

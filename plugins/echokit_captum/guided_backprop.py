@@ -1,4 +1,4 @@
-"""Guided Grad-CAM: Grad-CAM's coarse map times guided backpropagation's fine one."""
+"""Guided Grad-CAM: Grad-CAM's coarse map times the fine map of guided backpropagation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from echokit import Saliency
-from echokit_captum.common import attribute, positive
+from echokit_captum.attribution import attribute, positive
 from echokit_captum.gradcam import class_activation, find_layer
 
 
@@ -22,6 +22,7 @@ class GuidedGradCam:
     """The explainer; see `echokit_captum.guided_gradcam`."""
 
     layer: str | None = None
+    """Dotted name of Grad-CAM's module; None for the model's `cam_layer()`."""
 
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
@@ -29,23 +30,23 @@ class GuidedGradCam:
         """Explain one class of one sequence; errors as `captum-gradcam`'s."""
         coarse = class_activation(model, find_layer(model, self.layer), sequence, target)
         size = tuple(sequence.shape[1:])
-        where = F.interpolate(coarse[None, None].float(), size=size, mode="trilinear")[0]
+        enlarged = F.interpolate(coarse[None, None].float(), size=size, mode="trilinear")[0]
         fine = attribute(model, sequence, target, lambda _, inputs: _guided(model, inputs, target))
-        return Saliency(positive(fine * where), target, "captum-guided-gradcam")
+        return Saliency(positive(fine * enlarged), target, "captum-guided-gradcam")
 
 
 def _guided(model: nn.Module, inputs: Tensor, target: int) -> Tensor:
-    """Gradients of a class that pass through ReLUs only where they are above 0."""
+    """Compute a class's gradients, which pass a ReLU only where they are positive."""
     with warnings.catch_warnings(), out_of_place(model):
         warnings.filterwarnings("ignore", "Setting backward hooks on ReLU activations")
         warnings.filterwarnings("ignore", "Input Tensor .* did not already require gradients")
-        found: Tensor = GuidedBackprop(model).attribute(inputs.requires_grad_(), target)
-    return found
+        gradients: Tensor = GuidedBackprop(model).attribute(inputs.requires_grad_(), target)
+    return gradients
 
 
 @contextmanager
 def out_of_place(model: nn.Module) -> Iterator[None]:
-    """Have ReLUs keep what they are given, which hooks on their gradients need."""
+    """Let ReLUs keep their inputs, which captum's hooks on their gradients need."""
     inplace = [m for m in model.modules() if isinstance(m, nn.ReLU) and m.inplace]
     for module in inplace:
         module.inplace = False

@@ -1,4 +1,4 @@
-"""What all explainers share: the model left as it was, a class that exists, a map in [0, 1]."""
+"""Attribution by captum: a model that is not changed, a class that exists, a map in [0, 1]."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def attribute(
     target: int,
     method: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor],
 ) -> Float[Tensor, "C T H W"]:
-    """Let a method of captum attribute one class to the input's values.
+    """Attribute the logit of one class to the values of a sequence, by a method of captum.
 
     Args:
-        model: maps `(B, C, T, H, W)` to logits `(B, K)`; explained in eval mode, left as it was.
-        sequence: normalised as for the model; taken to the model's device.
+        model: maps `(B, C, T, H, W)` to logits `(B, K)`; explained in eval mode and not changed.
+        sequence: normalised as for the model; copied to the model's device.
         target: index of the class.
         method: called as `method(forward, inputs)` with inputs `(1, C, T, H, W)`.
 
     Returns:
-        What speaks for the class (above 0) and against it, for each value of the sequence.
+        The attribution of each value of the sequence: positive for the class, negative against it.
 
     Raises:
         UsageError: the model has no class `target`.
@@ -55,6 +55,7 @@ def attribute(
         check_target(logits, target)
         return logits
 
+    # gradients are needed even if the caller has switched them off
     with torch.inference_mode(False), torch.enable_grad(), evaluating(model), untouched(model):
         inputs = sequence.detach().clone().to(device)[None]
         attribution = method(forward, inputs).detach()[0]
@@ -67,7 +68,7 @@ def attribute(
 
 
 def positive(attribution: Float[Tensor, "C T H W"]) -> Float32[np.ndarray, "T H W"]:
-    """What speaks for the class, summed over channels, scaled by the whole sequence's largest."""
+    """Sum over channels, keep positive values, and divide by the sequence's largest value."""
     evidence = attribution.float().sum(0).clamp(min=0)
     largest = evidence.max()
     return (evidence / largest if largest > 0 else evidence).cpu().numpy()
@@ -75,20 +76,20 @@ def positive(attribution: Float[Tensor, "C T H W"]) -> Float32[np.ndarray, "T H 
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Keep gradients out of the parameters: nothing is learned from an explanation."""
-    wanted = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    for parameter in wanted:
+    """Switch the parameters' gradients off, so that an explanation leaves none behind."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trained:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in wanted:
+        for parameter in trained:
             parameter.requires_grad_(True)
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put every module in eval mode, and each back into its own mode afterwards."""
+    """Set every module to eval mode, and restore its own mode afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
