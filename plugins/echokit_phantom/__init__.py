@@ -1,4 +1,4 @@
-"""echokit plugin: a synthetic cohort of newborn hearts, with and without pulmonary hypertension."""
+"""A synthetic cohort of newborn hearts, with and without pulmonary hypertension."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ def phantom(
 ) -> Loader:
     """Synthetic echo clips: moving anatomy, speckle that moves with it, and a ground truth.
 
-    A check of the machinery, not clinical evidence. The defaults have the size and make-up of the
-    newborn study (GCPR 2022, section 2.1 and Table 2); how severity shapes the heart is cited
-    in `echokit_phantom.physiology`. A clip depends on seed, patient, view and the options of
-    the picture alone, never on the order of reading.
+    It tests the software and is not clinical evidence. The defaults have the size and composition
+    of the newborn study (GCPR 2022, section 2.1 and Table 2); `echokit_phantom.physiology` cites
+    the sources of how severity changes the heart. A clip depends only on seed, patient, view and
+    the options of the picture, never on the order of reading.
 
     Args:
-        source: unused; the cohort comes from nowhere.
-        patients: number of patients; 3 or more have one of each class.
+        source: unused; the clips are generated.
+        patients: number of patients; 3 or more have at least one of each class.
         clips: number of clips, from `patients` to `patients * len(views)`; None for the study's
             536 of 194 where all five views are asked for, else every view of every patient.
-        views: canonical views to make.
+        views: canonical views to generate.
         size: height and width of the frames in pixels, 32 to 1024.
         frames: mean length of a clip in frames.
         frames_sd: standard deviation of that length between clips.
         fps: frames per second.
         prevalence: share of patients with no, mild, and moderate to severe pulmonary hypertension;
-            met exactly, by largest remainder; 3 or more patients have one of each class.
-        seed: another seed is another cohort.
-        files: the clips of this many patients, the first ones, are read back from a real DICOM
-            file with the machine's clutter around the sector.
+            met exactly, by largest remainder.
+        seed: each seed gives a different cohort.
+        files: number of patients, from the first, whose clips are read back from a real DICOM file
+            with the scanner's screen around the sector.
 
     Returns:
-        A loader that can also tell its clips' fingerprints and write them as files.
+        A loader that can also fingerprint its clips and write them as files.
 
     Raises:
         OptionError: an option is out of range.

@@ -1,6 +1,7 @@
-"""Image formation: scatterers and echogenicity to echoes, envelope, log compression and grey.
+"""Image formation: from scatterers and echogenicity to echoes, log compression and grey levels.
 
-Works on beams (polar), so that resolution falls off with depth as it does in a real sector image.
+Echoes are computed along beams (polar coordinates), so that the resolution decreases with depth as
+in a real sector image.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from echokit_phantom.tissue import CODES, MATERIALS, speckle_tile, spread, surro
 
 _AMPLITUDE = np.array(list(MATERIALS.values()), np.float32)
 _NOISE_POOL = 2
-"""Electronic noise is cut, at a new place per frame, from a pool this many times as wide."""
+"""Electronic noise is cut out of a field this many times as wide, at a new place in each frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """How the operator and the machine stand; drawn without regard to who the patient is."""
+    """Settings of operator and scanner, drawn independently of the patient."""
 
     half_angle: float
     """Half the sector's opening angle, radians."""
     zoom: float
-    """Depth of the image relative to the view's usual one."""
+    """Depth of the image relative to the usual depth of the view."""
     shift: tuple[float, float]
-    """Translation of the heart before the probe, mm."""
+    """Translation of the heart relative to the probe, mm."""
     turn: float
     """Rotation of the probe, radians."""
     tilt: float
@@ -38,9 +39,9 @@ class Controls:
     lateral: float
     """Width of a beam, radians (standard deviation)."""
     mean: float
-    """Mean grey level inside the sector that the gain is turned to."""
+    """Mean grey level inside the sector; the gain is set to reach it."""
     contrast: float
-    """Standard deviation of grey inside the sector that the dynamic range is set to."""
+    """Standard deviation of grey levels inside the sector; the dynamic range is set to reach it."""
     noise: float
     """Amplitude of electronic noise at the far edge, relative to pericardium."""
     flicker: float
@@ -65,14 +66,14 @@ def draw_controls(rng: np.random.Generator) -> Controls:
 
 
 class Scanner:
-    """Turns maps of materials into grey-level beams; holds what stays the same over a clip."""
+    """Forms the echoes of a clip's frames; keeps the values that are the same in all of them."""
 
     def __init__(
         self, sector: Sector, controls: Controls, frames: int, rng: np.random.Generator
     ) -> None:
         self._points = sector.points()
         self._texel = 0.5 * sector.step
-        # a power of two, so that the tile repeats by masking bits; 40 mm hide the repetition
+        # a power of two, so that masking bits repeats the tile; at 40 mm this is not visible
         self._side = 1 << math.ceil(math.log2(40 / self._texel))
         self._tile = speckle_tile(self._side, self._texel, rng)
         self._around = surroundings(sector, rng)
@@ -97,7 +98,7 @@ class Scanner:
         """Form the log-compressed echoes of consecutive frames, in decibels.
 
         Args:
-            codes: material of each place, with two rows per sample.
+            codes: material at each place, with two rows per sample.
             moved: displacement of the tissue on a coarse grid, mm.
             first: index of the first frame in the clip.
         """
@@ -106,7 +107,7 @@ class Scanner:
         amplitude = 0.5 * (rows[:, :, 0] + rows[:, :, 1])
         coarse = codes[:, ::2]
         amplitude += np.where(coarse == CODES["background"], self._around, np.float32(0))
-        # a border that faces the beam reflects like a mirror: by the change of amplitude along it
+        # a border that faces the beam reflects like a mirror: by the change along the beam
         edge = np.abs(amplitude[:, 2:] - amplitude[:, :-2])
         texture = self._tile[self._texels(coarse == CODES["blood"], moved, first)]
         field = texture * amplitude
@@ -127,7 +128,7 @@ class Scanner:
         moved: Float32[np.ndarray, "T rows columns 2"],
         first: int,
     ) -> Int32[np.ndarray, "T samples beams"]:
-        """Scatterer at each place: tissue carries its own along, blood is new every frame."""
+        """Look up the scatterer at each place: moving with tissue, new in each frame in blood."""
         samples, beams, _ = self._points.shape
         down = spread(samples, moved.shape[1])
         across = spread(beams, moved.shape[2]).T
@@ -135,7 +136,7 @@ class Scanner:
         for axis, stride in ((0, 1), (1, self._side)):
             shift = down @ np.ascontiguousarray(moved[..., axis]) @ across
             place = (self._points[..., axis] - shift) * np.float32(1 / self._texel)
-            place += 8 * self._side  # above 0, where cutting the fraction off rounds down
+            place += 8 * self._side  # positive, so that truncating rounds down
             flat += (place.astype(np.int32) & (self._side - 1)) * stride
         flow = self._flow[first : first + len(blood), None, None]
         flat += blood * flow
@@ -145,10 +146,10 @@ class Scanner:
 def grey_window(
     decibels: Float32[np.ndarray, "T pixels"], controls: Controls
 ) -> tuple[float, float]:
-    """Find gain and dynamic range as an operator does: by how bright the picture is.
+    """Find gain and dynamic range as an operator does: by the brightness of the picture.
 
-    The mean and spread of grey inside the sector come out at what was drawn for the clip, whatever
-    the size of the dark chambers, so that brightness does not give the label away.
+    Mean and spread of the grey levels inside the sector reach the values drawn for the clip at any
+    size of the dark chambers, so that brightness does not reveal the label.
 
     Args:
         decibels: a sample of the clip's frames.
@@ -163,25 +164,25 @@ def grey_window(
         ratio = controls.contrast / max(float(grey.std()), 1e-3)
         mean = float(grey.mean())
         slope *= ratio**0.8
-        # turn the range about the mean, then move the mean to its target
+        # change the slope about the mean, then move the mean to its target
         level = controls.mean + (level - mean) * ratio**0.8
     return slope, level
 
 
 def _gain_map(sector: Sector, rng: np.random.Generator) -> Float32[np.ndarray, "samples beams"]:
-    """Amplitude gain of each place: time-gain error, fading edges and shadows of ribs or lung."""
+    """Draw the amplitude gain: time-gain error, fading edges, and shadows of ribs or lung."""
     depth = np.linspace(-1, 1, sector.samples)[:, None]
     angle = np.linspace(-1, 1, sector.beams)
     decibels = 2.5 * rng.standard_normal() * depth + 2.0 * rng.standard_normal() * (depth**2 - 0.33)
     decibels = decibels - 2.5 * np.abs(angle) ** 3 + 1.5 * rng.standard_normal() * angle
     for _ in range(rng.poisson(1.2)):
-        at, wide = rng.uniform(-1, 1), rng.uniform(0.03, 0.10)
-        decibels = decibels - rng.uniform(4, 11) * np.exp(-0.5 * ((angle - at) / wide) ** 2)
+        centre, width = rng.uniform(-1, 1), rng.uniform(0.03, 0.10)
+        decibels = decibels - rng.uniform(4, 11) * np.exp(-0.5 * ((angle - centre) / width) ** 2)
     return (10 ** (decibels / 20)).astype(np.float32)
 
 
 def _blur(count: int, sd: float) -> Float32[np.ndarray, "count count"]:
-    """Matrix of a Gaussian point-spread function that keeps the power of white noise."""
+    """Make the matrix of a Gaussian point-spread function that keeps the power of white noise."""
     offset = np.arange(count)[:, None] - np.arange(count)
     matrix = np.exp(-0.5 * (offset / sd) ** 2)
     matrix[np.abs(offset) > 3.5 * sd] = 0

@@ -1,6 +1,6 @@
-"""Who is in the cohort: patients, their grades and the views each of them was seen in.
+"""The patients of the synthetic cohort: their grades, severities and views.
 
-Every draw comes from a generator keyed by the seed and by what is drawn, so that nothing depends
+Every random generator is seeded by the option `seed` and by what is drawn, so that nothing depends
 on the order in which clips are read.
 """
 
@@ -16,16 +16,17 @@ from echokit import VIEWS, ClipRef, OptionError
 PAPER_PATIENTS, PAPER_CLIPS = 194, 536
 """Size of the newborn study (GCPR 2022, section 2.1): 2.76 clips per patient of five views."""
 SEVERITY = {0: 0.10, 1: 0.46, 2: 0.80, 3: 1.05}
-"""Mean latent severity of each grade; 0 is a healthy heart, 1 a plainly D-shaped left ventricle."""
+"""Mean latent severity of each grade; 0 is a healthy heart, 1 a clearly D-shaped left ventricle."""
 SEVERITY_SD = 0.09
-"""Spread of the latent severity between patients of one grade; neighbouring grades overlap."""
+"""Standard deviation of the latent severity within a grade; neighbouring grades overlap."""
 
 _COHORT, _PATIENT, _CLIP = 1, 2, 3
+"""Part of the seed that tells the three kinds of generators apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The options of a synthetic cohort, checked."""
+    """The options of a synthetic cohort, checked; `echokit_phantom.phantom` documents them."""
 
     patients: int
     clips: int
@@ -42,7 +43,7 @@ class Settings:
         _check_views(self.views)
         low, high = self.patients, self.patients * len(self.views)
         shares = self.prevalence
-        demands = (
+        rules = (
             (self.patients >= 1, "patients", "must be at least 1"),
             (low <= self.clips <= high, "clips", f"must be {low} to {high}: patients times views"),
             (32 <= self.size <= 1024, "size", "must be 32 to 1024 pixels"),
@@ -58,8 +59,8 @@ class Settings:
             (self.seed >= 0, "seed", "must be 0 or more"),
             (self.files >= 0, "files", "must be 0 or more"),
         )
-        for fine, option, rule in demands:
-            if not fine:
+        for fulfilled, option, rule in rules:
+            if not fulfilled:
                 raise OptionError(
                     f"The loader 'phantom' was given {option}={getattr(self, option)!r}, "
                     f"which {rule}."
@@ -85,7 +86,7 @@ class Patient:
         return f"P{self.number:04d}"
 
     def reference(self, view: str) -> ClipRef:
-        """The reference of this patient's clip of one view."""
+        """Make the reference of this patient's clip of a view."""
         clip = f"{self.name}-{view}"
         labels = {"grade": str(self.grade)}
         return ClipRef(clip, self.name, view, labels, where=clip, synthetic=True)
@@ -105,11 +106,11 @@ def _check_views(views: Sequence[str]) -> None:
 
 
 def clip_count(patients: int, views: Sequence[str]) -> int:
-    """The number of clips where none is asked for.
+    """Compute the number of clips if the option `clips` is not given.
 
     Returns:
-        The paper's ratio of clips to patients where all five views are asked for, else every
-        view of every patient.
+        The paper's ratio of clips to patients if all five views are asked for, else every view of
+        every patient.
     """
     if len(views) == len(VIEWS):
         return round(patients * PAPER_CLIPS / PAPER_PATIENTS)
@@ -117,11 +118,11 @@ def clip_count(patients: int, views: Sequence[str]) -> int:
 
 
 def class_counts(patients: int, prevalence: Sequence[float]) -> tuple[int, ...]:
-    """Split patients over classes by largest remainder, no class left empty if there are enough.
+    """Distribute patients over classes by largest remainder, with no empty class if possible.
 
     Args:
-        patients: how many there are.
-        prevalence: share of each class; they are scaled to sum to 1.
+        patients: number of patients.
+        prevalence: share of each class, scaled to sum to 1.
 
     Returns:
         Patients per class, summing to `patients`.
@@ -137,7 +138,7 @@ def class_counts(patients: int, prevalence: Sequence[float]) -> tuple[int, ...]:
 
 
 def draw_patients(settings: Settings) -> tuple[Patient, ...]:
-    """Draw every patient: exact class counts, a severity, and at least one view each."""
+    """Draw the patients: exact class counts, a severity and at least one view each."""
     rng = np.random.default_rng([settings.seed, _COHORT])
     none, mild, severe = class_counts(settings.patients, settings.prevalence)
     grades = np.array([0] * none + [1] * mild + [2 + n % 2 for n in range(severe)])
@@ -156,22 +157,22 @@ def draw_patients(settings: Settings) -> tuple[Patient, ...]:
 
 
 def _draw_views(settings: Settings, rng: np.random.Generator) -> list[set[str]]:
-    """One random view for each patient, then the remaining clips over what is left."""
+    """Draw one view for each patient, then the remaining clips from all other views."""
     total = len(settings.views)
     orders = np.array([rng.permutation(total) for _ in range(settings.patients)])
     seen = [{settings.views[order[0]]} for order in orders]
-    rest = [(patient, view) for patient in range(settings.patients) for view in orders[patient][1:]]
-    for index in rng.permutation(len(rest))[: settings.clips - settings.patients]:
-        patient, view = rest[index]
+    others = [(patient, view) for patient, order in enumerate(orders) for view in order[1:]]
+    for index in rng.permutation(len(others))[: settings.clips - settings.patients]:
+        patient, view = others[index]
         seen[patient].add(settings.views[view])
     return seen
 
 
 def patient_rng(seed: int, number: int) -> np.random.Generator:
-    """The generator of what a patient's views share."""
+    """Make the generator of values that a patient's views share."""
     return np.random.default_rng([seed, _PATIENT, number])
 
 
 def clip_rng(seed: int, number: int, view: str) -> np.random.Generator:
-    """The generator of what belongs to one clip alone."""
+    """Make the generator of values that belong to one clip."""
     return np.random.default_rng([seed, _CLIP, number, VIEWS.index(view)])

@@ -1,4 +1,4 @@
-"""Moving outlines: smooth curves through control points, one curve per frame, in millimetres."""
+"""Moving outlines: smooth curves through control points, one curve for each frame, in mm."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ OtherCurve = Float[np.ndarray, "T m 2"]
 Point = Float[np.ndarray, "T 2"]
 """One moving point, mm."""
 Coordinate = Float[np.ndarray, " T"] | float
-"""One coordinate of a point: by frame, or the same in all."""
+"""One coordinate of a point: a value for each frame, or one for all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One filled, moving piece of anatomy; a view paints its shapes one over the other."""
+    """One filled, moving piece of anatomy; later shapes of a view are painted over earlier ones."""
 
     material: str
-    """Key of `materials.MATERIALS`."""
+    """Key of `tissue.MATERIALS`."""
     outline: Curve
     """Closed outline in every frame."""
     structure: str | None = None
-    """Name in the ground-truth label map, None for background there."""
+    """Name in the ground-truth label map; None is background."""
     labelled: bool = True
-    """False for what leaves the label map as it is, such as a thin valve leaflet."""
+    """False for a shape that is left out of the label map, such as a thin valve leaflet."""
 
 
 @cache
 def _catmull_rom(
     controls: int, per_span: int, closed: bool
 ) -> Float[np.ndarray, "points controls"]:
-    """Matrix from control points to points of the Catmull-Rom spline through them."""
+    """Make the matrix from control points to points of the Catmull-Rom spline through them."""
     spans = controls if closed else controls - 1
     matrix = np.zeros((spans * per_span, controls))
     u = np.arange(per_span) / (per_span if closed else max(per_span - 1, 1))
@@ -48,14 +48,14 @@ def _catmull_rom(
     for span in range(spans):
         rows = slice(span * per_span, (span + 1) * per_span)
         for k in range(4):
-            at = span + k - 1
-            at = at % controls if closed else min(max(at, 0), controls - 1)
-            matrix[rows, at] += weights[:, k]
+            control = span + k - 1
+            control = control % controls if closed else min(max(control, 0), controls - 1)
+            matrix[rows, control] += weights[:, k]
     return matrix
 
 
 def track(*points: tuple[Coordinate, Coordinate], frames: int) -> Curve:
-    """Stack control points, each `(x, z)` a number or one value per frame, to `(T, K, 2)`."""
+    """Stack control points `(x, z)`, each a number or a value per frame, to `(T, K, 2)`."""
     columns = [
         np.stack(np.broadcast_arrays(x, z, np.zeros(frames))[:2], axis=-1) for x, z in points
     ]
@@ -63,15 +63,16 @@ def track(*points: tuple[Coordinate, Coordinate], frames: int) -> Curve:
 
 
 def smooth(controls: Curve, *, closed: bool = True, per_span: int = 8) -> OtherCurve:
-    """Curve through control points, `per_span` points from each to the next."""
+    """Draw a smooth curve through control points, with `per_span` points from each to the next."""
     curve: OtherCurve = _catmull_rom(controls.shape[1], per_span, closed) @ controls
     return curve
 
 
 def dense(outline: Curve, longest: float = 2.0) -> OtherCurve:
-    """The same closed outline with points added, so that no edge is much over `longest` mm.
+    """Add points to a closed outline, so that no edge is much longer than `longest` mm.
 
-    A straight edge in millimetres is curved among beams, where outlines are filled edge by edge.
+    An edge that is straight in millimetres is curved in beam coordinates, where outlines are
+    filled as polygons.
     """
     following = np.roll(outline, -1, axis=1)
     lengths = np.linalg.norm(following - outline, axis=-1).max(axis=0)
@@ -83,7 +84,7 @@ def dense(outline: Curve, longest: float = 2.0) -> OtherCurve:
 
 
 def normals(line: Curve, *, closed: bool = False) -> Curve:
-    """Unit normals; to the right of the image where the line is drawn upwards."""
+    """Compute unit normals, which point to the right of a line that is drawn upwards."""
     ends = np.concatenate([line[:, -1:], line, line[:, :1]], axis=1) if closed else line
     along = np.gradient(ends, axis=1)
     along = along[:, 1:-1] if closed else along
@@ -93,7 +94,7 @@ def normals(line: Curve, *, closed: bool = False) -> Curve:
 
 
 def ribbon(line: Curve, width: float) -> OtherCurve:
-    """Outline of a line of the given width in mm, tapering to its ends."""
+    """Make the outline of a line of the given width in mm, which tapers to its ends."""
     n = line.shape[1]
     taper = np.minimum(1.0, 0.45 + 2.2 * np.minimum(np.arange(n), n - 1 - np.arange(n)) / n)
     offset = 0.5 * width * taper[:, None] * normals(line)
@@ -108,7 +109,7 @@ def ellipse(
     turn: float = 0.0,
     points: int = 40,
 ) -> Curve:
-    """Ellipse around a moving centre; radii in mm, `turn` in radians towards z."""
+    """Make an ellipse around a moving centre; radii in mm, `turn` in radians towards z."""
     angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
     a, b = (np.broadcast_to(r, frames)[:, None] for r in radii)
     x, z = a * np.cos(angle), b * np.sin(angle)

@@ -15,7 +15,7 @@ from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage, gene
 from echokit import Box, ClipRef
 
 _QUALITY = 92
-"""JPEG quality; as on real machines, a little is lost."""
+"""JPEG quality; as on real scanners, the compression loses a little."""
 
 
 def write_dicom(
@@ -26,15 +26,15 @@ def write_dicom(
     spacing: float,
     region: Box,
 ) -> None:
-    """Write one clip; the file says that it is synthetic, and holds no name.
+    """Write one clip; the header states that it is synthetic, and has no person's name.
 
     Args:
         path: file to write.
-        ref: patient and view to put into the header.
+        ref: patient and view for the header.
         frames: the whole screen.
         fps: frames per second.
         spacing: mm per pixel, both ways.
-        region: the tissue image on the screen.
+        region: rectangle of the tissue image on the screen.
     """
     count, rows, columns = frames.shape
     packed = [_jpeg(frame) for frame in frames]
@@ -81,7 +81,7 @@ def write_dicom(
         "LossyImageCompression": "01",
         "LossyImageCompressionMethod": "ISO_10918_1",
         "LossyImageCompressionRatio": f"{frames.size / sum(map(len, packed)):.1f}",
-        "BurnedInAnnotation": "NO",  # the screen's text is about no one
+        "BurnedInAnnotation": "NO",  # the text on the screen identifies nobody
     }
     for keyword, value in values.items():
         setattr(data, keyword, value)
@@ -98,7 +98,7 @@ def _jpeg(frame: UInt8[np.ndarray, "H W"]) -> bytes:
 
 
 def _tissue(region: Box, spacing: float) -> Dataset:
-    """The 2D tissue region (PS3.3 C.8.5.5), deltas in centimetres per pixel."""
+    """Make the item of the 2D tissue region (PS3.3 C.8.5.5), deltas in centimetres per pixel."""
     item = Dataset()
     item.RegionSpatialFormat = 1  # 2D
     item.RegionDataType = 1  # tissue

@@ -1,12 +1,12 @@
-"""The cohort as ordinary files: DICOM or MP4 with the machine's screen around the sector."""
+"""Clips as ordinary files: DICOM or MP4 with the scanner's screen around the sector."""
 
 from __future__ import annotations
 
 import csv
 import tempfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -16,11 +16,11 @@ from echokit_phantom.dicom import write_dicom
 from echokit_phantom.screen import on_screen, screen_box
 from echokit_phantom.video import write_mp4
 
-if TYPE_CHECKING:
-    from echokit_phantom.loader import Phantom
+Generated = tuple[ClipRef, Clip, Float[np.ndarray, " T"]]
+"""A generated clip: its reference, the clip, and the cardiac phase of each frame."""
 
 SUFFIXES = {"dicom": ".dcm", "mp4": ".mp4"}
-"""Formats that can be written."""
+"""Formats that can be written, and their suffixes."""
 COLUMNS = ("clip", "patient", "view", "grade", "file", "masks", "synthetic")
 """Columns of the manifest."""
 
@@ -28,7 +28,7 @@ COLUMNS = ("clip", "patient", "view", "grade", "file", "masks", "synthetic")
 def write_clip(
     path: Path, ref: ClipRef, clip: Clip, phase: Float[np.ndarray, " T"]
 ) -> UInt8[np.ndarray, "T H W"]:
-    """Write one clip by its suffix, `.dcm` or `.mp4`.
+    """Write one clip in the format of its suffix, `.dcm` or `.mp4`.
 
     Returns:
         The ground truth in the geometry of the file's frames.
@@ -44,12 +44,12 @@ def write_clip(
     return structures
 
 
-def write_cohort(phantom: Phantom, out: Path, format: str) -> Path:
-    """Write every clip, its ground truth and a manifest; the folder appears whole or not at all.
+def write_cohort(clips: Iterable[Generated], out: Path, format: str) -> Path:
+    """Write clips, their ground truth and a manifest; the folder appears whole or not at all.
 
     Args:
-        phantom: the cohort.
-        out: folder to make; it may exist if it is empty.
+        clips: the clips of a cohort; each is written before the next one is generated.
+        out: folder to create; it may exist if it is empty.
         format: `dicom` or `mp4`.
 
     Returns:
@@ -70,7 +70,7 @@ def write_cohort(phantom: Phantom, out: Path, format: str) -> Path:
     with whole_folder(out) as partial:
         for folder in ("videos", "masks"):
             (partial / folder).mkdir()
-        rows = [_write_one(phantom, ref, partial, SUFFIXES[format]) for ref in phantom.index()]
+        rows = [_write_with_truth(clip, partial, SUFFIXES[format]) for clip in clips]
         with (partial / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
@@ -78,8 +78,9 @@ def write_cohort(phantom: Phantom, out: Path, format: str) -> Path:
     return out / "manifest.csv"
 
 
-def _write_one(phantom: Phantom, ref: ClipRef, folder: Path, suffix: str) -> tuple[str, ...]:
-    clip, phase = phantom.make(ref)
+def _write_with_truth(generated: Generated, folder: Path, suffix: str) -> tuple[str, ...]:
+    """Write a clip and its ground truth; return its row of the manifest."""
+    ref, clip, phase = generated
     video, masks = f"videos/{ref.clip}{suffix}", f"masks/{ref.clip}.npz"
     structures = write_clip(folder / video, ref, clip, phase)
     np.savez_compressed(
@@ -98,10 +99,10 @@ def through_file(ref: ClipRef, clip: Clip, phase: Float[np.ndarray, " T"]) -> Cl
         path = Path(folder) / f"{ref.clip}.dcm"
         structures = write_clip(path, ref, clip, phase)
         loader: Loader = resolve("loader", "files", source=str(path))
-        found = list(loader.index())
-        if len(found) != 1 or not isinstance(found[0], ClipRef):
+        listed = list(loader.index())
+        if len(listed) != 1 or not isinstance(listed[0], ClipRef):
             raise ClipError(
-                f"The DICOM file of clip {ref.clip!r} is not taken for a clip: {found}."
+                f"The DICOM file of clip {ref.clip!r} is not recognised as a clip: {listed}."
             )
-        read = loader.read(found[0])
+        read = loader.read(listed[0])
     return replace(read, structures=structures, structure_names=clip.structure_names)

@@ -13,11 +13,11 @@ from echokit_phantom.cohort import Patient, Settings, draw_patients
 from echokit_phantom.physiology import PerFrame
 
 GENERATOR = "echokit-phantom/2"
-"""Raised whenever the same options would give other pixels."""
+"""Version of the generator: increased whenever the same options give other pixels."""
 
 
 class Phantom:
-    """Synthetic newborn hearts in motion; `read` makes a clip afresh, the same every time."""
+    """Loader of synthetic clips; `read` generates a clip anew, the same every time."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -29,11 +29,11 @@ class Phantom:
         }
 
     def index(self) -> Iterable[ClipRef]:
-        """List every clip, patient by patient; no pixel is made."""
+        """List every clip, patient by patient; generates no pixels."""
         return [patient.reference(view) for patient, view in self._clips.values()]
 
     def find(self, ref: ClipRef) -> tuple[Patient, str]:
-        """Return whose clip a reference is of, and which view.
+        """Find the patient and the view of a reference.
 
         Raises:
             ClipError: this cohort has no such clip.
@@ -47,7 +47,7 @@ class Phantom:
         return self._clips[ref.clip]
 
     def read(self, ref: ClipRef) -> Clip:
-        """Make one clip; that of the first patients goes through a DICOM file (option `files`).
+        """Generate a clip; those of the first patients pass through a DICOM file (option `files`).
 
         Raises:
             ClipError: this cohort has no such clip, or the file in between cannot be read.
@@ -56,22 +56,22 @@ class Phantom:
         patient, view = self.find(ref)
         if patient.number > self.settings.files:
             return clip
-        from echokit_phantom.files import through_file
+        from echokit_phantom.files import through_file  # needs pydicom and PyAV
 
         return through_file(patient.reference(view), clip, phase)
 
     def make(self, ref: ClipRef) -> tuple[Clip, PerFrame]:
-        """Make one clip, and the cardiac phase of each of its frames.
+        """Generate one clip, and the cardiac phase of each of its frames.
 
         Raises:
             ClipError: this cohort has no such clip.
         """
-        from echokit_phantom.render import render
+        from echokit_phantom.render import render  # needs Pillow; listing clips does not
 
         return render(self.settings, *self.find(ref))
 
     def fingerprint(self, ref: ClipRef) -> str:
-        """Digest of the generator's version and of everything that determines the clip.
+        """Digest the generator's version and all settings that determine the clip.
 
         Raises:
             ClipError: this cohort has no such clip.
@@ -79,9 +79,9 @@ class Phantom:
         patient, view = self.find(ref)
         settings = asdict(self.settings)
         shared = {name: settings[name] for name in ("size", "frames", "frames_sd", "fps", "seed")}
-        filed = patient.number <= self.settings.files
-        facts = [GENERATOR, shared, patient.number, patient.grade, view, filed]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        through_file = patient.number <= self.settings.files
+        content = [GENERATOR, shared, patient.number, patient.grade, view, through_file]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def write(self, out: Path, format: str) -> Path:
         """Write the cohort as files with a manifest; `format` is `dicom` or `mp4`.
@@ -91,4 +91,5 @@ class Phantom:
         """
         from echokit_phantom.files import write_cohort
 
-        return write_cohort(self, out, format)
+        clips = ((ref, *self.make(ref)) for ref in self.index())  # generated one at a time
+        return write_cohort(clips, out, format)

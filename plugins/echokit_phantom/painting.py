@@ -1,4 +1,4 @@
-"""Painting moving outlines into maps of small whole numbers, one map per frame."""
+"""Painting of moving outlines into label maps, one map for each frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from echokit_phantom.curves import Curve
 
 
 class Layer(NamedTuple):
-    """One outline in the map's own units: (column, row), pixel centres at whole numbers."""
+    """One outline in the map's units: (column, row), pixel centres at whole numbers."""
 
     value: int
     outline: Curve
@@ -22,18 +22,18 @@ class Layer(NamedTuple):
 def paint(
     layers: Sequence[Layer], frames: slice, height: int, width: int
 ) -> UInt8[np.ndarray, "T H W"]:
-    """Fill each layer over the ones before it.
+    """Fill the layers one over the other.
 
     Args:
         layers: outlines of every frame, first to last.
-        frames: which frames to paint.
+        frames: the frames to paint.
         height: rows of the map.
         width: columns of the map.
 
     Returns:
         The value of the topmost layer at each point, 0 where there is none.
     """
-    # Pillow fills between whole pixels: round, rather than let it cut the fraction off
+    # Pillow takes whole pixels and would truncate
     outlines = [
         np.rint(layer.outline[frames]).astype(int).reshape(-1, 2 * layer.outline.shape[1]).tolist()
         for layer in layers

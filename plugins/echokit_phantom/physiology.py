@@ -1,4 +1,4 @@
-"""The cardiac cycle, and what pulmonary hypertension does to a newborn heart.
+"""The cardiac cycle, and the effects of pulmonary hypertension on a newborn heart.
 
 Sources of the table of effects, by the key that each row names:
 
@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Float
 
 PerFrame = Float[np.ndarray, " T"]
+"""One value for each frame."""
 
 END_SYSTOLE = 0.40
 """Phase of end systole; phase 0 is end diastole."""
@@ -53,7 +54,7 @@ EFFECTS = {
     "plax_bow": Effect(1.9, 0.4, -2.9, 0.0, "NPE"),  # mm towards the RV, end systole
     "plax_rv": Effect(8.6, 10.0, 13.4, 0.11, "RV"),  # mm, anterior to posterior
 }
-"""What severity changes."""
+"""Parameters that depend on severity."""
 
 NORMAL = {
     "lv": (18.8, 0.06, "Z"),  # mm, end-diastolic diameter
@@ -62,17 +63,17 @@ NORMAL = {
     "aorta": (9.6, 0.06, "Z"),  # mm
     "length": (28.0, 0.06, "Z"),  # mm, left ventricle from mitral ring to apex
 }
-"""What varies between healthy hearts only: mean, relative standard deviation, source."""
+"""Parameters that do not depend on severity: mean, relative standard deviation, source."""
 
 EXPRESSION_SD = 0.05
-"""How far a clip's picture strays from the patient's severity (foreshortened or oblique planes), a
-ninth of the step from none to mild: a choice of this simulation, the same for every view, so that
-none is made the best one."""
+"""Standard deviation of a clip's severity around the patient's (foreshortened or oblique planes), a
+ninth of the step from none to mild: a choice of this simulation. It is the same for every view, so
+that no view is favoured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heart:
-    """One heart as one view shows it; lengths in mm, ratios without unit."""
+    """One heart as one view shows it: lengths in mm, ratios without unit (`EFFECTS`, `NORMAL`)."""
 
     ei_systole: float
     ei_diastole: float
@@ -94,10 +95,10 @@ class Heart:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """Where the heart is in its cycle in every frame; each value is in [0, 1]."""
+    """State of the cardiac cycle in every frame; each value is in [0, 1]."""
 
     phase: PerFrame
-    """0 at end diastole, 0.4 at end systole, without its whole beats."""
+    """Fraction of the beat: 0 at end diastole, 0.4 at end systole."""
     squeeze: PerFrame
     """Contraction of the ventricles: 0 end diastole, 1 end systole."""
     atria: PerFrame
@@ -110,15 +111,17 @@ class Beat:
     """Opening of aortic and pulmonary valve."""
 
 
-def draw_heart(severity: float, shared: np.random.Generator, own: np.random.Generator) -> Heart:
-    """Draw a heart around a severity.
+def draw_heart(
+    severity: float, shared: np.random.Generator, clip_rng: np.random.Generator
+) -> Heart:
+    """Draw a heart of a given severity.
 
     Args:
         severity: the patient's latent severity.
-        shared: generator of the patient, whose draws all views share.
-        own: generator of this clip.
+        shared: generator of the patient: every view draws the same values from it.
+        clip_rng: generator of this clip.
     """
-    shown = severity + EXPRESSION_SD * own.standard_normal()
+    shown = severity + EXPRESSION_SD * clip_rng.standard_normal()
     size = float(np.exp(0.07 * shared.standard_normal()))
     values: dict[str, float] = {}
     for name, effect in EFFECTS.items():
@@ -132,7 +135,7 @@ def draw_heart(severity: float, shared: np.random.Generator, own: np.random.Gene
 
 
 def _between(severity: float, effect: Effect) -> float:
-    """Piecewise linear in severity, held below 0 and going on above 1.05."""
+    """Interpolate an effect linearly in severity, constant below 0 and extrapolated above 1.05."""
     mild, severe = 0.46, 1.05
     if severity > severe:
         slope = (effect.severe - effect.mild) / (severe - mild)
@@ -141,7 +144,7 @@ def _between(severity: float, effect: Effect) -> float:
 
 
 def draw_beat(frames: int, fps: float, rng: np.random.Generator) -> Beat:
-    """Draw a heart rate of 110 to 160 per minute and follow the cycle through the frames."""
+    """Draw a heart rate of 110 to 160 per minute, and compute the cycle in every frame."""
     rate = rng.uniform(110, 160) / 60
     wander = np.cumsum(rng.standard_normal(frames)) * 0.004
     phase = (rng.uniform() + np.arange(frames) * rate / fps + wander) % 1.0
@@ -149,7 +152,7 @@ def draw_beat(frames: int, fps: float, rng: np.random.Generator) -> Beat:
 
 
 def beat_at(phase: PerFrame) -> Beat:
-    """The state of the heart at given phases."""
+    """Compute the state of the heart at given phases."""
     return Beat(
         phase=phase,
         squeeze=_curve(phase, (0, 0.06, 0.2, 0.34, 0.42, 0.47, 0.62, 0.82, 0.95),
@@ -164,10 +167,10 @@ def beat_at(phase: PerFrame) -> Beat:
     )  # fmt: skip
 
 
-def _curve(phase: PerFrame, at: tuple[float, ...], value: tuple[float, ...]) -> PerFrame:
-    """Periodic curve through (phase, value), rounded at its corners."""
+def _curve(phase: PerFrame, phases: tuple[float, ...], values: tuple[float, ...]) -> PerFrame:
+    """Evaluate a periodic curve through the given points, smoothed at its corners."""
     grid = np.arange(256) / 256
-    table = np.interp(grid, at, value, period=1.0)
+    table = np.interp(grid, phases, values, period=1.0)
     kernel = np.exp(-0.5 * (np.arange(-16, 17) / 5.0) ** 2)
     padded = np.concatenate([table[-16:], table, table[:16]])
     rounded = np.convolve(padded, kernel / kernel.sum(), mode="valid")

@@ -1,4 +1,4 @@
-"""One synthetic clip, from patient and view to frames and their ground truth."""
+"""Rendering of one synthetic clip: from patient and view to frames and their ground truth."""
 
 from __future__ import annotations
 
@@ -20,63 +20,65 @@ from echokit_phantom.tissue import CODES, displacement
 from echokit_phantom.views import PLANES, Plane
 
 _CHUNK = 8
-"""Frames formed at a time; bounds memory, and keeps a chunk near the processor."""
+"""Frames computed at a time: limits memory, and keeps a chunk in the processor's cache."""
 _PILOT = 12
-"""Frames that the gain is set by, spread over the clip."""
+"""Number of frames, spread over the clip, that the gain is set by."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The moving anatomy before the probe, and how the machine is set."""
+    """The moving anatomy in front of the probe, and the scanner's settings."""
 
     shapes: tuple[Shape, ...]
-    """In millimetres before the probe."""
+    """The anatomy in millimetres from the probe, in the order of painting."""
     structures: tuple[str, ...]
     """Names in the label map, label 1 first."""
     sector: Sector
+    """The field of view."""
     controls: Controls
+    """Settings of operator and scanner."""
     beat: Beat
     """The cardiac cycle by frame."""
 
 
 def stage(settings: Settings, patient: Patient, view: str) -> tuple[Scene, np.random.Generator]:
-    """Set up one clip: the heart, its beat, and where it lies before the probe.
+    """Draw the scene of one clip: the heart, its beat, and its position in front of the probe.
 
     Returns:
-        The scene, and the clip's own generator, from which image formation goes on drawing.
+        The scene, and the clip's generator, from which image formation draws next.
     """
     shared = patient_rng(settings.seed, patient.number)
-    shared.standard_normal()  # the patient's severity was the first draw
-    own = clip_rng(settings.seed, patient.number, view)
-    frames = max(2, round(settings.frames + settings.frames_sd * own.standard_normal()))
-    heart = draw_heart(patient.severity, shared, own)
-    beat = draw_beat(frames, settings.fps, own)
+    shared.standard_normal()  # skip the first draw, which was the patient's severity
+    rng = clip_rng(settings.seed, patient.number, view)
+    frames = max(2, round(settings.frames + settings.frames_sd * rng.standard_normal()))
+    heart = draw_heart(patient.severity, shared, rng)
+    beat = draw_beat(frames, settings.fps, rng)
     plane = PLANES[view]
-    controls = draw_controls(own)
+    controls = draw_controls(rng)
     sector = Sector(settings.size, plane.depth * controls.zoom, controls.half_angle)
-    place = _placement(plane, controls, frames / settings.fps, beat, own)
+    place = _placement(plane, controls, frames / settings.fps, beat, rng)
     shapes = tuple(
         Shape(s.material, place(dense(s.outline)), s.structure, s.labelled)
-        for s in plane.draw(heart, beat, own)
+        for s in plane.draw(heart, beat, rng)
     )
-    return Scene(shapes, plane.structures, sector, controls, beat), own
+    return Scene(shapes, plane.structures, sector, controls, beat), rng
 
 
 def render(settings: Settings, patient: Patient, view: str) -> tuple[Clip, PerFrame]:
-    """Make the clip of one patient's view.
+    """Render the clip of a patient's view.
 
     Returns:
         Frames `(T, size, size)` uint8, 0 outside the sector, with fps, spacing and structures.
-        The sector is left for the prepare transforms to find. Beside it the cardiac phase of
-        each frame.
+        The sector is left for the prepare transforms to find. The second value is the cardiac
+        phase of each frame.
     """
-    # the products are small: a second thread costs more than it brings, the more so beside others
+    # the matrix products are small: more threads take longer, above all beside other processes
     with threadpool_limits(1, user_api="blas"):
         return _render(*stage(settings, patient, view), settings.fps)
 
 
 def _render(scene: Scene, rng: np.random.Generator, fps: float) -> tuple[Clip, PerFrame]:
-    """Form the image of a scene, frame by frame."""
+    """Form the images of a scene."""
     size = scene.sector.size
     count = len(scene.beat.phase)
     convert = scan_converter(scene.sector)
@@ -100,7 +102,9 @@ def _render(scene: Scene, rng: np.random.Generator, fps: float) -> tuple[Clip, P
     for first in range(0, count, _CHUNK):
         last = min(first + _CHUNK, count)
         grey = slope * decibels(first, last) + (level + brightness[first:last, None])
-        frames[first:last, convert.inside] = np.clip(grey, 1, 255)  # 0 is kept for outside
+        frames[first:last, convert.inside] = np.clip(
+            grey, 1, 255
+        )  # 0 marks pixels outside the sector
     clip = Clip(
         frames=frames,
         fps=fps,
@@ -112,7 +116,7 @@ def _render(scene: Scene, rng: np.random.Generator, fps: float) -> tuple[Clip, P
 
 
 def label_map(scene: Scene, inside: Bool[np.ndarray, "H W"]) -> UInt8[np.ndarray, "T H W"]:
-    """Paint the ground truth of a scene: label n is its n-th structure, 0 is everything else."""
+    """Paint the ground truth of a scene: label n is the n-th structure, 0 the background."""
     layers = [
         Layer(
             scene.structures.index(shape.structure) + 1 if shape.structure else 0,
@@ -128,33 +132,33 @@ def label_map(scene: Scene, inside: Bool[np.ndarray, "H W"]) -> UInt8[np.ndarray
 def _placement(
     plane: Plane, controls: Controls, seconds: float, beat: Beat, rng: np.random.Generator
 ) -> Callable[[Curve], Curve]:
-    """The map from a view's own coordinates to millimetres before the probe, frame by frame."""
+    """Make the motion from a view's coordinates to millimetres from the probe, by frame."""
     frames = len(beat.phase)
     cos, sin = np.cos(controls.turn), np.sin(controls.turn)
     turned = np.array([[cos, sin], [-sin, cos]]) * [controls.tilt, 1 / controls.tilt]
     breaths = seconds * rng.uniform(40, 60) / 60
     breathing = np.sin(2 * np.pi * (np.linspace(0, breaths, frames) + rng.uniform()))
     hand = np.cumsum(rng.normal(0, 0.03, (frames, 2)), axis=0)
-    way = rng.normal(0, 0.35, 2) * breathing[:, None] + hand - hand.mean(axis=0)
+    shift = rng.normal(0, 0.35, 2) * breathing[:, None] + hand - hand.mean(axis=0)
     # in systole the heart moves a little towards the chest wall
-    way += np.array([0.0, -0.5]) * beat.squeeze[:, None]
-    way += np.array(plane.origin) + controls.shift
+    shift += np.array([0.0, -0.5]) * beat.squeeze[:, None]
+    shift += np.array(plane.origin) + controls.shift
 
     def place(curve: Curve) -> Curve:
-        placed: Curve = curve @ turned + way[:, None]
+        placed: Curve = curve @ turned + shift[:, None]
         return placed
 
     return place
 
 
 def _finer(curve: Curve) -> Curve:
-    """(beam, sample) to (beam, half sample)."""
+    """Convert (beam, sample) to (beam, half sample)."""
     finer: Curve = curve * np.array([1.0, 2.0]) + np.array([0.0, 0.5])
     return finer
 
 
 def _flicker(frames: int, sd: float, rng: np.random.Generator) -> Float32[np.ndarray, " T"]:
-    """Slow wander of brightness, grey levels."""
+    """Draw a slow change of brightness, in grey levels."""
     white = rng.standard_normal(frames + 24)
     kernel = np.hanning(25) / np.sqrt((np.hanning(25) ** 2).sum())
     return (sd * np.convolve(white, kernel, mode="valid")).astype(np.float32)

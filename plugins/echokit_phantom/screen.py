@@ -1,4 +1,4 @@
-"""The machine's screen around the sector: text, depth scale, grey bar and a moving ECG trace."""
+"""The scanner's screen around the sector: text, depth scale, grey bar and a moving ECG trace."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ _SWEEP = 3.0
 
 
 def screen_box(size: int) -> Box:
-    """Where the square sector image of `size` pixels lies on the screen."""
+    """Compute the rectangle of the square sector image of `size` pixels on the screen."""
     return Box(round(0.05 * size), round(0.30 * size), size, size)
 
 
 def screen_shape(size: int) -> tuple[int, int]:
-    """Height and width of the screen, even numbers as video encoders demand."""
+    """Compute height and width of the screen, even numbers because video encoders need them."""
     return 2 * round(1.25 * size / 2), 2 * round(1.55 * size / 2)
 
 
 def on_screen(
     clip: Clip, phase: Float[np.ndarray, " T"], view: str
 ) -> tuple[UInt8[np.ndarray, "T H W"], UInt8[np.ndarray, "T H W"]]:
-    """Put a clip on the machine's screen.
+    """Draw the scanner's screen around a clip.
 
     Args:
         clip: square frames with `structures`, fps and spacing, black outside the sector.
-        phase: cardiac phase of each frame, for the trace.
-        view: named in the text.
+        phase: cardiac phase of each frame, for the ECG trace.
+        view: name of the view, for the text.
 
     Returns:
-        Frames and ground truth of the screen; nothing covers the sector.
+        Frames and ground truth of the whole screen; the sector is not covered.
     """
     assert clip.structures is not None
     assert clip.fps is not None
@@ -55,7 +55,7 @@ def on_screen(
 def _still(
     sector: Bool[np.ndarray, "H W"], size: int, fps: float, spacing: float, view: str
 ) -> UInt8[np.ndarray, "H W"]:
-    """What does not move; a line of text that would touch the sector is left out."""
+    """Draw what does not move; a line of text that would touch the sector is left out."""
     image = Image.new("L", sector.shape[::-1])
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(size=max(7, size // 20))
@@ -71,7 +71,7 @@ def _still(
     for tick in range(int(size / step) + 1):
         y = box.top + 0.02 * size + tick * step
         draw.line((right, y, right + (6 if tick % 5 == 0 else 3), y), fill=180)
-    # grey wedge: how the machine maps echo strength to brightness
+    # the grey bar shows how the scanner maps echo strength to brightness
     left, top = box.left + size + round(0.12 * size), round(0.10 * size)
     wide, high = max(2, round(0.05 * size)), round(0.45 * size)
     canvas = np.array(image)
@@ -82,14 +82,14 @@ def _still(
 
 
 def _ecg(phase: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Voltage at a phase: P wave, QRS complex at phase 0 and T wave; R peak 1."""
+    """Compute the ECG's voltage: P wave, QRS complex at phase 0 and T wave; the R peak is 1."""
     wave = np.zeros_like(phase)
-    for at, height, wide in (
+    for centre, height, width in (
         (0.84, 0.13, 0.03), (0.965, -0.1, 0.012), (0.0, 1.0, 0.014), (0.035, -0.22, 0.014),
         (0.33, 0.24, 0.05),
     ):  # fmt: skip
-        away = (phase - at + 0.5) % 1.0 - 0.5
-        wave += height * np.exp(-0.5 * (away / wide) ** 2)
+        offset = (phase - centre + 0.5) % 1.0 - 0.5
+        wave += height * np.exp(-0.5 * (offset / width) ** 2)
     return wave
 
 
@@ -103,21 +103,21 @@ def _trace(
     column = np.arange(width)
     per_column = _SWEEP * fps / width
     for frame in range(count):
-        # each column was last drawn some frames ago; the newest is where the sweep stands
+        # frames since each column was drawn; the newest column is at the position of the sweep
         sweep = frame / per_column
-        ago = ((sweep - column) % width) * per_column
-        # before the clip the heart beat at its mean rate
-        then = np.where(
-            ago <= frame,
-            np.interp(frame - ago, np.arange(count), beats),
-            beats[0] + (frame - ago) * (beats[-1] - beats[0]) / max(count - 1, 1),
+        age = ((sweep - column) % width) * per_column
+        # columns from before the clip continue its mean heart rate
+        drawn_phase = np.where(
+            age <= frame,
+            np.interp(frame - age, np.arange(count), beats),
+            beats[0] + (frame - age) * (beats[-1] - beats[0]) / max(count - 1, 1),
         )
-        fresh = ago < _SWEEP * fps * 0.95
-        y = top + room - (0.25 + 0.7 * _ecg(then)) * room
+        visible = age < _SWEEP * fps * 0.95
+        y = top + room - (0.25 + 0.7 * _ecg(drawn_phase)) * room
         image = Image.new("L", (width, room + 4))
         draw = ImageDraw.Draw(image)
-        for run in np.split(column, np.flatnonzero(np.diff(fresh.astype(int))) + 1):
-            if fresh[run[0]] and len(run) > 1:
+        for run in np.split(column, np.flatnonzero(np.diff(visible.astype(int))) + 1):
+            if visible[run[0]] and len(run) > 1:
                 draw.line([(int(x), float(y[x] - top)) for x in run], fill=210)
         frames[frame, top : top + room + 4] = np.maximum(
             frames[frame, top : top + room + 4], np.asarray(image)

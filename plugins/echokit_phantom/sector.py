@@ -1,4 +1,4 @@
-"""The scanning sector: millimetres to pixels, millimetres to beams, and beams back to pixels."""
+"""The scanning sector: conversion of millimetres to pixels and to beams, and of beams to pixels."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Sector:
 
     @property
     def samples(self) -> int:
-        """Samples along a beam, a little finer than the pixels."""
+        """Number of samples along a beam, a little finer than the pixels."""
         return round(1.15 * (self.depth - self.near) / self.spacing)
 
     @property
     def beams(self) -> int:
-        """Beams across the sector, a little coarser than the pixels at its far edge."""
+        """Number of beams across the sector, a little coarser than the pixels at its far edge."""
         return round(0.72 * 2 * self.half_angle * self.depth / self.spacing)
 
     @property
@@ -52,20 +52,20 @@ class Sector:
         return (self.depth - self.near) / (self.samples - 1)
 
     def points(self) -> Float32[np.ndarray, "samples beams 2"]:
-        """Where each sample of each beam lies: x to the right and z downwards, mm."""
+        """Compute the place of each sample of each beam: x to the right and z downwards, mm."""
         radius = np.linspace(self.near, self.depth, self.samples)[:, None]
         angle = np.linspace(-self.half_angle, self.half_angle, self.beams)
         points = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=-1)
         return points.astype(np.float32)
 
     def to_pixels(self, curve: Curve) -> Curve:
-        """Millimetres to (column, row) of the image, pixel centres at whole numbers."""
+        """Convert millimetres to (column, row) of the image, pixel centres at whole numbers."""
         half = np.array([0.5 * self.size * self.spacing, self.top])
         pixels: Curve = (curve + half) / self.spacing - 0.5
         return pixels
 
     def to_beams(self, curve: Curve) -> Curve:
-        """Millimetres to (beam, sample), both counted from 0."""
+        """Convert millimetres to (beam, sample), both counted from 0."""
         radius = np.hypot(curve[..., 0], curve[..., 1])
         angle = np.arctan2(curve[..., 0], curve[..., 1])
         beam = (angle / self.half_angle + 1) * 0.5 * (self.beams - 1)
@@ -74,16 +74,17 @@ class Sector:
 
 @dataclass(frozen=True, slots=True)
 class ScanConverter:
-    """Beams to image by bilinear weights that are worked out once."""
+    """Conversion of beams to pixels by bilinear weights that are computed once."""
 
     inside: Bool[np.ndarray, "H W"]
     """True inside the sector."""
     corners: Int64[np.ndarray, "4 pixels"]
     """Flat (sample, beam) index of the four neighbours of each pixel inside."""
     weights: Float32[np.ndarray, "4 pixels"]
+    """Bilinear weight of each neighbour, in [0, 1]."""
 
     def __call__(self, values: Beams) -> Float32[np.ndarray, "T pixels"]:
-        """Interpolate the pixels inside the sector, in row order."""
+        """Interpolate the pixels inside the sector, row by row."""
         flat = values.reshape(len(values), -1)
         total: Float32[np.ndarray, "T pixels"] = flat[:, self.corners[0]] * self.weights[0]
         for corner, weight in zip(self.corners[1:], self.weights[1:], strict=True):
@@ -92,7 +93,7 @@ class ScanConverter:
 
 
 def scan_converter(sector: Sector) -> ScanConverter:
-    """Work out the scan conversion of a sector."""
+    """Compute the scan conversion of a sector."""
     axis = (np.arange(sector.size) + 0.5) * sector.spacing
     x, z = np.meshgrid(axis - 0.5 * sector.size * sector.spacing, axis - sector.top)
     beam, sample = np.moveaxis(sector.to_beams(np.stack([x, z], axis=-1)), -1, 0)

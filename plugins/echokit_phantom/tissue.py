@@ -1,4 +1,4 @@
-"""What scatters ultrasound: materials, the speckle texture they carry, and how it moves."""
+"""Scattering of ultrasound: materials, their speckle texture, and its motion."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ MATERIALS = {
     "leaflet": 0.55,
     "pericardium": 1.10,
 }
-"""Amplitude that each material scatters back, pericardium about 1."""
+"""Amplitude that each material scatters back; pericardium is about 1."""
 CODES = {name: code for code, name in enumerate(MATERIALS)}
+"""Number of each material in a painted map."""
 
 _REACH = 3.4
-"""How far around an outline the tissue follows it, mm."""
+"""Distance from an outline up to which tissue moves with it, mm (standard deviation)."""
 
 
 def speckle_tile(
     side: int, texel: float, rng: np.random.Generator
 ) -> Complex64[np.ndarray, " texels"]:
-    """Draw scatterers for tissue, flattened from a seamless `side` by `side` square.
+    """Draw the scatterers of tissue, a flattened square of `side` by `side` that tiles seamlessly.
 
-    Complex Gaussian at unit power, modulated over millimetres as muscle is.
+    They are complex Gaussian of unit power, modulated over millimetres like muscle.
 
     Args:
         side: texels along each side.
@@ -50,13 +51,13 @@ def speckle_tile(
 
 
 def surroundings(sector: Sector, rng: np.random.Generator) -> Float32[np.ndarray, "samples beams"]:
-    """Draw the amplitude of what lies around the heart: chest wall, fat, and lung behind it."""
+    """Draw the amplitude of the tissue around the heart: chest wall, fat, and lung behind it."""
     points = sector.points()
     radius = np.hypot(points[..., 0], points[..., 1])
     patches = 0.7 * _smooth_noise(radius.shape, 9, rng)
     wall = sum(
-        0.5 * np.exp(-0.5 * ((radius - at - shift) / 0.7) ** 2)
-        for at, shift in zip((3.5, 5.5, 8.0), rng.normal(0, 0.5, 3), strict=True)
+        0.5 * np.exp(-0.5 * ((radius - depth - shift) / 0.7) ** 2)
+        for depth, shift in zip((3.5, 5.5, 8.0), rng.normal(0, 0.5, 3), strict=True)
     )
     fade = np.exp(-np.maximum(radius - 0.72 * sector.depth, 0) / (0.3 * sector.depth))
     amplitude: Float32[np.ndarray, "samples beams"] = (
@@ -68,7 +69,7 @@ def surroundings(sector: Sector, rng: np.random.Generator) -> Float32[np.ndarray
 def _smooth_noise(
     shape: tuple[int, int], coarse: int, rng: np.random.Generator, *, wrap: bool = False
 ) -> Float32[np.ndarray, "H W"]:
-    """Normal noise interpolated from `coarse` by `coarse` draws."""
+    """Draw normal noise, interpolated from `coarse` by `coarse` values."""
     draws = rng.standard_normal((coarse, coarse), dtype=np.float32)
     if wrap:
         draws = np.pad(draws, ((0, 1), (0, 1)), mode="wrap")
@@ -78,7 +79,7 @@ def _smooth_noise(
 
 
 def spread(fine: int, coarse: int) -> Float32[np.ndarray, "fine coarse"]:
-    """Matrix that interpolates `coarse` values, with eased steps, to `fine` ones."""
+    """Make the matrix that interpolates `coarse` values smoothly to `fine` ones."""
     position = np.arange(fine) * (coarse - 1) / max(fine - 1, 1)
     low = np.minimum(position.astype(int), coarse - 2)
     share = position - low
@@ -92,10 +93,11 @@ def spread(fine: int, coarse: int) -> Float32[np.ndarray, "fine coarse"]:
 def displacement(
     shapes: Sequence[Shape], sector: Sector, rows: int = 18, columns: int = 14
 ) -> Float32[np.ndarray, "T rows columns 2"]:
-    """How far the tissue at each place has moved from where it is on average, in mm.
+    """Compute the displacement of the tissue at each place from its mean position, in mm.
 
-    Tissue follows the outlines near it (a normalised Gaussian mean), and stays where it is far from
-    all. The speckle is looked up at the place less this displacement, so that it moves along.
+    Tissue moves with the outlines near it (a normalised Gaussian mean) and stands still far from
+    all outlines. The speckle is looked up at the place minus this displacement, so that it moves
+    with the tissue.
 
     Args:
         shapes: the anatomy in millimetres.

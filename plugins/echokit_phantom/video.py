@@ -1,4 +1,4 @@
-"""One clip as an MP4 file: VP9, which needs no GPL encoder."""
+"""One clip as an MP4 file, in VP9, which needs no GPL encoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 
 
 def write_mp4(path: Path, frames: UInt8[np.ndarray, "T H W"], fps: float) -> None:
-    """Write grey frames of even height and width; the file's comment says it is synthetic.
+    """Write grey frames of even height and width; the file's comment states that it is synthetic.
 
     Args:
         path: file to write.
@@ -21,7 +21,7 @@ def write_mp4(path: Path, frames: UInt8[np.ndarray, "T H W"], fps: float) -> Non
     _, height, width = frames.shape
     with av.open(str(path), "w", format="mp4") as container:
         container.metadata["comment"] = "SYNTHETIC: echokit phantom, not a patient"
-        # quality 20 of 63, all frames alike; the deadline keeps encoding near real time
+        # constant quality 20 of 63; `deadline` and `cpu-used` keep encoding near real time
         options: dict[str, object] = {
             "crf": "20",
             "b": "0",

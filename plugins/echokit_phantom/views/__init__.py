@@ -1,4 +1,4 @@
-"""The five standard views: what each shows and where it lies before the probe."""
+"""The five standard views: the anatomy of each, and its position in front of the probe."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Plane:
     draw: Callable[[Heart, Beat, np.random.Generator], list[Shape]]
     """Draws the anatomy around the view's own origin, painted first to last."""
     structures: tuple[str, ...]
-    """Names in the label map; label n is the n-th."""
+    """Names in the label map; label n is the n-th name."""
     origin: tuple[float, float]
-    """Where the view's origin lies: mm to the right of the probe, mm deep."""
+    """Position of the view's origin: mm to the right of the probe, mm deep."""
     depth: float
     """Usual depth of the image in mm."""
 
@@ -33,4 +33,4 @@ PLANES = {
     "PSAX-S": Plane(great_vessels.semilunar, great_vessels.STRUCTURES, (-1.0, 25.0), 54.0),
     "PSAX-A": Plane(short_axis.apical, short_axis.STRUCTURES, (3.0, 22.5), 40.0),
 }
-"""By canonical view name."""
+"""The views by canonical name."""

@@ -25,7 +25,7 @@ STRUCTURES = ("LV", "RV", "septum", "LA", "RA", "myocardium", "RV wall")
 
 
 def four_chamber(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]:
-    """Draw A4C; right heart size and the septum's bow tell severity, and mild PH hardly at all."""
+    """Draw A4C; severity shows in right heart size and the septum's bow, and mild PH hardly."""
     frames = len(beat.phase)
     zero = np.zeros(frames)
     descent = 2.6 * beat.squeeze  # the valve rings move towards the apex
@@ -70,8 +70,8 @@ def four_chamber(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Sha
               (-half - 0.02 * rv, -tip * long), frames=frames),
         closed=False,
     )  # fmt: skip
-    upto = round(septum_rv.shape[1] * float(tip) / 0.95)
-    right = np.concatenate([septum_rv[:, :upto], free[:, ::-1]], axis=1)
+    last = round(septum_rv.shape[1] * float(tip) / 0.95)
+    right = np.concatenate([septum_rv[:, :last], free[:, ::-1]], axis=1)
     rim = free - normals(free) * heart.rv_wall
 
     body = np.concatenate([outer, track((0.0, -long - 2.0), frames=frames), rim[:, ::-1]], axis=1)
@@ -84,8 +84,8 @@ def four_chamber(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Sha
     right_atrium = _atrium(-1, ra, 1.4 - tapse, ra_floor, septal, frames)
 
     shapes = [
-        Shape("vessel", _swollen(left_atrium, 1.1)),
-        Shape("vessel", _swollen(right_atrium, 1.1)),
+        Shape("vessel", _enlarged(left_atrium, 1.1)),
+        Shape("vessel", _enlarged(right_atrium, 1.1)),
         Shape("blood", left_atrium, "LA"),
         Shape("blood", right_atrium, "RA"),
         Shape("myocardium", body, "myocardium"),
@@ -111,7 +111,7 @@ def four_chamber(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Sha
 
 
 def _leaflets(beat: Beat, septal: Point, lateral: Point, a: float, b: float) -> list[Shape]:
-    """Two leaflets of an inlet valve: tented into the ventricle when closed, upright when open."""
+    """Draw two leaflets of an inlet valve: tented into the ventricle if closed, upright if open."""
     meet = septal + 0.5 * (lateral - septal) + np.array([0.0, -1.6])
     width = np.abs(lateral - septal)[:, :1]
     side = np.sign(lateral - septal)[:, :1]
@@ -128,7 +128,7 @@ def _leaflets(beat: Beat, septal: Point, lateral: Point, a: float, b: float) -> 
 def _atrium(
     side: int, radius: PerFrame, top: PerFrame, floor: PerFrame, septal: float, frames: int
 ) -> Curve:
-    """One atrium: from its valve ring at `top` to its roof at `floor`, beside the atrial septum."""
+    """Draw an atrium from its valve ring at `top` to its roof at `floor`, at the atrial septum."""
     near, wide = 0.55 * side + septal, side * 2 * radius
     return smooth(
         track((near, top - 0.5), (near + 0.2 * wide, top - 1.2), (near + 0.75 * wide, top - 1.0),
@@ -139,7 +139,7 @@ def _atrium(
 
 
 def _opening(septal: Curve, lateral: OtherCurve) -> Float[np.ndarray, "T 4 2"]:
-    """The hole in a valve's ring, from the ventricle's base to the atrium below it."""
+    """Draw the opening of a valve's ring, from the ventricle's base to the atrium below it."""
     near, far = septal[:, :1], lateral[:, :1]
     inset = 0.06 * (far - near)
     below, above = np.array([0.0, 2.6]), np.array([0.0, -1.0])
@@ -154,10 +154,10 @@ def _opening(septal: Curve, lateral: OtherCurve) -> Float[np.ndarray, "T 4 2"]:
     )
 
 
-def _swollen(outline: Curve, by: float) -> Curve:
-    """Outline moved away from its centre by about `by` mm."""
+def _enlarged(outline: Curve, distance: float) -> Curve:
+    """Move an outline away from its centre by about `distance` mm."""
     centre = outline.mean(axis=1, keepdims=True)
     from_centre = outline - centre
     unit = from_centre / np.linalg.norm(from_centre, axis=-1, keepdims=True)
-    swollen: Curve = outline + by * unit
-    return swollen
+    enlarged: Curve = outline + distance * unit
+    return enlarged

@@ -25,7 +25,7 @@ STRUCTURES = ("aorta", "pulmonary artery", "RV", "RA", "LA", "RV wall")
 
 
 def semilunar(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]:
-    """Draw PSAX-S; what tells severity is the width of the pulmonary trunk, RV and RA."""
+    """Draw PSAX-S; severity shows in the width of the pulmonary trunk, RV and RA."""
     frames = len(beat.phase)
     root = 0.5 * heart.aorta * (1 + 0.05 * beat.outlet)
     trunk = 0.5 * heart.aorta * heart.pa_ao * (1 + 0.04 * beat.outlet)
@@ -61,15 +61,15 @@ def semilunar(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]
             frames=frames,
         )
     )  # fmt: skip
-    ra_at = (-inner - 6.0 - 0.35 * ra, 8.0 + 0.25 * ra)
-    la_at = (-1.5, inner + 5.0 + la)
+    ra_centre = (-inner - 6.0 - 0.35 * ra, 8.0 + 0.25 * ra)
+    la_centre = (-1.5, inner + 5.0 + la)
     shapes = [
         Shape("myocardium", band(188, 328, inner - 1.0, outer + wall), "RV wall"),
-        Shape("vessel", ellipse(ra_at, (ra + 1.0, ra * 0.95 + 1.0), frames)),
-        Shape("vessel", ellipse(la_at, (la * 1.45 + 1.0, la + 1.0), frames)),
+        Shape("vessel", ellipse(ra_centre, (ra + 1.0, ra * 0.95 + 1.0), frames)),
+        Shape("vessel", ellipse(la_centre, (la * 1.45 + 1.0, la + 1.0), frames)),
         Shape("vessel", right - 0.75 * normals(right, closed=True)),
-        Shape("blood", ellipse(ra_at, (ra, ra * 0.95), frames), "RA"),
-        Shape("blood", ellipse(la_at, (la * 1.45, la), frames), "LA"),
+        Shape("blood", ellipse(ra_centre, (ra, ra * 0.95), frames), "RA"),
+        Shape("blood", ellipse(la_centre, (la * 1.45, la), frames), "LA"),
         Shape("blood", band(183, 325, inner, outer), "RV"),
         Shape("blood", right, "pulmonary artery"),
         Shape("vessel", ellipse((0, 0), (root + 1.1, root + 1.1), frames)),
@@ -96,7 +96,7 @@ def semilunar(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]
 
 
 def _cusps(beat: Beat, root: PerFrame, lean: float, frames: int) -> list[Shape]:
-    """Three aortic cusps: a three-pointed star when closed, along the wall when open."""
+    """Draw three aortic cusps: a three-pointed star if closed, along the wall if open."""
     shapes = []
     for angle in np.deg2rad([100, 215, 330]) + 2 * lean:
         edge = 0.98 * root
@@ -108,7 +108,7 @@ def _cusps(beat: Beat, root: PerFrame, lean: float, frames: int) -> list[Shape]:
 
 
 def _line(start: Point, stop: Point) -> Curve:
-    """A straight moving line, bulged a little."""
+    """Draw a moving line that bulges a little."""
     share = np.linspace(0, 1, 9)[None, :, None]
     reach = (stop - start)[:, None]
     across = reach[..., ::-1] * np.array([-1.0, 1.0])

@@ -62,7 +62,7 @@ def long_axis(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]
     ceiling = roof - np.array([0.0, heart.rv_wall])
     right_wall = np.concatenate([ceiling, floor[:, ::-1], front + np.array([0.8, -0.5])], axis=1)
 
-    rise = -0.30  # the aorta climbs to the right
+    rise = -0.30  # the aorta rises to the right
     reach = 21.0
     front_wall = track((base, -0.6), (6.0 + base, -2.4), (0.6 * reach, rise * 0.6 * reach),
                        (reach, rise * reach), frames=frames)  # fmt: skip
@@ -106,7 +106,7 @@ def long_axis(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]
 
 
 def _valves(beat: Beat, hinge: Point, ring: Point, top: Curve, low: Curve) -> list[Shape]:
-    """Mitral leaflets, which meet in systole, and two aortic cusps, which meet in diastole."""
+    """Draw mitral leaflets, which meet in systole, and two aortic cusps, which meet in diastole."""
     shapes = []
     meet = 0.45 * hinge + 0.55 * ring + np.array([-2.4, 0.3])
     for start, wide in ((hinge, np.array([-9.2, 1.6])), (ring, np.array([-5.0, -0.4]))):

@@ -17,7 +17,7 @@ from echokit_phantom.physiology import Beat, Heart, PerFrame
 STRUCTURES = ("LV", "RV", "septum", "myocardium", "RV wall")
 
 SEPTUM_SPAN = np.deg2rad(66)
-"""Half the angle that the septum takes of the left ventricle's circumference."""
+"""Half the angle of the septum on the left ventricle's circumference."""
 _TO_SEPTUM = np.deg2rad(-127)
 """Direction of the middle of the septum in the image: up and to the left."""
 
@@ -29,13 +29,15 @@ class Level:
     cavity: float = 1.0
     """Diameter of the cavity, relative."""
     wall: float = 1.0
+    """Thickness of the wall, relative."""
     flattening: float = 1.0
-    """Share of the eccentricity that shows."""
+    """Share of the heart's eccentricity that this level shows."""
     crescent: float = 1.0
     """Width of the right ventricle, relative."""
     span: float = 1.0
-    """Angle that the right ventricle takes, relative."""
+    """Angle of the right ventricle, relative."""
     papillary: bool = True
+    """True where the papillary muscles are cut."""
 
 
 def papillary(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]:
@@ -50,14 +52,14 @@ def apical(heart: Heart, beat: Beat, rng: np.random.Generator) -> list[Shape]:
 
 
 def flattening(eccentricity: PerFrame) -> PerFrame:
-    """Septal displacement that gives an eccentricity index.
+    """Compute the septal displacement of an eccentricity index.
 
     Args:
         eccentricity: diameter along the septum over diameter across it, 1 for a circle.
 
     Returns:
-        0 where the septum is part of the circle, 1 where it is the straight chord, more where it
-        bows into the left ventricle.
+        0 if the septum is part of the circle, 1 if it is the straight chord, more if it bows into
+        the left ventricle.
     """
     displaced: PerFrame = (2 - 2 / eccentricity) / (1 - np.cos(SEPTUM_SPAN))
     return displaced
@@ -73,16 +75,16 @@ def _draw(heart: Heart, beat: Beat, rng: np.random.Generator, level: Level) -> l
     uneven = 0.025 * rng.standard_normal((2, 3))
 
     def around(angle: Float[np.ndarray, " n"], outset: PerFrame, flatten: PerFrame) -> Curve:
-        """Points at `angle` on the left ventricular cavity, `outset` mm outside its border."""
+        """Compute points at `angle` on the left ventricle, `outset` mm outside its cavity."""
         bumps = 1 + sum(uneven[0, k - 2] * np.cos(k * angle) for k in (2, 3, 4))
-        at = radius[:, None] * bumps
+        distance = radius[:, None] * bumps
         over = np.cos(angle) - np.cos(SEPTUM_SPAN)
         pushed = 0.5 * (over + np.sqrt(over**2 + 0.03))
         keep_area = 1 + 0.10 * flatten[:, None]
         across = (np.cos(angle) - flatten[:, None] * pushed) * keep_area
         along = np.sin(angle) * keep_area
         outwards = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-        points: Curve = at[..., None] * np.stack([across, along], axis=-1)
+        points: Curve = distance[..., None] * np.stack([across, along], axis=-1)
         points += outset[:, None, None] * outwards
         return points
 
