@@ -1,4 +1,4 @@
-"""NumPy `.npy` and `.npz`: frames, and label maps of their structures."""
+"""NumPy files `.npy` and `.npz`: frames, and label maps of their structures."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from echokit import Clip, ClipError
-from echokit_io.facts import LARGEST, Facts
-from echokit_io.grey import luma
-from echokit_io.quiet import quiet
+from echokit_io.clip_info import LARGEST, ClipInfo
+from echokit_io.decoder_messages import muted_decoders
+from echokit_io.grey_levels import luma
 from echokit_io.recognise import NPY, open_regular
 
 BESIDE_FRAMES = frozenset({"fps", "spacing", "structures", "names", "synthetic"})
-"""Members of an `.npz` that are not the frames."""
+"""Members of an `.npz` that are not frames."""
 
 
-def examine(path: Path) -> Facts:
+def examine(path: Path) -> ClipInfo:
     """Check shape and type in the headers; reads no pixels.
 
     Raises:
-        ClipError: it cannot be a clip; the message is the reason.
+        ClipError: the file is not a clip; the message is the reason.
     """
     if _is_npy(path):
         with open_regular(path) as file:
             _check_frames(*_npy_header(file))
-        return Facts()
+        return ClipInfo()
     headers = _npz_headers(path)
     _check_frames(*headers[_frames_of(headers)])
     flags = _load(path, {"synthetic"} & set(headers))
-    return Facts(synthetic=any(bool(flag.any()) for flag in flags.values()))
+    return ClipInfo(synthetic=any(bool(flag.any()) for flag in flags.values()))
 
 
 def read(path: Path) -> Clip:
@@ -55,7 +55,7 @@ def read_structures(
 
     Args:
         path: the `.npz`.
-        shape: (T, H, W) of the clip's frames, which the label map must have.
+        shape: shape (T, H, W) of the clip's frames, which the label map must have too.
 
     Raises:
         ClipError: it cannot be read or does not fit the frames; the message is the reason.
@@ -85,10 +85,10 @@ def _read_npy(path: Path) -> UInt8[np.ndarray, "T H W"]:
 def _read_npz(path: Path) -> Clip:
     headers = _npz_headers(path)
     name = _frames_of(headers)
-    found = _load(path, {name, *BESIDE_FRAMES} & set(headers))
-    frames = _grey(found[name])
-    structures, names = _structures(found, frames.shape) if "structures" in found else (None, ())
-    rate, spacing = (_positive(found, key, n) for key, n in (("fps", 1), ("spacing", 2)))
+    arrays = _load(path, {name, *BESIDE_FRAMES} & set(headers))
+    frames = _grey(arrays[name])
+    structures, names = _structures(arrays, frames.shape) if "structures" in arrays else (None, ())
+    rate, spacing = (_positive(arrays, key, n) for key, n in (("fps", 1), ("spacing", 2)))
     return Clip(
         frames=frames,
         fps=rate[0] if rate else None,
@@ -99,6 +99,7 @@ def _read_npz(path: Path) -> Clip:
 
 
 def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read shape and type of an array."""
     try:
         version = np.lib.format.read_magic(file)
         reader = (
@@ -106,7 +107,7 @@ def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
             if version == (1, 0)
             else np.lib.format.read_array_header_2_0
         )
-        with quiet():
+        with muted_decoders():
             shape, _, dtype = reader(file)
     except Exception as error:  # a damaged header makes NumPy's parser raise almost anything
         raise ClipError(f"its NumPy header is damaged ({type(error).__name__})") from None
@@ -114,6 +115,7 @@ def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def _npz_headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+    """Read shape and type of every member of an archive."""
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             headers = {}
@@ -138,6 +140,7 @@ def _load(path: Path, names: set[str]) -> dict[str, Shaped[np.ndarray, "..."]]:
 
 
 def _frames_of(headers: dict[str, Any]) -> str:
+    """Find the name of the member that holds the frames."""
     arrays = [name for name in headers if name not in BESIDE_FRAMES]
     if "frames" in arrays:
         return "frames"
@@ -163,6 +166,7 @@ def _check_frames(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
 
 
 def _grey(frames: Shaped[np.ndarray, "T H W *C"]) -> UInt8[np.ndarray, "T H W"]:
+    """Convert frames to grey levels 0-255."""
     if frames.dtype.kind == "f":
         low, high = float(frames.min()), float(frames.max())
         if not 0 <= low <= high <= 1:  # false where any value is not a number
@@ -174,10 +178,10 @@ def _grey(frames: Shaped[np.ndarray, "T H W *C"]) -> UInt8[np.ndarray, "T H W"]:
 
 
 def _structures(
-    found: dict[str, Shaped[np.ndarray, "..."]], shape: tuple[int, ...]
+    arrays: dict[str, Shaped[np.ndarray, "..."]], shape: tuple[int, ...]
 ) -> tuple[UInt8[np.ndarray, "T H W"], tuple[str, ...]]:
-    structures = found["structures"]
-    names = tuple(str(name) for name in np.atleast_1d(found.get("names", np.array([], "U1"))))
+    structures = arrays["structures"]
+    names = tuple(str(name) for name in np.atleast_1d(arrays.get("names", np.array([], "U1"))))
     if structures.dtype != np.uint8 or structures.shape != shape:
         raise ClipError(
             f"structures are {structures.dtype} {structures.shape}; the frames need uint8 {shape}"
@@ -187,10 +191,11 @@ def _structures(
     return structures, names
 
 
-def _positive(found: dict[str, Shaped[np.ndarray, "..."]], key: str, n: int) -> tuple[float, ...]:
-    if key not in found:
+def _positive(arrays: dict[str, Shaped[np.ndarray, "..."]], key: str, n: int) -> tuple[float, ...]:
+    """Return n positive numbers of a member; none if there is no such member."""
+    if key not in arrays:
         return ()
-    values = found[key].ravel()
+    values = arrays[key].ravel()
     if values.dtype.kind not in "fiu" or len(values) != n or not (values > 0).all():
         raise ClipError(f"its {key} is {values.tolist()}; {n} positive number(s) are needed")
     return tuple(float(value) for value in values)

@@ -1,4 +1,4 @@
-"""A folder of clips: every file in it becomes a clip or is refused by name."""
+"""A folder of clips: every file in it becomes a clip or is refused with a reason."""
 
 from __future__ import annotations
 
@@ -8,54 +8,55 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from echokit import VIEWS, ClipError, ClipRef, Rejection
-from echokit_io.facts import Facts
+from echokit_io.clip_info import ClipInfo
 from echokit_io.formats import examine
-from echokit_io.naming import PATIENT, PathFacts, canonical, conceal, from_path, pseudonym, unique
+from echokit_io.naming import PATIENT, PathInfo, canonical, conceal, from_path, pseudonym, unique
 from echokit_io.recognise import stem
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
-    """A file that was met below a folder."""
+class Entry:
+    """A file below a folder."""
 
     relative: PurePosixPath
+    """Path below the folder."""
     reason: str = ""
-    """Why it is refused unopened; empty if it may be opened."""
+    """Why the file is refused without being opened; empty if it may be opened."""
 
 
-def walk(root: Path) -> Iterator[Meeting]:
-    """Every file below a folder in order of path; hidden ones (`.name`) are not there for us.
+def walk(root: Path) -> Iterator[Entry]:
+    """List every file below a folder in the order of paths, with a reason if it is refused.
 
-    Links to folders are refused rather than followed, so a circle of them does no harm.
+    Links to folders are refused and not followed, so links in a circle do no harm.
     """
     yield from _walk(root, PurePosixPath())
 
 
-def _walk(root: Path, relative: PurePosixPath) -> Iterator[Meeting]:
+def _walk(root: Path, relative: PurePosixPath) -> Iterator[Entry]:
     try:
         with os.scandir(root / relative) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
+            listed = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        yield Meeting(relative, f"the folder cannot be listed: {error.strerror}")
+        yield Entry(relative, f"the folder cannot be listed: {error.strerror}")
         return
-    for entry in found:
-        here = relative / entry.name
+    for entry in listed:
+        path = relative / entry.name
         if entry.name.startswith("."):
-            yield Meeting(here, "it is hidden: its name begins with a dot")
+            yield Entry(path, "it is hidden: its name begins with a dot")
         elif entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, here)
+            yield from _walk(root, path)
         elif _is_link_to_folder(entry):
-            yield Meeting(here, "it is a link to a folder; links to folders are not followed")
+            yield Entry(path, "it is a link to a folder; links to folders are not followed")
         elif not _is_utf8(entry.name):
-            yield Meeting(here, "its name is not valid UTF-8; rename it")
+            yield Entry(path, "its name is not valid UTF-8; rename it")
         else:
-            yield Meeting(here)
+            yield Entry(path)
 
 
 def _is_link_to_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_symlink() and entry.is_dir()
-    except OSError:  # a circle of links; opening it will say so
+    except OSError:  # links in a circle; opening the file reports them
         return False
 
 
@@ -67,70 +68,71 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def shown(relative: PurePosixPath) -> str:
-    """A path as it can be printed and written to any file."""
+def printable(relative: PurePosixPath) -> str:
+    """Return a path as text that can be printed and written to any file."""
     return str(relative).encode("utf-8", "backslashreplace").decode()
 
 
 def index(
-    root: Path, met: Iterable[Meeting], *, view: str | None, hashed: bool, root_name: str
+    root: Path, entries: Iterable[Entry], *, view: str | None, hashed: bool, root_name: str
 ) -> list[ClipRef | Rejection]:
-    """Make a reference of every file that is a clip, and a rejection of every other.
+    """Make a reference to every file that is a clip, and a rejection of every other file.
 
     Args:
         root: the folder that the files are below.
-        met: the files.
-        view: the view of all of them; None takes it from each file, then from its path.
+        entries: the files.
+        view: the view of all files; None takes it from each file, then from its path.
         hashed: replace patients by pseudonyms, in identifiers of clips too.
-        root_name: the patient where neither the file nor its path below `root` names one.
+        root_name: the patient of a file if neither its header nor its path below `root` names one.
     """
-    found = [_one(root, meeting, view, hashed, root_name) for meeting in met]
-    refs = [item for item in found if isinstance(item, ClipRef)]
-    names = unique([ref.clip for ref in refs], [PurePosixPath(ref.where) for ref in refs])
-    named = iter(names)
+    items = [_refer(root, entry, view, hashed, root_name) for entry in entries]
+    refs = [item for item in items if isinstance(item, ClipRef)]
+    names = iter(unique([ref.clip for ref in refs], [PurePosixPath(ref.where) for ref in refs]))
     return [
-        replace(item, clip=next(named)) if isinstance(item, ClipRef) else item for item in found
+        replace(item, clip=next(names)) if isinstance(item, ClipRef) else item for item in items
     ]
 
 
-def _one(
-    root: Path, meeting: Meeting, view: str | None, hashed: bool, root_name: str
+def _refer(
+    root: Path, entry: Entry, view: str | None, hashed: bool, root_name: str
 ) -> ClipRef | Rejection:
-    relative = meeting.relative
+    """Make the reference of one file, or reject it."""
+    relative = entry.relative
     try:
-        if meeting.reason:
-            raise ClipError(meeting.reason)
-        facts = examine(root / relative)
+        if entry.reason:
+            raise ClipError(entry.reason)
+        info = examine(root / relative)
     except ClipError as error:
-        return Rejection(shown(relative), str(error))
+        return Rejection(printable(relative), str(error))
     path = from_path(relative)
-    raw = facts.patient or path.patient or root_name
+    raw = info.patient or path.patient or root_name
     patient = pseudonym(raw) if hashed else raw
     return ClipRef(
-        clip=_identifier(relative, path, facts, patient, hashed),
+        clip=_identifier(relative, path, info, patient, hashed),
         patient=patient,
-        view=view or _view(path, facts),
+        view=view or _view(path, info),
         where=str(relative),
-        synthetic=facts.synthetic,
+        synthetic=info.synthetic,
     )
 
 
 def _identifier(
-    relative: PurePosixPath, path: PathFacts, facts: Facts, patient: str, hashed: bool
+    relative: PurePosixPath, path: PathInfo, info: ClipInfo, patient: str, hashed: bool
 ) -> str:
-    """The path without its suffix; hashed, without words that name the patient either."""
+    """Name a clip by its path without suffix; with a pseudonym, also without patients' names."""
     if not hashed:
         return str(relative.with_name(stem(relative.name)))
-    names_patient = path.by_folder or facts.patient is None
+    names_patient = path.by_folder or info.patient is None
     template = path.template if names_patient else str(relative.with_name(stem(relative.name)))
-    words = (path.patient, *facts.names) if path.by_folder else facts.names
+    words = (path.patient, *info.names) if path.by_folder else info.names
     return conceal(template, words, patient).replace(PATIENT, patient)
 
 
-def _view(path: PathFacts, facts: Facts) -> str | None:
-    """The file's own word if it is canonical, else the path's, else the file's as it is."""
-    spoken = [canonical(word) for word in facts.views]
-    known = [word for word in spoken if word in VIEWS]
+def _view(path: PathInfo, info: ClipInfo) -> str | None:
+    """Choose the view: the header's if it is canonical, else the path's, else the header's."""
+    names = [canonical(name) for name in info.views]
+    known = [name for name in names if name in VIEWS]
     if known or path.view:
         return known[0] if known else path.view
-    return next((word for word in spoken if conceal(word, facts.names, "") == word), None)
+    # a site's own name of a view must not contain a patient's name
+    return next((name for name in names if conceal(name, info.names, "") == name), None)

@@ -1,4 +1,4 @@
-"""From a file to the module that reads its kind."""
+"""Choice of the module that reads a file, by the file's kind."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from importlib import import_module
 from pathlib import Path
 
 from echokit import Clip, ClipError
-from echokit_io.facts import Facts
+from echokit_io.clip_info import ClipInfo
 from echokit_io.recognise import recognise
 
 
-def examine(path: Path) -> Facts:
-    """What the head of a clip's file says; no pixels are decoded.
+def examine(path: Path) -> ClipInfo:
+    """Read information about a clip from the head of its file; decodes no pixels.
 
     Raises:
-        ClipError: the file cannot be a clip; the message is the reason.
+        ClipError: the file is not a clip; the message is the reason.
     """
     kind = recognise(path)
     try:
-        facts: Facts = import_module(f"echokit_io.{kind}").examine(path)
+        info: ClipInfo = import_module(f"echokit_io.{kind}").examine(path)
     except OSError as error:
         raise ClipError(_unreadable(error)) from None
-    return facts
+    return info
 
 
 def read(path: Path) -> Clip:
-    """Read the clip that a file holds, as grey uint8 frames (T, H, W).
+    """Read the clip of a file as grey uint8 frames (T, H, W).
 
     Raises:
         ClipError: it cannot be read; the message is the reason.

@@ -16,12 +16,14 @@ from echokit_io.naming import canonical
 from echokit_io.recognise import open_regular
 
 MANIFEST = "manifest.csv"
+"""Name of the file that makes a folder a listed cohort."""
 TABLES = (".csv", ".tsv")
+"""Suffixes of manifests that are given as the source."""
 
 
 @final
 class FileLoader:
-    """Reads the clips of one source; see `echokit_io.files` for what a source may be."""
+    """Loader of one clip, a manifest or a folder; see `echokit_io.files`."""
 
     def __init__(
         self,
@@ -33,15 +35,15 @@ class FileLoader:
         hashed: bool = True,
         columns: Mapping[str, str] | None = None,
     ) -> None:
-        """Prefer `FileLoader.at`.
+        """Make a loader of a known kind of source; `FileLoader.at` finds out the kind.
 
         Args:
-            root: the folder that every path is below.
-            only: the one file of it that is meant.
+            root: the folder that all files are in.
+            only: the file in it that is the source; None takes the whole folder.
             table: the manifest.
             view: the view of every clip.
             hashed: replace patients by pseudonyms.
-            columns: wanted name -> the name that a manifest's column bears.
+            columns: name that is needed -> name of the manifest's column.
         """
         self.root = root
         self.only = only
@@ -59,7 +61,7 @@ class FileLoader:
         patients: Literal["hash", "as-is"],
         columns: Mapping[str, str],
     ) -> FileLoader:
-        """A loader of a file, a manifest or a folder.
+        """Make a loader of a file, a manifest or a folder.
 
         Raises:
             DataError: there is nothing at `source`.
@@ -67,25 +69,25 @@ class FileLoader:
         """
         if patients not in ("hash", "as-is"):
             raise OptionError(f"patients is {patients!r}: write 'hash' or 'as-is'.")
-        kind = "It is a clip's file, a CSV manifest, or a folder of clips."
+        hint = "Give a clip's file, a CSV manifest, or a folder of clips."
         if not source:
-            raise DataError(f"The loader 'files' was given no source. {kind}")
+            raise DataError(f"The loader 'files' was given no source. {hint}")
         path = Path(source).expanduser()
         try:
-            here = path.is_dir(), path.is_symlink() or path.exists()
-        except (OSError, ValueError):
-            here = False, False
-        if not any(here):
-            raise DataError(f"There is no file or folder {source!r}. {kind}")
+            is_folder, exists = path.is_dir(), path.is_symlink() or path.exists()
+        except (OSError, ValueError):  # a name that the file system refuses
+            is_folder, exists = False, False
+        if not is_folder and not exists:
+            raise DataError(f"There is no file or folder {source!r}. {hint}")
         make = partial(cls, view=view, hashed=patients == "hash", columns=columns)
-        if here[0]:
-            listed = path / MANIFEST
-            return make(path, table=listed if listed.is_file() else None)
+        if is_folder:
+            table = path / MANIFEST
+            return make(path, table=table if table.is_file() else None)
         is_table = path.suffix.lower() in TABLES
         return make(path.parent, only=path.name, table=path if is_table else None)
 
     def index(self) -> Iterator[ClipRef | Rejection]:
-        """List every clip, and every other file with the reason; headers alone are read.
+        """List every clip, and every other file with the reason; reads headers only.
 
         Raises:
             DataError: the manifest cannot be used.
@@ -93,10 +95,10 @@ class FileLoader:
         if self.table is not None:
             yield from self._listed()
             return
-        met = [folder.Meeting(PurePosixPath(self.only))] if self.only else folder.walk(self.root)
+        entries = [folder.Entry(PurePosixPath(self.only))] if self.only else folder.walk(self.root)
         yield from folder.index(
             self.root,
-            met,
+            entries,
             view=self.view,
             hashed=self.hashed,
             root_name=self.root.resolve().name or "unknown",
@@ -112,13 +114,13 @@ class FileLoader:
         clip = read(path)
         if masks is None:
             return clip
-        from echokit_io.arrays import read_structures
+        from echokit_io.arrays import read_structures  # needs NumPy; listing clips does not
 
         structures, names = read_structures(masks, clip.frames.shape)
         return replace(clip, structures=structures, structure_names=names)
 
     def fingerprint(self, ref: ClipRef) -> str:
-        """The SHA-256 of the clip's file, and of its masks' file if it has one.
+        """Digest the clip's file, and its masks' file if it has one, by SHA-256.
 
         Raises:
             ClipError: a file cannot be read; the message is the reason.
@@ -140,7 +142,7 @@ class FileLoader:
         return manifest.read_manifest(self.table, self.columns, self.view)
 
     def _listed(self) -> Iterator[ClipRef | Rejection]:
-        """The clips of the manifest, then the files of its folder that it does not list."""
+        """List the manifest's clips, then reject the files in its folder that it does not list."""
         for row in self._manifest.rows:
             if isinstance(row, Rejection):
                 yield row
@@ -150,12 +152,13 @@ class FileLoader:
             except ClipError as error:
                 yield Rejection(row.ref.clip, str(error), row.ref.patient, row.ref.view)
         if self.only is None:
-            for met in folder.walk(self.root):
-                if self.root / met.relative not in self._manifest.mentioned:
-                    reason = met.reason or f"{MANIFEST} does not list it"
-                    yield Rejection(folder.shown(met.relative), reason)
+            for entry in folder.walk(self.root):
+                if self.root / entry.relative not in self._manifest.mentioned:
+                    reason = entry.reason or f"{MANIFEST} does not list it"
+                    yield Rejection(folder.printable(entry.relative), reason)
 
     def _find(self, ref: ClipRef) -> tuple[Path, Path | None]:
+        """Find the file of a clip and that of its masks."""
         if self.table is not None:
             row = self._manifest.clips.get(ref.clip)
             if row is None:
@@ -163,5 +166,5 @@ class FileLoader:
             return row.path, row.masks
         where = PurePosixPath(ref.where)
         if not ref.where or where.is_absolute() or ".." in where.parts:
-            raise ClipError(f"its address {ref.where!r} is none below the source")
+            raise ClipError(f"its address {ref.where!r} is not below the source")
         return self.root / where, None

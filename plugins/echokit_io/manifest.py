@@ -1,4 +1,4 @@
-"""The CSV that lists a cohort: which clip is of whom, in which view, with which labels."""
+"""The CSV that lists a cohort: the patient, view, file and labels of each clip."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from echokit_io.naming import canonical
 from echokit_io.recognise import stem
 
 NEEDED = ("patient", "view", "file")
+"""Columns that a manifest must have."""
 OPTIONAL = ("clip", "masks", "synthetic")
+"""Columns that are not labels either."""
 YES = frozenset({"1", "true", "yes"})
 NO = frozenset({"0", "false", "no", ""})
+"""Values of the column `synthetic`, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,35 +28,39 @@ class Row:
     """One row that names a clip."""
 
     ref: ClipRef
+    """Reference of the clip."""
     path: Path
+    """The clip's file."""
     masks: Path | None
+    """The file of its ground truth; None if it has none."""
     line: int
-    """Line of the CSV, the header being line 1."""
+    """Line of the CSV, from 1 for the header."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a manifest lists."""
+    """The content of a manifest."""
 
     rows: tuple[Row | Rejection, ...]
+    """One element for each line below the header."""
     mentioned: frozenset[Path]
-    """The manifest, and every file that a row names, be it used or not."""
+    """The manifest, and every file that a row names, used or not."""
 
     @property
     def clips(self) -> dict[str, Row]:
-        """The rows that can be used, by clip."""
+        """The usable rows by clip."""
         return {row.ref.clip: row for row in self.rows if isinstance(row, Row)}
 
 
 def read_manifest(path: Path, columns: Mapping[str, str], view: str | None) -> Manifest:
-    """Read a manifest: every row becomes a clip or is refused by name; no clip is opened.
+    """Read a manifest: every row becomes a clip or is refused with a reason; opens no clip.
 
-    Of rows that name the same clip or the same file all are refused: which of them is right
-    cannot be told.
+    Rows that name the same clip or the same file are all refused, because nothing tells which of
+    them is right.
 
     Args:
         path: the CSV, in UTF-8, separated by commas, semicolons or tabs.
-        columns: wanted name -> the name that a column bears.
+        columns: name that is needed -> name of the manifest's column.
         view: the view of every clip; None reads it from the column.
 
     Raises:
@@ -65,8 +72,8 @@ def read_manifest(path: Path, columns: Mapping[str, str], view: str | None) -> M
     if missing:
         raise DataError(
             f"The manifest {path.name} has no column {' or '.join(map(repr, missing))}. Columns "
-            f"present: {', '.join(header)}. Rename one, or give the name that it "
-            f"bears as the option columns.{missing[0]}."
+            f"present: {', '.join(header)}. Rename one, or give its "
+            f"present name as the option columns.{missing[0]}."
         )
     rows = [_row(path, line, header, cells, view) for line, cells in body]
     mentioned = {
@@ -104,14 +111,15 @@ def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
 
 
 def _rename(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> list[str]:
+    """Rename the columns by the option `columns`."""
     absent = [name for name in columns.values() if name not in header]
     if absent:
         raise DataError(
             f"The manifest {path.name} has no column {absent[0]!r}, which the option `columns` "
             f"names. Columns present: {', '.join(header)}."
         )
-    wanted = {borne: name for name, borne in columns.items()}
-    renamed = [wanted.get(name, name) for name in header]
+    needed = {present: name for name, present in columns.items()}
+    renamed = [needed.get(name, name) for name in header]
     twice = [name for name in renamed if name and renamed.count(name) > 1]
     if twice:
         raise DataError(f"The manifest {path.name} has the column {twice[0]!r} twice; rename one.")
@@ -121,14 +129,16 @@ def _rename(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> li
 def _row(
     manifest: Path, line: int, header: Sequence[str], cells: Sequence[str], view: str | None
 ) -> Row | Rejection:
-    named = dict(zip(header, cells, strict=False))
-    written = {name: named.get(name, "") for name in header if name}
+    by_column = dict(zip(header, cells, strict=False))
+    written = {name: by_column.get(name, "") for name in header if name}
     clip = written.get("clip") or _without_suffix(written["file"])
     where, patient = clip or f"{manifest.name}, line {line}", written["patient"]
-    own = view or canonical(written.get("view", "")) or None
+    clip_view = view or canonical(written.get("view", "")) or None
 
     def refuse(reason: str) -> Rejection:
-        return Rejection(where, f"{manifest.name}, line {line}: {reason}", patient or None, own)
+        return Rejection(
+            where, f"{manifest.name}, line {line}: {reason}", patient or None, clip_view
+        )
 
     if len(cells) > len(header) and any(cells[len(header) :]):
         return refuse(f"it has {len(cells)} cells under {len(header)} columns")
@@ -137,21 +147,21 @@ def _row(
     flag = written.get("synthetic", "").lower()
     if flag not in YES | NO:
         return refuse(f"its synthetic is {written['synthetic']!r}; write 1, true, yes, or nothing")
-    places: list[Path | None] = []
+    paths: list[Path | None] = []
     for column in ("file", "masks"):
-        place = _resolve(manifest.parent, written.get(column, ""))
-        if isinstance(place, str):
-            return refuse(f"its {column} {written[column]!r} {place}")
-        places.append(place)
-    file, masks = places
+        path = _resolve(manifest.parent, written.get(column, ""))
+        if isinstance(path, str):
+            return refuse(f"its {column} {written[column]!r} {path}")
+        paths.append(path)
+    file, masks = paths
     if file is None:
         return refuse("its file is empty")
-    used = {*NEEDED, *OPTIONAL}
+    not_labels = {*NEEDED, *OPTIONAL}
     ref = ClipRef(
         clip=clip,
         patient=patient,
-        view=own,
-        labels=MappingProxyType({k: v for k, v in written.items() if k not in used}),
+        view=clip_view,
+        labels=MappingProxyType({k: v for k, v in written.items() if k not in not_labels}),
         where=written["file"],
         synthetic=flag in YES,
     )
@@ -164,10 +174,10 @@ def _without_suffix(file: str) -> str:
 
 
 def _resolve(folder: Path, written: str) -> Path | str | None:
-    """The path that a cell names, None if it is empty, or what is wrong with it.
+    """Find the path that a cell names; returns None if it is empty, and a text if it is wrong.
 
-    A relative path may not leave the manifest's folder: a manifest travels with its files. An
-    absolute one is its author's own decision.
+    A relative path may not leave the manifest's folder, because a manifest is moved together with
+    its files. An absolute path is the author's decision.
     """
     if not written:
         return None
@@ -189,24 +199,25 @@ def _resolve(folder: Path, written: str) -> Path | str | None:
 
 
 def _refuse_twins(
-    rows: Sequence[Row | Rejection], key: Callable[[Row], str], what: str
+    rows: Sequence[Row | Rejection], key: Callable[[Row], str], problem: str
 ) -> list[Row | Rejection]:
+    """Refuse all rows that share a key with another row."""
     lines: dict[str, list[int]] = defaultdict(list)
     for row in rows:
         if isinstance(row, Row):
             lines[key(row)].append(row.line)
 
-    def judged(row: Row | Rejection) -> Row | Rejection:
+    def checked(row: Row | Rejection) -> Row | Rejection:
         if isinstance(row, Rejection) or len(lines[key(row)]) == 1:
             return row
         ref, twins = row.ref, " and ".join(map(str, lines[key(row)]))
         return Rejection(
-            ref.clip, f"lines {twins} {what} {ref.clip!r}; keep one", ref.patient, ref.view
+            ref.clip, f"lines {twins} {problem} {ref.clip!r}; keep one", ref.patient, ref.view
         )
 
-    return [judged(row) for row in rows]
+    return [checked(row) for row in rows]
 
 
 def flagged(row: Row, synthetic: bool) -> ClipRef:
-    """The row's reference, marked as synthetic if the row or the file says so."""
+    """Return the row's reference, marked as synthetic if the row or the file states it."""
     return replace(row.ref, synthetic=row.ref.synthetic or synthetic)

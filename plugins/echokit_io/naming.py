@@ -1,4 +1,4 @@
-"""Views and patients as names of files and folders tell them, and pseudonyms for both."""
+"""Views and patients in the names of files and folders, and pseudonyms of patients."""
 
 from __future__ import annotations
 
@@ -23,69 +23,73 @@ _GENERIC = re.compile(
 )
 """Folders that sort files rather than name a patient."""
 PATIENT = "\0"
-"""Stands for the patient in a path until it is known what to call them."""
+"""Placeholder of the patient in a path, until the pseudonym is known."""
 
 
 @dataclass(frozen=True, slots=True)
-class PathFacts:
-    """What a path below the source says."""
+class PathInfo:
+    """Patient and view in a path below the source."""
 
     patient: str
-    """The patient; empty if nothing in the path names one."""
+    """The patient; empty if the path names none."""
     view: str | None
-    """The view in canonical spelling, or a site's own."""
+    """The view in canonical spelling, or a site's own name."""
     template: str
-    """The path without its suffix, with `PATIENT` where it names the patient."""
+    """The path without its suffix, with `PATIENT` in the place of the patient."""
     by_folder: bool
     """True if a folder, not the file's own name, names the patient."""
 
 
 def canonical(view: str) -> str:
-    """A view in canonical spelling (`psax_p` is `PSAX-P`); a site's own name as it is."""
+    """Return a view in canonical spelling (`psax_p` is `PSAX-P`); a site's name is unchanged."""
     bare = re.sub(r"[-_\s]", "", view).upper()
     return {name.replace("-", ""): name for name in VIEWS}.get(bare, view.strip())
 
 
 def pseudonym(patient: str) -> str:
-    """`P-` and ten hexadecimal digits of the SHA-256 of a patient's identifier."""
+    """Make a pseudonym: `P-` and ten hexadecimal digits of the SHA-256 of the identifier."""
     return f"P-{hashlib.sha256(patient.strip().encode('utf-8', 'replace')).hexdigest()[:10]}"
 
 
-def conceal(text: str, words: Iterable[str], instead: str) -> str:
-    """Put a pseudonym wherever one of the words stands by itself in a text."""
+def conceal(text: str, words: Iterable[str], replacement: str) -> str:
+    """Replace words by a pseudonym, where they stand alone in a text."""
     for word in words:
-        if len(word) > 2:
+        if len(word) > 2:  # initials would match too often
             pattern = rf"(?<![^\W_]){re.escape(word)}(?![^\W_])"
-            text = re.sub(pattern, lambda _: instead, text, flags=re.IGNORECASE)
+            text = re.sub(pattern, lambda _: replacement, text, flags=re.IGNORECASE)
     return text
 
 
-def from_path(relative: PurePosixPath) -> PathFacts:
-    """Read patient and view off a path below the source.
+def from_path(relative: PurePosixPath) -> PathInfo:
+    """Read patient and view from a path below the source.
 
-    The topmost folder names the patient, because a deeper one may be one of several studies of
-    the same patient, who must stay on one side of a split.
+    The topmost folder names the patient: a deeper one may be one of several studies of the same
+    patient, who must stay on one side of a split.
     """
     folders, name = relative.parts[:-1], stem(relative.name)
     view, patient, hidden = _split_name(name)
     if view is None:
-        view = next((found for part in reversed(folders) if (found := _view_of(part))), None)
+        views = map(_view_of, reversed(folders))
+        view = next((folder_view for folder_view in views if folder_view), None)
     for level, folder in enumerate(folders):
         if not _VIEW.fullmatch(folder) and not _GENERIC.fullmatch(folder):
             parts = (*folders[:level], PATIENT, *folders[level + 1 :], name)
-            return PathFacts(folder.strip(), view or None, "/".join(parts), True)
-    return PathFacts(patient, view or None, "/".join((*folders, hidden)), False)
+            return PathInfo(folder.strip(), view or None, "/".join(parts), True)
+    return PathInfo(patient, view or None, "/".join((*folders, hidden)), False)
 
 
 def _split_name(name: str) -> tuple[str | None, str, str]:
-    """(view, patient, name without patient) of a file; an ambiguous view is empty, none None."""
+    """Split a file's name into view, patient, and the name without the patient.
+
+    The view is empty if it is ambiguous, and None if there is none.
+    """
     numbered = _NUMBERED.fullmatch(name)
     if numbered:
         return canonical(numbered[2]), numbered[1], PATIENT + name[numbered.end(1) :]
-    found = list(_VIEW.finditer(name))
-    if not found:
+    views = list(_VIEW.finditer(name))
+    if not views:
         return None, name, PATIENT
-    before, after = name[: found[0].start()], name[found[-1].end() :]
+    before, after = name[: views[0].start()], name[views[-1].end() :]
     if patient := before.strip(" _-."):
         return _view_of(name), patient, before.replace(patient, PATIENT) + name[len(before) :]
     patient = after.strip(" _-.")
@@ -94,13 +98,13 @@ def _split_name(name: str) -> tuple[str | None, str, str]:
 
 
 def _view_of(text: str) -> str:
-    """The one view that a text holds; empty if there is none, or more than one."""
-    found = {canonical(match[0]) for match in _VIEW.finditer(text)}
-    return found.pop() if len(found) == 1 else ""
+    """Find the view in a text; empty if there is none, or more than one."""
+    views = {canonical(match[0]) for match in _VIEW.finditer(text)}
+    return views.pop() if len(views) == 1 else ""
 
 
 def unique(names: Sequence[str], paths: Sequence[PurePosixPath]) -> list[str]:
-    """Tell equal identifiers apart: by their files' suffixes, else by a digest of their paths."""
+    """Make equal identifiers unique: by their files' suffixes, else by a digest of their paths."""
     with_suffix = [
         f"{name}{path.name[len(stem(path.name)) :]}"
         for name, path in zip(names, paths, strict=True)

@@ -1,4 +1,4 @@
-"""NIfTI, where nibabel is installed."""
+"""NIfTI files, if nibabel is installed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 from jaxtyping import Shaped
 
 from echokit import Clip, ClipError
-from echokit_io.facts import LARGEST, Facts
-from echokit_io.quiet import quiet
+from echokit_io.clip_info import LARGEST, ClipInfo
+from echokit_io.decoder_messages import muted_decoders
 
 
-def examine(path: Path) -> Facts:
+def examine(path: Path) -> ClipInfo:
     """Check the shape in the header; reads no pixels.
 
     Raises:
-        ClipError: it cannot be a clip, or nibabel is not installed; the message is the reason.
+        ClipError: the file is not a clip, or nibabel is not installed; the message is the reason.
     """
     _open(path)
-    return Facts()
+    return ClipInfo()
 
 
 def read(path: Path) -> Clip:
-    """Read a loop stored as (X, Y, T): axis 1 becomes rows, axis 0 columns, the last one time.
+    """Read a clip stored as (X, Y, T): axis 1 becomes rows, axis 0 columns, the last axis time.
 
     Raises:
         ClipError: it cannot be read; the message is the reason.
@@ -34,7 +34,7 @@ def read(path: Path) -> Clip:
     image, axes = _open(path)
     try:
         values: Shaped[np.ndarray, "..."] = np.asanyarray(image.dataobj).squeeze()
-    except Exception as error:  # a damaged file makes nibabel, gzip and zlib raise what they like
+    except Exception as error:  # a damaged file makes nibabel, gzip and zlib raise almost anything
         raise ClipError(f"it is a damaged NIfTI file ({type(error).__name__})") from None
     if values.dtype != np.uint8:
         low, high = float(values.min()), float(values.max())
@@ -53,16 +53,16 @@ def read(path: Path) -> Clip:
 
 
 def _open(path: Path) -> tuple[Any, list[int]]:
-    """The image, and its three axes that are longer than one."""
+    """Open the image, and find its three axes that are longer than 1."""
     if importlib.util.find_spec("nibabel") is None:
         raise ClipError("it is NIfTI, which needs nibabel: pip install nibabel")
     nibabel = import_module("nibabel")
     try:
-        with quiet():
+        with muted_decoders():
             image: Any = nibabel.load(path)
             image.header.get_xyzt_units()  # raises where the code of a unit is unknown
         shape = tuple(int(n) for n in image.shape)
-    except Exception as error:  # a damaged header makes nibabel raise what it likes
+    except Exception as error:  # a damaged header makes nibabel raise almost anything
         raise ClipError(f"its NIfTI header is damaged ({type(error).__name__})") from None
     axes = [axis for axis, n in enumerate(shape) if n > 1]
     if len(axes) != 3:

@@ -1,10 +1,11 @@
-"""What a file is, told from its first bytes; whatever is not a clip is refused by name."""
+"""Recognition of a file's kind by its first bytes; other files are refused with a reason."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+import zipfile
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -14,7 +15,7 @@ Kind = Literal["dicom", "video", "arrays", "nifti"]
 
 NPY = b"\x93NUMPY"
 HEAD = 352
-"""Bytes that suffice: a NIfTI-1 header with its magic word."""
+"""Number of first bytes that are read: up to the magic word of a NIfTI-1 header."""
 
 CONTAINERS = (
     (0, b"\x1aE\xdf\xa3", "matroska"),
@@ -23,10 +24,10 @@ CONTAINERS = (
     (8, b"AVI ", "avi"),
     *((4, atom, "mov") for atom in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),
 )
-"""(offset, magic bytes, FFmpeg demuxer). The demuxer is always named, never probed for: a playlist
-that poses as a video could otherwise make FFmpeg open other files and addresses."""
+"""(offset, magic bytes, FFmpeg demuxer). FFmpeg is always given the demuxer and never guesses it: a
+playlist disguised as a video could otherwise make it open other files and addresses."""
 
-STRANGERS = (
+NOT_CLIPS = (
     (b"\x89PNG", "it is a still image (PNG), not a clip"),
     (b"\xff\xd8\xff", "it is a still image (JPEG), not a clip"),
     (b"GIF8", "it is a GIF, which is not read; convert it to MP4 or AVI"),
@@ -39,6 +40,7 @@ STRANGERS = (
     (b"\x80\x04\x95", "it is a Python pickle, which is never opened; save the frames as .npy"),
     (b"\x80\x05\x95", "it is a Python pickle, which is never opened; save the frames as .npy"),
 )
+"""(magic bytes, why such a file is refused)."""
 
 BY_SUFFIX = {
     ".csv": "it is a table, not a clip; give it as the source to use it as a manifest",
@@ -53,23 +55,24 @@ BY_SUFFIX = {
     ".npy": "it is not a NumPy array: its first bytes are not NUMPY",
     ".npz": "it is not a NumPy archive: its first bytes are not those of a ZIP file",
 }
-"""What to say of a file whose name claims more than its content holds."""
+"""Suffix -> why a file is refused whose content is not what its suffix states."""
 
 CLIP_SUFFIXES = frozenset(BY_SUFFIX) - {".csv", ".tsv"} | {".nii"}
+"""Suffixes that are cut off to name a clip."""
 
 
 def stem(name: str) -> str:
-    """A file's name without a suffix of clips; the dots of a DICOM UID are not suffixes."""
+    """Cut a clip's suffix off a file's name; the dots of a DICOM UID are not suffixes."""
     name = name[:-3] if name.lower().endswith(".nii.gz") else name
     base, dot, suffix = name.rpartition(".")
     return base if base and f"{dot}{suffix}".lower() in CLIP_SUFFIXES else name
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file; a FIFO, socket or device is refused without being opened.
+    """Open a regular file; refuses a FIFO, socket or device without opening it.
 
     Raises:
-        ClipError: it is none, or cannot be opened; the message is the reason.
+        ClipError: the file is not regular, or cannot be opened; the message is the reason.
     """
     try:
         mode = path.stat().st_mode
@@ -83,10 +86,10 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def recognise(path: Path) -> Kind:
-    """Tell what kind of clip a file is.
+    """Recognise the kind of a clip's file.
 
     Raises:
-        ClipError: it is none; the message says what it is instead.
+        ClipError: the file is not a clip; the message says what it is.
     """
     with open_regular(path) as file:
         head = file.read(HEAD)
@@ -100,14 +103,14 @@ def recognise(path: Path) -> Kind:
         return "arrays"
     if head[344:348] in (b"n+1\x00", b"ni1\x00") or path.name.lower().endswith(".nii.gz"):
         return "nifti"
-    reason = next((said for magic, said in STRANGERS if head.startswith(magic)), "")
+    reason = next((reason for magic, reason in NOT_CLIPS if head.startswith(magic)), "")
     suffix = path.suffix.lower()
     unknown = "it is not a clip: by its first bytes neither DICOM, video, NumPy nor NIfTI"
     raise ClipError(reason or BY_SUFFIX.get(suffix, unknown))
 
 
 def demuxer(head: bytes) -> str:
-    """The FFmpeg demuxer of a video's first bytes; empty if they are of no known container."""
+    """Find the FFmpeg demuxer for a video's first bytes; empty if the container is unknown."""
     for offset, magic, name in CONTAINERS:
         if head[offset : offset + len(magic)] == magic:
             return name if name != "avi" or head.startswith(b"RIFF") else ""
@@ -115,7 +118,7 @@ def demuxer(head: bytes) -> str:
 
 
 def _headless_dicom(head: bytes) -> bool:
-    """True for a data set without preamble: it starts with an element of group 2 or 8."""
+    """Recognise a DICOM data set without preamble: it starts with an element of group 2 or 8."""
     explicit = head[4:6] in (b"UL", b"UI", b"CS", b"SH", b"OB")
     implicit = head[:2] == b"\x08\x00" and head[6:8] == b"\x00\x00"
     little = head[:2] in (b"\x02\x00", b"\x08\x00") and head[3:4] == b"\x00"
@@ -124,8 +127,6 @@ def _headless_dicom(head: bytes) -> bool:
 
 
 def _is_npz(path: Path) -> bool:
-    import zipfile
-
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()

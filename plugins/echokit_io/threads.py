@@ -1,4 +1,4 @@
-"""Work on several frames at once: decoders let go of Python's lock while they are at it."""
+"""Work on several frames in threads: decoders release Python's lock while they decode."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import TypeVar
 A = TypeVar("A")
 B = TypeVar("B")
 THREADS = min(4, os.cpu_count() or 1)
-"""More of them decode faster than one thread can take what they made."""
+"""Number of threads; more would decode faster than one thread can collect the frames."""
 
 
 def in_threads(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
-    """Results in the order of the items, of which only a few are held at once.
+    """Return results in the order of the items, and keep only a few of them at once.
 
-    Whatever the work raises is raised in its place in the order.
+    An error of the work is raised at its place in the order.
     """
     with ThreadPoolExecutor(THREADS, "decoding") as pool:
-        coming: deque[Future[B]] = deque()
+        pending: deque[Future[B]] = deque()
         for item in items:
-            coming.append(pool.submit(work, item))
-            if len(coming) > 2 * THREADS:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
+            pending.append(pool.submit(work, item))
+            if len(pending) > 2 * THREADS:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

@@ -1,4 +1,4 @@
-"""MP4, MOV, AVI, Matroska and the like, through PyAV."""
+"""MP4, MOV, AVI, Matroska and other videos, decoded by PyAV."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import numpy as np
 from jaxtyping import UInt8
 
 from echokit import Clip, ClipError
-from echokit_io.facts import LARGEST, Facts
-from echokit_io.grey import full_range, luma
+from echokit_io.clip_info import LARGEST, ClipInfo
+from echokit_io.grey_levels import full_range, luma
 from echokit_io.recognise import HEAD, demuxer, open_regular
 
 FASTEST = 2000.0
-"""Frames per second beyond which a rate is a fault of the container."""
+"""Largest plausible frame rate, in frames per second."""
 FULL_RANGE = 2
-"""AVCOL_RANGE_JPEG of a stream or frame: luma goes from 0 to 255 already."""
+"""AVCOL_RANGE_JPEG of a stream or frame: luma already ranges from 0 to 255."""
 LUMA_FIRST = ("yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "nv12", "nv21")
-"""Formats of 8 bits whose first plane is luma; `yuvj` ones too, always of full range."""
+"""8-bit formats whose first plane is luma, besides `yuvj` formats, which have full range."""
 
 
-def examine(path: Path) -> Facts:
-    """What the container says; decodes no more than FFmpeg does to open it.
+def examine(path: Path) -> ClipInfo:
+    """Read the metadata of the container; decodes only what FFmpeg does to open it.
 
     Raises:
         ClipError: it holds no video stream, or one frame; the message is the reason.
@@ -32,9 +32,9 @@ def examine(path: Path) -> Facts:
     with _open(path) as (container, stream):
         if stream.frames == 1:
             raise ClipError("it has one frame: a still image, not a clip")
-        said = {**container.metadata, **stream.metadata}
-    remarks = [v for k, v in said.items() if k.lower() in ("comment", "description", "title")]
-    return Facts(synthetic=any("synthetic" in str(remark).lower() for remark in remarks))
+        metadata = {**container.metadata, **stream.metadata}
+    remarks = [v for k, v in metadata.items() if k.lower() in ("comment", "description", "title")]
+    return ClipInfo(synthetic=any("synthetic" in str(remark).lower() for remark in remarks))
 
 
 def read(path: Path) -> Clip:
@@ -43,7 +43,7 @@ def read(path: Path) -> Clip:
     Raises:
         ClipError: it is damaged or truncated; the message says how many frames could be read.
     """
-    import av
+    import av  # slow to import, and not needed for other formats
 
     with _open(path) as (container, stream):
         promised, packets = int(stream.frames or 0), 0
@@ -55,7 +55,7 @@ def read(path: Path) -> Clip:
                     film.add(frame)
         except (av.error.FFmpegError, ValueError, MemoryError) as error:
             raise ClipError(
-                f"it is damaged: {film.count} frames could be read, then {_said(error)}"
+                f"it is damaged: {film.count} frames could be read, then {_reason(error)}"
             ) from None
         if packets < promised:
             raise ClipError(f"it is truncated: {film.count} of its {promised} frames could be read")
@@ -76,32 +76,32 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
             container: Any = av.open(file, format=demuxer(head) or None, metadata_errors="replace")
         except (av.error.FFmpegError, ValueError, MemoryError) as error:
             raise ClipError(
-                f"it is damaged or incomplete: 0 frames could be read ({_said(error)})"
+                f"it is damaged or incomplete: 0 frames could be read ({_reason(error)})"
             ) from None
         with container:
             if not container.streams.video:
                 raise ClipError(f"it holds no video stream{_others(container)}")
             stream = container.streams.video[0]
-            stream.thread_type = "AUTO"  # whole frames side by side too, where a codec can
+            stream.thread_type = "AUTO"  # frames in parallel too, if the codec allows it
             if stream.codec_context is None:
                 raise ClipError("its video is of a codec that cannot be decoded here")
             yield container, stream
 
 
 class _Film:
-    """The frames that were read, in one array: a list of them would have to be copied into one."""
+    """Decoded frames in one growing array, which saves copying a list of frames into an array."""
 
     def __init__(self, promised: int) -> None:
         self.promised = promised
-        """How many frames the container speaks of; 0 where it does not say."""
+        """Number of frames that the container states; 0 if it states none."""
         self.frames: UInt8[np.ndarray, "T H W"] = np.empty((0, 0, 0), np.uint8)
         self.count = 0
 
     def add(self, frame: Any) -> None:
-        """Take one more frame.
+        """Append a frame.
 
         Raises:
-            ClipError: it is of another size, corrupt, or one too many to be held.
+            ClipError: the frame has another size, is corrupt, or exceeds the largest clip.
         """
         image, n = _upright(frame), self.count + 1
         if frame.is_corrupt:
@@ -121,15 +121,15 @@ class _Film:
         self.count = n
 
     def _grow(self, shape: tuple[int, ...]) -> None:
-        most = LARGEST // (shape[0] * shape[1])  # a container may promise anything
-        room = np.empty((min(max(self.promised, 2 * self.count, 32), most), *shape), np.uint8)
+        most = LARGEST // (shape[0] * shape[1])  # a damaged container may state any number
+        larger = np.empty((min(max(self.promised, 2 * self.count, 32), most), *shape), np.uint8)
         if self.count:
-            room[: self.count] = self.frames
-        self.frames = room
+            larger[: self.count] = self.frames
+        self.frames = larger
 
 
 def _upright(frame: Any) -> UInt8[np.ndarray, "H W"]:
-    """Luma of one frame, 0-255, turned as the container says: maybe a view of the frame."""
+    """Return luma 0-255 of a frame, rotated as the container states; it may share its memory."""
     name = frame.format.name
     if name == "gray" or name in LUMA_FIRST or name.startswith("yuvj"):
         plane = frame.planes[0]
@@ -143,7 +143,7 @@ def _upright(frame: Any) -> UInt8[np.ndarray, "H W"]:
 
 
 _FULL_RANGE = full_range().tobytes()
-"""As bytes, which are translated in two thirds of the time in which numpy looks levels up."""
+"""Table of `bytes.translate`, which takes two thirds of the time of numpy's indexing."""
 
 
 def _rate(stream: Any) -> float | None:
@@ -156,5 +156,5 @@ def _others(container: Any) -> str:
     return f", only {' and '.join(kinds)}" if kinds else ""
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__

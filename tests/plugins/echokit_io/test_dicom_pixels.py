@@ -141,9 +141,9 @@ def test_truncation_is_seen_at_index_without_decoding(tmp_path, monkeypatch):
     native, jpeg = tmp_path / "a.dcm", tmp_path / "b.dcm"
     save(dataset(RGB), native)
     save(dataset(jpegs(), "YBR_FULL_422", JPEGBaseline8Bit), jpeg)
-    import echokit_io.pixels
+    import echokit_io.dicom_pixels
 
-    monkeypatch.setattr(echokit_io.pixels, "_planes", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(echokit_io.dicom_pixels, "_planes", lambda *_: pytest.fail("decoded"))
     native.write_bytes(native.read_bytes()[: -H * W * 3 - 1])
     jpeg.write_bytes(jpeg.read_bytes()[: -len(jpegs()[-1])])
     assert "truncated: 2 of its 4 frames" in index(native).reason

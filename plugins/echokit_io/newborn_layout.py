@@ -1,4 +1,4 @@
-"""The newborn study's own layout: videos named `<number><VIEW>`, and a sheet of their grades."""
+"""The newborn study's layout: videos named `<number><VIEW>`, and a sheet of their grades."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from typing import final
 
 from echokit import Clip, ClipError, ClipRef, DataError, Loader, OptionError, Rejection
 from echokit_io import folder
-from echokit_io.cells import SUFFIXES
 from echokit_io.formats import examine
+from echokit_io.grade_sheet import GRADE, Row, number_of, read_sheet
 from echokit_io.loader import MANIFEST, FileLoader
-from echokit_io.sheet import GRADE, Row, number_of, read_sheet
+from echokit_io.worksheets import SUFFIXES
 
 VIEWS = ("KAPAP", "CV", "LA", "KAKL", "KAAP")
 """The study site's names of its views; a recipe's alias table maps them."""
 VIDEOS = (".mp4", ".avi")
+"""Suffixes of the study's clips."""
 _NAME = re.compile(rf"(.+?)[ _-]?({'|'.join(VIEWS)})", re.IGNORECASE)
 
 
 @final
 class SheetLoader:
-    """Reads the clips of one folder; see `echokit_io.newborn_sheet` for its layout."""
+    """Loader of a folder in the study's layout; see `echokit_io.newborn_sheet`."""
 
     def __init__(
         self,
@@ -39,14 +40,14 @@ class SheetLoader:
         header: int,
         labels: Mapping[str, str],
     ) -> None:
-        """A loader of a folder, or of the folder that a sheet lies in.
+        """Make a loader of a folder, or of the folder of a sheet.
 
         Raises:
-            DataError: there is no such folder, or which sheet is meant cannot be told.
-            OptionError: `header` is below 1, or a label would hide the grade.
+            DataError: there is no such folder, or it has no sheet or several.
+            OptionError: `header` is below 1, or a label has the name of the grade.
         """
         if header < 1:
-            raise OptionError(f"header is {header}: give the row that names the columns, from 1.")
+            raise OptionError(f"header is {header}: give the row of the columns' names, from 1.")
         if GRADE in labels:
             raise OptionError(f"labels names {GRADE!r}: give its column as the option grade.")
         self.root, self.sheet = _locate(source, sheet)
@@ -55,7 +56,7 @@ class SheetLoader:
         self._files = FileLoader(self.root)
 
     def index(self) -> Iterator[ClipRef | Rejection]:
-        """List every clip, every file that is none, and every row that no clip is of.
+        """List every clip; reject every other file, and every row without a clip.
 
         Raises:
             DataError: the sheet cannot be used.
@@ -63,8 +64,8 @@ class SheetLoader:
         rows = self.rows()
         patients = _by_number(rows)
         used: set[str] = set()
-        for found in self._videos():
-            item = self._refer(found, patients) if isinstance(found, _Video) else found
+        for video in self._videos():
+            item = self._refer(video, patients) if isinstance(video, _Video) else video
             if isinstance(item, ClipRef):
                 used.add(item.patient)
             yield item
@@ -74,7 +75,7 @@ class SheetLoader:
                 yield Rejection(f"{self.sheet.name}, row {row.line}", reason, row.number or None)
 
     def rows(self) -> tuple[Row, ...]:
-        """Every row of the sheet.
+        """Read every row of the sheet.
 
         Raises:
             DataError: the sheet cannot be used.
@@ -96,7 +97,7 @@ class SheetLoader:
         return self._files.read(ref)
 
     def fingerprint(self, ref: ClipRef) -> str:
-        """The SHA-256 of the clip's file.
+        """Digest the clip's file by SHA-256.
 
         Raises:
             ClipError: the file cannot be read; the message is the reason.
@@ -104,33 +105,34 @@ class SheetLoader:
         return self._files.fingerprint(ref)
 
     def _videos(self) -> Iterator[_Video | Rejection]:
-        """Every file but the sheet; of videos of one number and view all are refused."""
+        """List every file but the sheet; all videos of the same number and view are refused."""
         twins: dict[str, list[str]] = defaultdict(list)
-        found: list[_Video | Rejection] = []
+        items: list[_Video | Rejection] = []
         sheet = os.path.realpath(self.sheet)
-        for met in folder.walk(self.root):
-            if not met.reason and os.path.realpath(self.root / met.relative) == sheet:
+        for entry in folder.walk(self.root):
+            if not entry.reason and os.path.realpath(self.root / entry.relative) == sheet:
                 continue
-            item = _name(met)
-            found.append(item)
+            item = _parse_name(entry)
+            items.append(item)
             if isinstance(item, _Video):
                 twins[item.clip].append(str(item.relative))
-        for item in found:
+        for item in items:
             if isinstance(item, _Video) and len(twins[item.clip]) > 1:
-                said = " and ".join(twins[item.clip])
-                reason = f"{said} are all clip {item.clip}; keep one"
+                files = " and ".join(twins[item.clip])
+                reason = f"{files} are all clip {item.clip}; keep one"
                 yield Rejection(str(item.relative), reason, item.number, item.view)
             else:
                 yield item
 
     def _refer(self, video: _Video, patients: Mapping[str, Row]) -> ClipRef | Rejection:
+        """Make the reference of a video, with the labels of its patient's row."""
         where, row = str(video.relative), patients.get(video.number)
         try:
             if row is None:
                 raise ClipError(f"{self.sheet.name} has no row of number {video.number}")
             if row.fault:
                 raise ClipError(f"{self.sheet.name}, row {row.line}: {row.fault}")
-            facts = examine(self.root / video.relative)
+            info = examine(self.root / video.relative)
         except ClipError as error:
             return Rejection(where, str(error), video.number, video.view)
         return ClipRef(
@@ -139,16 +141,16 @@ class SheetLoader:
             view=video.view,
             labels=row.labels,
             where=where,
-            synthetic=facts.synthetic,
+            synthetic=info.synthetic,
         )
 
 
 def recognise(source: str, open_study: Callable[[str], Loader]) -> SheetLoader | None:
-    """What opens a folder that shows the study's layout; None where it does not.
+    """Open a folder that has the study's layout; returns None for other folders.
 
-    It does if it has no manifest, its one sheet has the study's columns and a video is named as at
-    the study's site. An .xlsx that cannot be read here, for want of openpyxl, is taken to have
-    them: the loader will say what to install.
+    A folder has the layout if it has no manifest, its only sheet has the study's columns, and a
+    video is named as at the study's site. An .xlsx that cannot be read because openpyxl is missing
+    is assumed to have the columns: the loader will say what to install.
     """
     path = Path(source).expanduser()
     if not source or not path.is_dir() or (path / MANIFEST).exists():
@@ -156,7 +158,7 @@ def recognise(source: str, open_study: Callable[[str], Loader]) -> SheetLoader |
     try:
         study = open_study(source)
         assert isinstance(study, SheetLoader)
-        if not any(isinstance(_name(met), _Video) for met in folder.walk(study.root)):
+        if not any(isinstance(_parse_name(e), _Video) for e in folder.walk(study.root)):
             return None
         if study.sheet.suffix.lower() != ".xlsx" or find_spec("openpyxl"):
             study.rows()
@@ -167,48 +169,54 @@ def recognise(source: str, open_study: Callable[[str], Loader]) -> SheetLoader |
 
 @dataclass(frozen=True, slots=True)
 class _Video:
+    """A video that is named as in the study."""
+
     relative: PurePosixPath
+    """Path below the folder."""
     number: str
+    """The patient's number, normalised."""
     view: str
+    """The site's name of the view."""
 
     @property
     def clip(self) -> str:
+        """Identifier of the clip."""
         return f"{self.number}{self.view}"
 
 
 def _by_number(rows: Iterable[Row]) -> dict[str, Row]:
-    """One row for each number: the first with a fault, else what its rows say together."""
+    """Merge the rows of each number; of rows with a fault the first is kept."""
     patients: dict[str, Row] = {}
     for row in rows:
         known = patients.setdefault(row.number, row)
         if not known.fault:
-            said = {name: text or row.labels[name] for name, text in known.labels.items()}
-            both = replace(known, labels=MappingProxyType(said))
-            patients[row.number] = row if row.fault else both
+            labels = {name: text or row.labels[name] for name, text in known.labels.items()}
+            merged = replace(known, labels=MappingProxyType(labels))
+            patients[row.number] = row if row.fault else merged
     return patients
 
 
-def _name(met: folder.Meeting) -> _Video | Rejection:
-    """What a file's name says, or why it says nothing."""
-    where, suffix = folder.shown(met.relative), met.relative.suffix
-    if met.reason:
-        return Rejection(where, met.reason)
+def _parse_name(entry: folder.Entry) -> _Video | Rejection:
+    """Read number and view from a file's name, or reject the file."""
+    where, suffix = folder.printable(entry.relative), entry.relative.suffix
+    if entry.reason:
+        return Rejection(where, entry.reason)
     if suffix.lower() not in VIDEOS:
         reason = f"it ends in {suffix!r}; clips of this layout end in {' or '.join(VIDEOS)}"
         return Rejection(where, reason)
-    said = _NAME.fullmatch(met.relative.stem.strip())
-    if said is None:
+    match = _NAME.fullmatch(entry.relative.stem.strip())
+    if match is None:
         example = f"30{VIEWS[0]}{suffix}"
         reason = f"its name is not a number and one of {', '.join(VIEWS)}, such as {example}"
         return Rejection(where, reason)
-    return _Video(met.relative, number_of(said[1]), said[2].upper())
+    return _Video(entry.relative, number_of(match[1]), match[2].upper())
 
 
 def _locate(source: str, sheet: str) -> tuple[Path, Path]:
-    """The folder of clips and the sheet.
+    """Find the folder of clips and the sheet.
 
     Raises:
-        DataError: either is not there, or the sheet is not the only one.
+        DataError: one of them does not exist, or several files may be the sheet.
     """
     layout = "It is a folder of clips such as 30KAPAP.mp4, with an .xlsx or .csv sheet of grades."
     if not source:
@@ -219,24 +227,24 @@ def _locate(source: str, sheet: str) -> tuple[Path, Path]:
     if not path.is_dir():
         raise DataError(f"There is no folder {source!r}. {layout}")
     try:
-        there = sorted(each.name for each in path.iterdir() if _may_be_sheet(each))
+        sheets = sorted(entry.name for entry in path.iterdir() if _may_be_sheet(entry))
     except OSError as error:
         raise DataError(f"The folder {source!r} cannot be listed: {error.strerror}.") from None
-    listed = f"Sheets in {path.name or path}: {', '.join(there) or 'none'}."
+    listed = f"Sheets in {path.name or path}: {', '.join(sheets) or 'none'}."
     if sheet:
         table = path / Path(sheet).expanduser()
         if not table.is_file() or table.suffix.lower() not in SUFFIXES:
             raise DataError(f"There is no .xlsx or .csv sheet {str(table)!r}. {listed}")
         return path, table
-    if len(there) != 1:
+    if len(sheets) != 1:
         raise DataError(
-            f"{len(there) or 'No'} sheets could name the grades, and one is needed. {listed} "
-            "Give the one that is meant as the option sheet."
+            f"{len(sheets) or 'No'} sheets may hold the grades, and one is needed. {listed} "
+            "Give the right one as the option sheet."
         )
-    return path, path / there[0]
+    return path, path / sheets[0]
 
 
 def _may_be_sheet(path: Path) -> bool:
-    """True for a sheet that is no hidden one, nor the lock of one that is open."""
+    """Recognise a sheet that is neither hidden nor the lock file of an open one."""
     hidden = path.name.startswith((".", "~$"))
     return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()

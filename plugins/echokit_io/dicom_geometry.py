@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from echokit import Box
-from echokit_io.values import items, number, numbers
+from echokit_io.dicom_values import items, number, numbers
 
 TISSUE, TWO_DIMENSIONAL, CENTIMETRES = 1, 1, 3
 """Values of RegionDataType, RegionSpatialFormat and PhysicalUnitsXDirection (PS3.3 C.8.5.5)."""
 OVERSHOOT = 2
-"""Pixels by which a region may exceed the frame and be clipped: some machines count from one."""
+"""Pixels by which a region may exceed the frame and be clipped: some scanners count from 1."""
 SMALLEST = 16
-"""Pixels of the shorter side below which a region is no image."""
+"""Smallest length in pixels of a region's shorter side."""
 FASTEST = 2000.0
-"""Frames per second beyond which a rate is a fault of the header."""
+"""Largest plausible frame rate, in frames per second."""
 
 
 def frames_per_second(tags: Any) -> float | None:
-    """Frames per second: FrameTime, FrameTimeVector, CineRate, RecommendedDisplayFrameRate.
+    """Read the frame rate: FrameTime, FrameTimeVector, CineRate, RecommendedDisplayFrameRate.
 
-    The first of them, in this order, that is a plausible positive rate. A FrameTimeVector counts
-    as the mean of its increments, of which the first is 0 and belongs to no pair of frames.
+    The first of them that is a plausible positive rate is used. For a FrameTimeVector this is the
+    mean of its increments without the first, which is 0 by definition.
     """
     increments = numbers(tags, "FrameTimeVector")[1:]
     times = [number(tags, "FrameTime"), sum(increments) / max(len(increments), 1)]
@@ -33,11 +33,11 @@ def frames_per_second(tags: Any) -> float | None:
 def region_and_spacing(
     tags: Any, rows: int, columns: int
 ) -> tuple[Box | None, tuple[float, float] | None]:
-    """The 2D tissue region, and millimetres per pixel (row, column).
+    """Read the 2D tissue region, and millimetres per pixel (row, column).
 
-    Of several tissue regions (a dual view, or a picture in a picture) the largest counts, of
-    equal ones the first. A region that exceeds the frame by more than `OVERSHOOT` pixels is of
-    some other size of this image: neither it nor its pixel size is used. Deltas may be negative
+    Of several tissue regions (a dual view, or a picture in a picture) the largest is used, of
+    equal ones the first. A region that exceeds the frame by more than `OVERSHOOT` pixels belongs
+    to another size of this image: neither it nor its pixel size is used. Deltas may be negative
     (an axis that points up) and unequal.
     """
     tissue = [

@@ -1,4 +1,4 @@
-"""Keeps what decoders say of odd files from the terminal and the logs."""
+"""Suppression of the messages that decoders print about unusual files."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Drop the warnings and log records that decoders make of odd files.
+def muted_decoders() -> Iterator[None]:
+    """Drop the warnings and log records of decoders.
 
-    pydicom's quote header values, and so might show a patient's name; what is wrong with a file is
-    said by a `ClipError` instead. Use it around calls, never around a `yield`: warning filters
-    and log levels belong to the whole process.
+    pydicom's messages quote header values and might show a patient's name; a `ClipError` states
+    the fault of a file instead. Use it around calls, never around a `yield`: warning filters and
+    log levels belong to the whole process.
     """
     loggers = [logging.getLogger(name) for name in ("pydicom", "nibabel.global")]
     levels = [logger.level for logger in loggers]
-    for logger in loggers:  # a filter would not reach the loggers below it
+    for logger in loggers:  # a filter would not affect child loggers
         logger.setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():

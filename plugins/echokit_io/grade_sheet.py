@@ -1,4 +1,4 @@
-"""A clinic's sheet of grades: which columns and rows are meant, and whose grade is what."""
+"""A clinic's sheet of grades: its columns, its rows, and the grade of each patient."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from echokit import DataError
-from echokit_io.cells import Table, read_tables
+from echokit_io.worksheets import Table, read_tables
 
 GRADE = "grade"
+"""Name of the label that holds the grade."""
 _WHOLE = re.compile(r"0*([0-9]+)(?:[.,]0+)?")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,3}(?:[.,][0-9]{1,3})?")
 _STEP = re.compile(r"([0-9]{1,3}) ?(?:bis|to|-|‐|–|—) ?([0-9]{1,3})", re.IGNORECASE)
 _SEARCHED = 20
-"""First rows among which a misplaced header is looked for."""
+"""Number of first rows in which a misplaced header is searched for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +28,17 @@ class Row:
     """One row below the header."""
 
     line: int
-    """Row of the sheet, the first being 1."""
+    """Number of the row in the sheet, from 1."""
     number: str
-    """The patient's number; empty if the cell is."""
+    """The patient's number; empty if the cell is empty."""
     labels: Mapping[str, str]
-    """`grade`, and whatever other labels were asked for; empty where the cell is."""
+    """`grade` and the other requested labels; empty if the cell is empty."""
     fault: str = ""
-    """Why it cannot be used; empty if it can."""
+    """Why the row cannot be used; empty if it can."""
 
 
 def number_of(written: str) -> str:
-    """A patient's number to compare exactly: whole numbers by value, anything else as written.
+    """Normalise a patient's number for exact comparison: whole numbers by value, others as written.
 
     `30`, `030` and a spreadsheet's `30.0` are one patient; `130`, `300` and `30a` are others.
     """
@@ -47,10 +48,10 @@ def number_of(written: str) -> str:
 
 
 def grade_of(written: str) -> str:
-    """A grade in the spelling of a recipe's map; what is no grade stays as written.
+    """Normalise a grade to the spelling of a recipe's map; other text stays as written.
 
     A half step is written as two neighbouring grades (`1 bis 2`, `1-2`) or as a decimal with comma
-    or point; each becomes `1.5`. Whole grades lose their decimals.
+    or point; each becomes `1.5`. `2.0` becomes `2`.
     """
     plain = _plain(written)
     if _DECIMAL.fullmatch(plain):
@@ -70,11 +71,11 @@ def read_sheet(
         path: an .xlsx workbook, or a CSV in UTF-8 separated by semicolons, commas or tabs.
         number: name of the column of patients' numbers.
         grade: name of the column of grades.
-        header: row of the sheet, from 1, that names the columns.
-        labels: label -> name of the column that it is taken from.
+        header: row of the sheet, from 1, that has the names of the columns.
+        labels: label -> name of the column that it is copied from.
 
     Raises:
-        DataError: it cannot be read, or not one worksheet has those columns in that row.
+        DataError: the sheet cannot be read, or no worksheet, or several, have these columns.
     """
     tables = read_tables(path)
     options = {number: "number", grade: GRADE}
@@ -88,30 +89,30 @@ def read_sheet(
             f"{_listed(fitting)}: keep one of these, or save the one that is meant as a CSV."
         )
     table = tables[fitting[0]]
-    at = {name: _place(path, table[header - 1], name) for name in options}
-    wanted = {GRADE: at[grade]} | {label: at[name] for label, name in labels.items()}
+    column = {name: _column(path, table[header - 1], name) for name in options}
+    label_columns = {GRADE: column[grade]} | {label: column[name] for label, name in labels.items()}
     rows = [
-        _row(line, cells, at[number], wanted)
+        _row(line, cells, column[number], label_columns)
         for line, cells in enumerate(table[header:], start=header + 1)
         if any(map(_text, cells))
     ]
-    return tuple(_judged(rows, number))
+    return tuple(_checked(rows, number))
 
 
 def _row(line: int, cells: Sequence[object], number: int, labels: Mapping[str, int]) -> Row:
     def cell(column: int) -> object:
         return cells[column] if column < len(cells) else None
 
-    said = {label: _text(cell(column)) for label, column in labels.items()}
+    texts = {label: _text(cell(column)) for label, column in labels.items()}
     fault = ""
     if isinstance(cell(labels[GRADE]), date):
-        fault = f"its grade is the date {said[GRADE]}, as a spreadsheet makes of 1-2: write 1.5"
-    said[GRADE] = grade_of(said[GRADE])
-    return Row(line, number_of(_text(cell(number))), MappingProxyType(said), fault)
+        fault = f"its grade is the date {texts[GRADE]}, which spreadsheets make of 1-2: write 1.5"
+    texts[GRADE] = grade_of(texts[GRADE])
+    return Row(line, number_of(_text(cell(number))), MappingProxyType(texts), fault)
 
 
-def _judged(rows: Sequence[Row], number: str) -> list[Row]:
-    """Rows of one patient may repeat a label or leave it empty, but not differ in it."""
+def _checked(rows: Sequence[Row], number: str) -> list[Row]:
+    """Mark rows that contradict each other: a patient's rows may only repeat or omit a label."""
     lines: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for row in rows:
         for label, text in row.labels.items():
@@ -122,15 +123,16 @@ def _judged(rows: Sequence[Row], number: str) -> list[Row]:
         if not row.number:
             return f"its {number} is empty"
         for label in row.labels:
-            if len(given := lines[row.number, label]) > 1:
-                said = " and ".join(f"{text!r} in row {line}" for text, line in given.items())
-                return f"the {label} of number {row.number} is {said}; keep one"
+            if len(written := lines[row.number, label]) > 1:
+                values = " and ".join(f"{text!r} in row {line}" for text, line in written.items())
+                return f"the {label} of number {row.number} is {values}; keep one"
         return row.fault
 
     return [replace(row, fault=fault(row)) for row in rows]
 
 
 def _text(cell: object) -> str:
+    """Return a cell as text, as the spreadsheet shows it."""
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer():
@@ -141,29 +143,31 @@ def _text(cell: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """One spelling of a text: compatible characters, single spaces."""
+    """Normalise the characters and spaces of a text."""
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
-def _places(cells: Sequence[object], name: str) -> list[int]:
-    wanted = _plain(name).casefold()
-    return [at for at, cell in enumerate(cells) if _plain(_text(cell)).casefold() == wanted]
+def _columns(header: Sequence[object], name: str) -> list[int]:
+    """Find the columns of a name in a header, without regard to case and spaces."""
+    folded = _plain(name).casefold()
+    return [i for i, cell in enumerate(header) if _plain(_text(cell)).casefold() == folded]
 
 
-def _place(path: Path, cells: Sequence[object], name: str) -> int:
-    found = _places(cells, name)
-    if len(found) > 1:
-        raise DataError(f"{path.name} has the column {name!r} {len(found)} times; rename one.")
-    return found[0]
+def _column(path: Path, header: Sequence[object], name: str) -> int:
+    columns = _columns(header, name)
+    if len(columns) > 1:
+        raise DataError(f"{path.name} has the column {name!r} {len(columns)} times; rename one.")
+    return columns[0]
 
 
 def _has(table: Table, header: int, names: Iterable[str]) -> bool:
-    return len(table) >= header and all(_places(table[header - 1], name) for name in names)
+    return len(table) >= header and all(_columns(table[header - 1], name) for name in names)
 
 
 def _misfit(
     path: Path, tables: Mapping[str, Table], header: int, options: Mapping[str, str]
 ) -> str:
+    """Explain why no worksheet has the columns, and name the option to give."""
     for row in range(1, _SEARCHED + 1):
         if any(_has(table, row, options) for table in tables.values()):
             return (
@@ -172,7 +176,7 @@ def _misfit(
             )
     heads = [table[header - 1] for table in tables.values() if len(table) >= header]
     head = max(heads, key=lambda cells: sum(map(bool, map(_text, cells))), default=[])
-    missing = [name for name in options if not _places(head, name)]
+    missing = [name for name in options if not _columns(head, name)]
     return (
         f"{path.name} has no column {_listed(missing)} in row {header}. Columns present: "
         f"{', '.join(filter(None, map(_text, head))) or 'none'}. Rename one, or give the name that "

@@ -1,37 +1,44 @@
-"""Decoding a DICOM clip frame by frame: the whole of it is never held in colour."""
+"""Decoding of a DICOM clip frame by frame, so that the clip is never in memory in colour."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
+from PIL import Image
+from pydicom import dcmread
+from pydicom.encaps import generate_frames
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import as_pixel_options
 
 from echokit import ClipError
-from echokit_io.grey import monochrome, palette, to_plane
-from echokit_io.header import Header
-from echokit_io.quiet import quiet
+from echokit_io.decoder_messages import muted_decoders
+from echokit_io.dicom_header import Header
+from echokit_io.dicom_values import number, text
+from echokit_io.grey_levels import monochrome, palette, to_plane
 from echokit_io.recognise import open_regular
 from echokit_io.threads import in_threads
-from echokit_io.values import number, text
 
 GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+"""Photometric interpretations that are read, of one and of three samples."""
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 RLE = "1.2.840.10008.1.2.5"
+"""Transfer syntaxes that are decoded in a faster way."""
 
 
 def check_decodable(header: Header) -> None:
-    """Check that the pixels are of a form that can be decoded here.
+    """Check that the pixels have a format that can be decoded.
 
     Raises:
-        ClipError: they are not; the message names the form.
+        ClipError: they have another format; the message names it.
     """
-    from pydicom.pixels.decoders.base import get_decoder
-
     tags, name = header.tags, header.syntax.name
     photometric = text(tags, "PhotometricInterpretation")
     samples, bits = number(tags, "SamplesPerPixel"), number(tags, "BitsAllocated")
@@ -63,22 +70,22 @@ def check_decodable(header: Header) -> None:
 
 
 def check_complete(path: Path, header: Header) -> None:
-    """Check, without decoding, that the file goes on to its last frame.
+    """Check, without decoding, that the file contains all of its frames.
 
     Raises:
-        ClipError: it does not; the message says how many frames are there.
+        ClipError: it is truncated; the message says how many frames are there.
     """
     if header.pixels_at < 0:
         return
     with open_regular(path) as file:
-        there = path.stat().st_size - header.pixels_at
+        available = path.stat().st_size - header.pixels_at
         if header.syntax.is_encapsulated:
-            whole = _count_fragments(file, header)
+            complete = _count_fragments(file, header)
         else:
-            length = there if header.pixels_length < 0 else min(there, header.pixels_length)
-            whole = length // _frame_bytes(header)
-    if whole < header.frames:
-        raise ClipError(f"it is truncated: {whole} of its {header.frames} frames are there")
+            length = available if header.pixels_length < 0 else min(available, header.pixels_length)
+            complete = length // _frame_bytes(header)
+    if complete < header.frames:
+        raise ClipError(f"it is truncated: {complete} of its {header.frames} frames are there")
 
 
 def read_frames(path: Path, header: Header) -> UInt8[np.ndarray, "T H W"]:
@@ -90,7 +97,7 @@ def read_frames(path: Path, header: Header) -> UInt8[np.ndarray, "T H W"]:
     tags, shape = header.tags, (header.frames, header.rows, header.columns)
     frames: Shaped[np.ndarray, "T H W"] | None = None
     index = 0
-    with open_regular(path) as file, quiet():
+    with open_regular(path) as file, muted_decoders():
         try:
             for plane in _planes(file, header):
                 if plane.shape != shape[1:]:
@@ -103,10 +110,10 @@ def read_frames(path: Path, header: Header) -> UInt8[np.ndarray, "T H W"]:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # decoders raise almost anything, pylibjpeg-rle even panics
-            said = " ".join(str(error).split())[:200] or type(error).__name__
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise ClipError(
                 f"frame {index + 1} of {header.frames} cannot be decoded "
-                f"({header.syntax.name}): {said}"
+                f"({header.syntax.name}): {reason}"
             ) from error
         if frames is None or index < header.frames:
             raise ClipError(f"it is truncated: {index} of its {header.frames} frames are there")
@@ -120,6 +127,7 @@ def read_frames(path: Path, header: Header) -> UInt8[np.ndarray, "T H W"]:
 
 
 def _table(tags: Any, frames: Shaped[np.ndarray, "T H W"]) -> UInt8[np.ndarray, " levels"] | None:
+    """Make the table from stored values to grey levels; None if they are grey levels already."""
     photometric = text(tags, "PhotometricInterpretation")
     if photometric == "PALETTE COLOR":
         return palette(tags)
@@ -127,7 +135,7 @@ def _table(tags: Any, frames: Shaped[np.ndarray, "T H W"]) -> UInt8[np.ndarray, 
 
 
 def _planes(file: BinaryIO, header: Header) -> Iterator[Shaped[np.ndarray, "H W"]]:
-    """Each frame as one value a pixel, of the type it is stored in."""
+    """Decode each frame to one value per pixel, in the stored type."""
     tags = header.tags
     photometric = text(tags, "PhotometricInterpretation")
     stored = int(number(tags, "BitsStored") or 8)
@@ -140,36 +148,32 @@ def _planes(file: BinaryIO, header: Header) -> Iterator[Shaped[np.ndarray, "H W"
 
 
 def _decoded(file: BinaryIO, header: Header) -> Iterator[tuple[Shaped[np.ndarray, "H W *C"], str]]:
-    """Every frame as pydicom decodes it, and what its channels are."""
-    from pydicom import dcmread
-    from pydicom.pixels.decoders.base import get_decoder
-
+    """Decode every frame by pydicom; returns it with its photometric interpretation."""
     decoder = get_decoder(header.syntax)
     plugin = "pylibjpeg" if header.syntax == RLE else ""  # 3.5 times as fast as pydicom's own
     options: dict[str, Any] = {"raw": True, "decoding_plugin": plugin}
     source: Any = file
-    if header.pixels_at < 0:  # deflated: the pixels have no place of their own in the file
+    if header.pixels_at < 0:  # deflated: the pixels have no offset in the file
         source = dcmread(file, force=True)
     else:
         file.seek(header.pixels_at)
         options |= _image_options(header)
     if text(header.tags, "PhotometricInterpretation") != "YBR_FULL_422":
-        for frame, said in decoder.iter_array(source, **options):
-            yield frame, str(said["photometric_interpretation"])
+        for frame, properties in decoder.iter_array(source, **options):
+            yield frame, str(properties["photometric_interpretation"])
         return
     for index in range(header.frames):
-        # pydicom 3.0's iterator takes the frames after the first for YBR_FULL, and misreads them
+        # pydicom 3.0's iterator decodes frames after the first as YBR_FULL, which is wrong
         if source is file:
             file.seek(header.pixels_at)
-        frame, said = decoder.as_array(source, index=index, **options)
-        yield frame, str(said["photometric_interpretation"])
+        frame, properties = decoder.as_array(source, index=index, **options)
+        yield frame, str(properties["photometric_interpretation"])
 
 
 def _image_options(header: Header) -> dict[str, Any]:
-    from pydicom.pixels.utils import as_pixel_options
-
-    said = as_pixel_options(header.tags, pixel_keyword="PixelData")
-    return said | {
+    """Make pydicom's keyword arguments that describe the image."""
+    options = as_pixel_options(header.tags, pixel_keyword="PixelData")
+    return options | {
         "number_of_frames": header.frames,
         "transfer_syntax_uid": header.syntax,
         "pixel_keyword": "PixelData",
@@ -178,11 +182,7 @@ def _image_options(header: Header) -> dict[str, Any]:
 
 
 def _jpeg_luma(file: BinaryIO, header: Header) -> Iterator[UInt8[np.ndarray, "H W"]] | None:
-    """Only the luma of YCbCr JPEGs, seven times as fast; None where they may be something else."""
-    from itertools import chain
-
-    from pydicom.encaps import generate_frames
-
+    """Decode only the luma of YCbCr JPEGs, seven times as fast; None if they may be RGB."""
     file.seek(header.pixels_at)
     extended = [header.tags.get(f"ExtendedOffsetTable{end}") for end in ("", "Lengths")]
     frames = generate_frames(
@@ -197,11 +197,7 @@ def _jpeg_luma(file: BinaryIO, header: Header) -> Iterator[UInt8[np.ndarray, "H 
 
 
 def _is_ycbcr(data: bytes) -> bool:
-    """True if libjpeg takes a JPEG for YCbCr, as the header says it is."""
-    from io import BytesIO
-
-    from PIL import Image
-
+    """Test whether libjpeg takes a JPEG for YCbCr, as the header states."""
     image: Any = Image.open(BytesIO(data), formats=["JPEG"])
     channels = [layer[0] for layer in image.layer]
     return (
@@ -210,10 +206,7 @@ def _is_ycbcr(data: bytes) -> bool:
 
 
 def _draft(data: bytes) -> UInt8[np.ndarray, "H W"]:
-    from io import BytesIO
-
-    from PIL import Image
-
+    """Decode the luma of a JPEG."""
     image = Image.open(BytesIO(data), formats=["JPEG"])
     image.draft("L", image.size)
     if image.mode != "L":
@@ -222,6 +215,7 @@ def _draft(data: bytes) -> UInt8[np.ndarray, "H W"]:
 
 
 def _frame_bytes(header: Header) -> int:
+    """Compute the size of an uncompressed frame in bytes."""
     tags = header.tags
     samples = int(number(tags, "SamplesPerPixel") or 1)
     size = header.rows * header.columns * samples * int(number(tags, "BitsAllocated") or 8) // 8
@@ -230,7 +224,7 @@ def _frame_bytes(header: Header) -> int:
 
 
 def _count_fragments(file: BinaryIO, header: Header) -> int:
-    """Whole fragments after the basic offset table: a frame has at least one."""
+    """Count complete fragments after the basic offset table; a frame has at least one."""
     order = "<" if header.syntax.is_little_endian else ">"
     file.seek(0, 2)
     size, at, count = file.tell(), header.pixels_at, -1

@@ -1,4 +1,4 @@
-"""The cells of a spreadsheet: every worksheet of an .xlsx, or a CSV under each separator."""
+"""Cells of a spreadsheet: every worksheet of an .xlsx, or a CSV read with each separator."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from echokit import DataError
-from echokit_io.quiet import quiet
+from echokit_io.decoder_messages import muted_decoders
 
 SUFFIXES = (".xlsx", ".csv")
+"""Formats of a spreadsheet that are read."""
 LARGEST = 5_000_000
-"""Most cells of a worksheet; a stray one in the last corner would span 17 billion."""
+"""Largest number of cells of a worksheet; a stray cell in the last corner makes 17 billion."""
 
 Table = list[list[object]]
-"""Rows of cells: texts, or numbers, dates and None as a workbook holds them."""
+"""Rows of cells: texts, or the numbers, dates and None of a workbook."""
 
 
 def read_tables(path: Path) -> dict[str, Table]:
-    """Read a spreadsheet without judging what it means.
+    """Read the cells of a spreadsheet.
 
     Args:
         path: an .xlsx workbook, or a CSV in UTF-8.
 
     Returns:
-        Worksheet -> its cells; of a CSV, separator -> its cells if they are separated by that.
+        Worksheet -> its cells; for a CSV, separator -> its cells when split by it.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the file cannot be read.
     """
     try:
         data = path.read_bytes()
@@ -64,7 +65,7 @@ def _xlsx(path: Path, data: bytes) -> dict[str, Table]:
             "`CSV UTF-8`."
         ) from None
     try:
-        with quiet():
+        with muted_decoders():
             computed = load_workbook(io.BytesIO(data), data_only=True)
             written = load_workbook(io.BytesIO(data))
     except Exception as error:  # a damaged or locked file makes openpyxl raise nearly anything
@@ -78,7 +79,7 @@ def _xlsx(path: Path, data: bytes) -> dict[str, Table]:
 
 
 def _worksheet(path: Path, computed: Any, written: Any) -> Table:
-    """The values of a worksheet; a formula that was never computed stays a formula."""
+    """Read the values of a worksheet; a formula that was never computed stays a formula."""
     if computed.max_row * computed.max_column > LARGEST:
         raise DataError(
             f"{path.name}, worksheet {computed.title!r}, goes to row {computed.max_row} and column "
@@ -91,7 +92,7 @@ def _worksheet(path: Path, computed: Any, written: Any) -> Table:
         [value if value is not None else formula for value, formula in zip(*pair, strict=True)]
         for pair in pairs
     ]
-    for merged in computed.merged_cells.ranges:  # only the topmost cell holds the value
+    for merged in computed.merged_cells.ranges:  # openpyxl keeps the value in the topmost cell
         top, column = merged.min_row - 1, merged.min_col - 1
         for row in range(top + 1, merged.max_row):
             table[row][column] = table[top][column]

@@ -1,4 +1,4 @@
-"""The header of a DICOM file, and every reason for which it cannot be a clip."""
+"""The header of a DICOM file: reading it, and refusing what is not an ultrasound clip."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pydicom import dcmread
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
 from echokit import VIEWS, ClipError
-from echokit_io.facts import LARGEST, Facts
+from echokit_io.clip_info import LARGEST, ClipInfo
+from echokit_io.decoder_messages import muted_decoders
+from echokit_io.dicom_values import items, number, text
 from echokit_io.naming import canonical
-from echokit_io.quiet import quiet
 from echokit_io.recognise import open_regular
-from echokit_io.values import items, number, text
 
 US_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.3.1",
@@ -23,7 +26,9 @@ US_CLASSES = (
 )
 """Ultrasound (multi-frame) image storage, current and retired."""
 DIRECTORY = "1.2.840.10008.1.3.10"
+"""Storage class of a DICOMDIR."""
 DEFLATED = "1.2.840.10008.1.2.1.99"
+"""Transfer syntax of a compressed data set, in which the pixels have no byte offset."""
 
 PIXEL_TAGS = [
     *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
@@ -37,12 +42,14 @@ PIXEL_TAGS = [
     *(f"Segmented{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
     *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
 ]
+"""Tags that decoding the pixels needs."""
 OTHER_TAGS = [
     *("SpecificCharacterSet", "SOPClassUID", "Modality", "Manufacturer", "SyntheticData"),
     *("PatientName", "PatientID", "ViewName", "ViewCodeSequence", "SeriesDescription"),
     *("FrameTime", "FrameTimeVector", "CineRate", "RecommendedDisplayFrameRate"),
     *("PixelSpacing", "SequenceOfUltrasoundRegions"),
 ]
+"""Other tags that are read; the rest of a header, which may name people, is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +61,26 @@ class Header:
     syntax: Any
     """Transfer syntax, a pydicom UID."""
     frames: int
+    """Number of frames, at least 2."""
     rows: int
+    """Height of a frame in pixels."""
     columns: int
+    """Width of a frame in pixels."""
     pixels_at: int
-    """Byte at which the value of Pixel Data starts; -1 in a deflated file."""
+    """Byte offset of the value of Pixel Data; -1 in a deflated file."""
     pixels_length: int
-    """Bytes of the value of Pixel Data by its own word; -1 where undefined."""
+    """Length in bytes that Pixel Data states for its value; -1 if undefined."""
     pixels_vr: str
     """Value representation of Pixel Data: OB or OW."""
 
 
 def read_header(path: Path) -> Header:
-    """Read the header and check that it is that of a clip; no pixels are read.
+    """Read the header and check that it describes an ultrasound clip; reads no pixels.
 
     Raises:
-        ClipError: it is not; the message says why, and never quotes a patient's data.
+        ClipError: it describes none; the message says why, and never quotes a patient's data.
     """
-    with open_regular(path) as file, quiet():
+    with open_regular(path) as file, muted_decoders():
         try:
             tags, syntax = _parse(file)
         except Exception as error:  # a damaged header makes pydicom raise almost anything
@@ -82,15 +92,15 @@ def read_header(path: Path) -> Header:
     return Header(tags, syntax, frames, rows, columns, at, length, vr)
 
 
-def facts(header: Header) -> Facts:
-    """Who and what the clip shows, by its header."""
+def clip_info(header: Header) -> ClipInfo:
+    """Collect patient, views and origin of a clip from its header."""
     tags = header.tags
-    with quiet():
+    with muted_decoders():
         patient, manufacturer = text(tags, "PatientID"), text(tags, "Manufacturer")
         name = text(tags, "PatientName")
         names = (patient, *name.replace("^", " ").replace("=", " ").replace(",", " ").split())
         synthetic = text(tags, "SyntheticData").upper() == "YES"
-        return Facts(
+        return ClipInfo(
             patient=patient or None,
             names=tuple(word for word in names if len(word) > 2),
             views=tuple(_views(tags)),
@@ -99,9 +109,6 @@ def facts(header: Header) -> Facts:
 
 
 def _parse(file: BinaryIO) -> tuple[Any, Any]:
-    from pydicom import dcmread
-    from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-
     tags = dcmread(
         file, stop_before_pixels=True, force=True, specific_tags=[*PIXEL_TAGS, *OTHER_TAGS]
     )
@@ -141,7 +148,7 @@ def _check_size(tags: Any) -> tuple[int, int, int]:
 
 
 def _pixel_element(file: BinaryIO, syntax: Any) -> tuple[int, int, str]:
-    """(offset, length, representation) of Pixel Data's value; the parser has stopped before it."""
+    """Read offset, length and representation of Pixel Data, where the parser has stopped."""
     order = "<" if syntax.is_little_endian else ">"
     start = file.read(8)
     if len(start) < 8:
@@ -168,15 +175,15 @@ STANDARD_VIEWS = {
 """SNOMED CT codes and meanings of DICOM CID 12226, which has no code for the apical level."""
 
 SITE_CODE = re.compile(r"[A-Z][A-Z0-9-]{1,7}")
-"""A series description that may be a site's own name of a view (KAPAP), unlike `US KIDNEY`."""
+"""Pattern of a series description that may be a site's name of a view: KAPAP, not `US KIDNEY`."""
 
 
 def _views(tags: Any) -> list[str]:
-    """What the header calls the view, the most trusted word first."""
-    words = [text(tags, "ViewName")]
+    """List the header's names of the view, the most reliable first."""
+    names = [text(tags, "ViewName")]
     for item in items(tags, "ViewCodeSequence"):
-        words += [STANDARD_VIEWS.get(text(item, "CodeValue"), ""), text(item, "CodeMeaning")]
+        names += [STANDARD_VIEWS.get(text(item, "CodeValue"), ""), text(item, "CodeMeaning")]
     series = text(tags, "SeriesDescription")
     if canonical(series) in VIEWS or SITE_CODE.fullmatch(series):
-        words.append(series)
-    return [STANDARD_VIEWS.get(word.lower(), word) for word in words if word]
+        names.append(series)
+    return [STANDARD_VIEWS.get(name.lower(), name) for name in names if name]

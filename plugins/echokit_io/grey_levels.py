@@ -1,4 +1,4 @@
-"""From stored pixel values to grey levels 0-255."""
+"""Conversion of stored pixel values to grey levels 0-255."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import numpy as np
 from jaxtyping import Float, Shaped, UInt8
 
 from echokit import ClipError
-from echokit_io.values import number, text
+from echokit_io.dicom_values import number, text
 
 
 def luma(rgb: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "H W"]:
-    """The luma of RGB, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), as YCbCr stores it."""
+    """Compute the luma of RGB, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), as YCbCr stores it."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).convert("L"))
 
 
 def to_uint8(levels: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
-    """Grey levels 0.0-255.0 to the nearest whole ones."""
+    """Round grey levels 0.0-255.0 to whole ones."""
     return np.asarray(np.rint(levels), np.uint8)
 
 
 def full_range() -> UInt8[np.ndarray, "256"]:
-    """The table that expands studio luma, 16 black to 235 white, to 0-255."""
+    """Make the table that expands studio luma, 16 (black) to 235 (white), to 0-255."""
     levels = (np.arange(256) - 16) * (255 / 219)
     return to_uint8(levels.clip(0, 255))
 
@@ -32,12 +32,12 @@ def full_range() -> UInt8[np.ndarray, "256"]:
 def to_plane(
     frame: Shaped[np.ndarray, "..."], photometric: str, stored: int
 ) -> Shaped[np.ndarray, "H W"]:
-    """One value a pixel: luma of a colour frame, a one-channel frame as it is.
+    """Reduce a frame to one value per pixel: the luma of colours, or its only channel.
 
     Args:
         frame: (H, W) or (H, W, 3), as decoded.
-        photometric: what its channels are: RGB, or YBR, whose first channel is luma already.
-        stored: bits that a value uses.
+        photometric: photometric interpretation: RGB, or YBR, whose first channel is luma.
+        stored: number of bits that a value uses.
     """
     if frame.ndim == 2:
         return frame
@@ -48,7 +48,7 @@ def to_plane(
 
 
 def palette(tags: Any) -> UInt8[np.ndarray, " levels"]:
-    """Grey level of each entry of the colour palette.
+    """Compute the grey level of each entry of the colour palette.
 
     Raises:
         ClipError: the palette is missing or damaged.
@@ -63,7 +63,7 @@ def palette(tags: Any) -> UInt8[np.ndarray, " levels"]:
         raise ClipError(
             f"its colour palette is missing or damaged ({type(error).__name__})"
         ) from None
-    if colours.max() > 255:  # some machines keep 8 bits in the entries of 16
+    if colours.max() > 255:  # the usual palette has 16 bits; some scanners store 8 in them
         colours = colours >> 8
     levels: UInt8[np.ndarray, " levels"] = luma(colours[None, :, :3].astype(np.uint8))[0]
     return levels
@@ -72,11 +72,11 @@ def palette(tags: Any) -> UInt8[np.ndarray, " levels"]:
 def monochrome(
     tags: Any, frames: Shaped[np.ndarray, "T H W"]
 ) -> UInt8[np.ndarray, " levels"] | None:
-    """Grey level of each stored value; None where they are grey levels already.
+    """Compute the grey level of each stored value; None if the values are grey levels already.
 
-    Values of 8 bits are shown as stored, those of fewer are spread over 0-255. Values of more
-    pass through the first window (PS3.3 C.11.2.1.2.1, after the modality rescale); without a
-    window the darkest value of the clip becomes black and the lightest white. MONOCHROME1 is
+    Values of 8 bits are not changed, values of fewer bits are spread over 0-255. Values of more
+    bits pass through the first window (PS3.3 C.11.2.1.2.1, after the modality rescale); without a
+    window the darkest value of the clip becomes black and the brightest white. MONOCHROME1 is
     inverted.
     """
     allocated, stored = frames.dtype.itemsize * 8, int(number(tags, "BitsStored") or 8)
@@ -97,7 +97,7 @@ def monochrome(
 def _window(
     tags: Any, levels: np.ndarray, frames: Shaped[np.ndarray, "T H W"]
 ) -> tuple[np.ndarray, float, float]:
-    """(rescaled values, value shown black, value shown white)."""
+    """Return the rescaled values, the value shown black and the value shown white."""
     slope, intercept = number(tags, "RescaleSlope") or 1.0, number(tags, "RescaleIntercept") or 0.0
     centre, width = number(tags, "WindowCenter"), number(tags, "WindowWidth")
     levels = levels * slope + intercept

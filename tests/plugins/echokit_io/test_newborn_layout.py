@@ -520,7 +520,7 @@ def test_without_openpyxl_a_recognised_workbook_says_what_to_install(folder, mon
     root = folder("30KAPAP.mp4")
     write_xlsx(root / "sheet.xlsx", [["30", "", "2"]])
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    monkeypatch.setattr("echokit_io.study_sheet.find_spec", lambda name: None)
+    monkeypatch.setattr("echokit_io.newborn_layout.find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"pip install 'echokit-cardiac\[sheet\]'"):
         list(load(root).index())
 

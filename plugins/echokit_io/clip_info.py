@@ -1,0 +1,22 @@
+"""Information about a clip that is read from the head of its file, without its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LARGEST = 4 * 2**30
+"""Largest number of bytes of grey pixels in a clip; a damaged header can state any number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipInfo:
+    """Patient, views and origin of a clip, as its file states them."""
+
+    patient: str | None = None
+    """The patient's identifier in the file; it must be hashed before it is shown or stored."""
+    names: tuple[str, ...] = ()
+    """Words that a clip's identifier must not show: the patient's name and identifier."""
+    views: tuple[str, ...] = ()
+    """Names of the view in the file, the most reliable first; some may not be views."""
+    synthetic: bool = False
+    """True if the file states that it is simulated."""
