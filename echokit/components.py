@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from echokit.clips.preparation import Preparation, signature
 from echokit.errors import DataError, OptionError, UsageError
-from echokit.interfaces import Aggregator, Explainer, Loader, SupportsFit, Transform
+from echokit.interfaces import Aggregator, Executor, Explainer, Loader, SupportsFit, Transform
 from echokit.plugins.registry import registry, resolve
 from echokit.recipe import Recipe, Slot
 
@@ -132,6 +132,8 @@ def try_components(recipe: Recipe, *, start: bool = False) -> None:
         make_aggregator(slot)
     if recipe.explain is not None:
         make_explainer(recipe.explain)
+    if recipe.executor is not None:
+        make_executor(recipe)
     make = make_model if start else bare_model
     for name in recipe.enabled_approaches:
         with torch.random.fork_rng():
@@ -148,6 +150,19 @@ def make_explainer(slot: Slot) -> Explainer:
     """The explainer that a slot names."""
     explainer: Explainer = resolve("explainer", slot.use, **slot.options)
     return explainer
+
+
+def make_executor(recipe: Recipe) -> Executor:
+    """What runs the recipe's independent jobs: `[executor]`, else this machine.
+
+    An executor that has the option `jobs` takes `compute.jobs` where `[executor]` does not say.
+    """
+    slot = recipe.executor or Slot(use="local")
+    usual = {"jobs": recipe.compute.jobs}
+    taken = registry().find("executor", slot.use).options
+    options = {name: value for name, value in usual.items() if name in taken} | slot.options
+    executor: Executor = resolve("executor", slot.use, **options)
+    return executor
 
 
 def make_fused(recipe: Recipe, classes: int) -> FusedNetwork:

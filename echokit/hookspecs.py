@@ -65,6 +65,11 @@ def register_recipes(register: Callable[[str, Path], None]) -> None:
 
 
 @hookspec
+def register_executors(register: Register) -> None:
+    """Add executors: `register(name, factory)`, factory `(**options) -> Executor`."""
+
+
+@hookspec
 def register_commands(group: typer.Typer) -> None:
     """Add commands to `echokit`: `@group.command("name")` or `group.add_typer(mine, name="name")`.
 

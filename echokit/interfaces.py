@@ -6,9 +6,9 @@ Heavy libraries belong inside the factory, so that listing plugins stays instant
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from echokit.types import Clip, ClipRef, Prediction, Rejection, Saliency, Votes
 
@@ -86,6 +86,40 @@ class Explainer(Protocol):
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Saliency:
         """Return relevance `(T, H, W)` in [0, 1] of the class `target` for one sequence."""
+        ...
+
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Runs independent jobs: in this process, in others, on other machines."""
+
+    def __call__(
+        self,
+        work: Callable[[T, Callable[[int], None]], None],
+        items: Mapping[str, T],
+        sizes: Mapping[str, int],
+        tick: Callable[[int], None],
+    ) -> None:
+        """Do every item, and return when all are done; their order does not matter.
+
+        Args:
+            work: does one item, and ticks as it goes. It may be called in another process or on
+                another machine, so it and the items can be pickled. It leaves a result that
+                appears whole and is the same the second time: an item that was interrupted, or
+                whose machine was lost, may be done again.
+            items: what is to be done, by a key that names it, such as
+                `severity/spatial/A4C/split-00`.
+            sizes: units of each item, by its key.
+            tick: told of every unit done; an executor whose jobs cannot tick tells of an item's
+                size when it is done.
+
+        Raises:
+            Exception: what the first item that failed raised, or an error that quotes it; items
+                that have not begun are left.
+        """
         ...
 
 

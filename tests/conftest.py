@@ -26,6 +26,7 @@ from echokit import (
     Votes,
     hookimpl,
 )
+from echokit.executors import local
 from echokit.plugins.registry import Registry, registry
 
 pytest_plugins = ["small_run"]
@@ -273,8 +274,9 @@ def recipe_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tiny_plugin(empty_registry: Registry, recipe_file: Path) -> Registry:
-    """The process's registry, with the tiny plugin alone in it."""
+    """The process's registry, with the tiny plugin and the executor of this machine in it."""
     TinyLoader.reads, TinyPlugin.targets, TinyPlugin.fitted = Counter(), [], []
+    empty_registry.add(local, "echokit-cardiac:executors")
     empty_registry.add(TinyPlugin(recipe_file), "echokit-tiny:tiny", "1.0")
     return empty_registry
 

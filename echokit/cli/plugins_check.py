@@ -159,7 +159,7 @@ def made(component: Component, asked: Asked) -> Contract:
     }
     contract = CONTRACTS[component.kind]()
     contract.component = component.full_name  # type: ignore[misc]
-    if component.kind != "recipe":
+    if component.kind not in ("recipe", "command"):
         contract.options = asked.options  # type: ignore[misc]
         try:
             check_options(component, required.get(component.kind, {}) | asked.options)

@@ -10,7 +10,16 @@ from typing import Any, Literal, get_args
 from echokit.errors import PluginError
 from echokit.hookspecs import INTERFACE
 
-Kind = Literal["loader", "transform", "backbone", "aggregator", "explainer", "recipe", "command"]
+Kind = Literal[
+    "loader",
+    "transform",
+    "backbone",
+    "aggregator",
+    "explainer",
+    "recipe",
+    "executor",
+    "command",
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import tomli_w
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from echokit.errors import PluginError, RecipeError
 from echokit.plugins.registry import Kind, check_options, registry
@@ -68,6 +68,13 @@ class Recipe(Strict):
     report: Report = Report()
     published: Published | None = None
     compute: Compute = Compute()
+    executor: Slot | None = None
+    """What runs independent jobs; None: `local`, `compute.jobs` at a time."""
+
+    @field_validator("executor", mode="before")
+    @classmethod
+    def _a_name_alone_is_a_slot(cls, value: object) -> object:
+        return {"use": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _something_is_asked(self) -> Recipe:
@@ -131,7 +138,7 @@ class Recipe(Strict):
     def digest(self) -> str:
         """A short digest of everything that determines the run's results."""
         return self._digest_of(
-            self.model_dump(exclude={"compute", "report", "preset", "published"})
+            self.model_dump(exclude={"compute", "executor", "report", "preset", "published"})
         )
 
     def training_digest(self) -> str:
@@ -166,6 +173,8 @@ class Recipe(Strict):
             yield f"fusion.{name}", "aggregator", slot
         if self.explain:
             yield "explain", "explainer", self.explain
+        if self.executor:
+            yield "executor", "executor", self.executor
 
     def check_components(self) -> None:
         """Check that every slot names a component that exists and options that it takes.

@@ -1,14 +1,15 @@
-"""The contract of each kind of component, as a function that raises `ContractError`."""
+"""The contract of each kind of component, as a suite of rules."""
 
 from echokit.plugins.registry import Kind
-from echokit.testing.contracts.aggregator import AggregatorContract, check_aggregator
-from echokit.testing.contracts.backbone import BackboneContract, check_backbone
-from echokit.testing.contracts.explainer import ExplainerContract, check_explainer
-from echokit.testing.contracts.loader import LoaderContract, check_loader
-from echokit.testing.contracts.recipe import RecipeContract, check_recipe
-from echokit.testing.contracts.rules import ContractError
-from echokit.testing.contracts.suite import Contract, Verdict, judge, rules
-from echokit.testing.contracts.transform import TransformContract, check_transform
+from echokit.testing.contracts.aggregator import AggregatorContract
+from echokit.testing.contracts.backbone import BackboneContract
+from echokit.testing.contracts.command import CommandContract
+from echokit.testing.contracts.executor import ExecutorContract
+from echokit.testing.contracts.explainer import ExplainerContract
+from echokit.testing.contracts.loader import LoaderContract
+from echokit.testing.contracts.recipe import RecipeContract
+from echokit.testing.contracts.suite import Contract
+from echokit.testing.contracts.transform import TransformContract
 
 CONTRACTS: dict[Kind, type[Contract]] = {
     contract.kind: contract
@@ -19,27 +20,8 @@ CONTRACTS: dict[Kind, type[Contract]] = {
         AggregatorContract,
         ExplainerContract,
         RecipeContract,
+        ExecutorContract,
+        CommandContract,
     )
 }
 """The contract of each kind."""
-
-__all__ = [
-    "CONTRACTS",
-    "AggregatorContract",
-    "BackboneContract",
-    "Contract",
-    "ContractError",
-    "ExplainerContract",
-    "LoaderContract",
-    "RecipeContract",
-    "TransformContract",
-    "Verdict",
-    "check_aggregator",
-    "check_backbone",
-    "check_explainer",
-    "check_loader",
-    "check_recipe",
-    "check_transform",
-    "judge",
-    "rules",
-]

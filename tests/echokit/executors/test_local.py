@@ -11,13 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from echokit.executors.local import run_all
+from echokit import OptionError, resolve
+from echokit.executors.local import local
+
+
+def run_all(work, numbers, sizes, jobs, tick):
+    keys = [f"job-{number}" for number in numbers]
+    items, sizes = dict(zip(keys, numbers, strict=True)), dict(zip(keys, sizes, strict=True))
+    local(jobs=jobs)(work, items, sizes, tick)
 
 
 def leave_a_note(folder: Path, number: int, tick) -> None:
     """A job that a pool's process can import: writes down who did it."""
-    if number < 0:
-        raise ValueError(f"item {number}")
     tick(1)
     (folder / str(number)).write_text(f"{os.getpid()}")
 
@@ -63,11 +68,6 @@ def test_a_pool_does_every_item_elsewhere_and_ticks_whole_items(tmp_path):
     assert sorted(ticks) == [10, 20, 30]
 
 
-def test_a_failure_in_a_pool_is_raised_here(tmp_path):
-    with pytest.raises(ValueError, match="item -1"):
-        run_all(partial(leave_a_note, tmp_path), [-1, 2], [1, 1], 2, lambda n: None)
-
-
 def test_the_pools_processes_end_when_their_parent_is_killed(tmp_path):
     """A run that was killed must not leave processes that train for nobody."""
     program = tmp_path / "endless.py"
@@ -78,8 +78,9 @@ def test_the_pools_processes_end_when_their_parent_is_killed(tmp_path):
         "    Path(sys.argv[1], str(os.getpid())).touch()\n"
         "    time.sleep(600)\n"
         "if __name__ == '__main__':\n"
-        "    from echokit.executors.local import run_all\n"
-        "    run_all(work, [1, 2], [1, 1], 2, lambda n: None)\n"
+        "    from echokit.executors.local import local\n"
+        "    two = {'a': 1, 'b': 2}\n"
+        "    local(jobs=2)(work, two, two, lambda n: None)\n"
     )
     notes = tmp_path / "pids"
     notes.mkdir()
@@ -106,3 +107,9 @@ def is_alive(pid):
         return False
     stat = Path(f"/proc/{pid}/stat")
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, "two"])
+def test_other_than_a_whole_number_of_jobs_from_one_is_refused(jobs):
+    with pytest.raises(OptionError):
+        resolve("executor", "local", jobs=jobs)
