@@ -27,7 +27,7 @@ RESULTS = {
     "calibrate": "calibration.json",
     "explain": "",
 }
-"""Stages that rest on the networks, and the file each leaves; '' for several."""
+"""Steps that rest on the networks, and the file each leaves; '' for several."""
 
 
 class RunFolder:
@@ -46,6 +46,16 @@ class RunFolder:
     def predictions(self) -> Path:
         """The table of every prediction."""
         return self.path / "predictions.parquet"
+
+    @property
+    def crossfit(self) -> Path:
+        """The table of predictions of training patients; there only with cross-fitting."""
+        return self.path / "crossfit.parquet"
+
+    @property
+    def feature_fusion(self) -> Path:
+        """The table of predictions by feature fusion; there only where features are fused."""
+        return self.path / "fusion.parquet"
 
     @property
     def store(self) -> Path:
@@ -108,10 +118,10 @@ class RunFolder:
         """The resolved recipe of this run."""
         return load_recipe(str(self.path / "recipe.toml"))
 
-    def is_done(self, stage: str) -> bool:
-        """Whether a stage was finished and its result is still there."""
-        result = RESULTS.get(stage, "")
-        done = any(row["name"] == stage and row["done"] for row in self.state["stages"])
+    def is_done(self, step: str) -> bool:
+        """Whether a step was finished and its result is still there."""
+        result = RESULTS.get(step, "")
+        done = any(row["name"] == step and row["done"] for row in self.state["stages"])
         return done and (self.path / result).exists()
 
     def follow(self, recipe: Recipe) -> None:
@@ -126,10 +136,10 @@ class RunFolder:
         self.state["stages"] = [row for row in self.state["stages"] if row["name"] not in RESULTS]
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[dict[str, Any]]:
-        """Time a stage and keep its seconds, its peak memory and whether it was finished.
+    def step(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time a step and keep its seconds, its peak memory and whether it was finished.
 
-        The block's value is the stage's row: keys set on it are kept.
+        The block's value is the step's row: keys set on it are kept.
         """
         before = next((r for r in self.state["stages"] if r["name"] == name), None)
         row = {"name": name, **asdict(Cost()), "done": False, "detail": ""}
@@ -155,7 +165,7 @@ class RunFolder:
             self.path.rmdir()
 
     def finish(self) -> None:
-        """Note that every stage is done."""
+        """Note that every step is done."""
         self.state["finished"] = _now()
         self.save()
 

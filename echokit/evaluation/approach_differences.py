@@ -7,22 +7,20 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
 
 from echokit.evaluation.bootstrap import confusion_metrics, mean_of_known, resample
+from echokit.voting.table import APPROACH, CLIP, PATIENT, SPLIT, TASK, VIEW, PredictionTable
 
 METRICS = ("f1", "balanced_accuracy")
 """The metrics that the paper argues with."""
-ROW = ["split", "patient", "clip"]
-"""What tells one prediction of an approach and view from another."""
 
 Courses = Mapping[str, Float[np.ndarray, " draws"]]
 """Metric -> its value on the subjects as they are, and then in every resample."""
 
 
 def paired(
-    predictions: pd.DataFrame, classes: Mapping[str, Sequence[str]], bootstrap: int, seed: int
+    predictions: PredictionTable, classes: Mapping[str, Sequence[str]], bootstrap: int, seed: int
 ) -> list[dict[str, Any]]:
     """The `paired` entries of `metrics.json`: approaches held against each other, row by row.
 
@@ -31,7 +29,7 @@ def paired(
     set that both approaches have is compared, and then the mean over them all.
 
     Args:
-        predictions: the rows of `predictions.parquet`.
+        predictions: held-out predictions.
         classes: task -> label names, least severe first.
         bootstrap: resamples of the subjects for the 95 % intervals; 0 for none.
         seed: of the resampling.
@@ -40,10 +38,9 @@ def paired(
         `task`, `approaches` (two: the first minus the second), `views` (one, or all of which it is
         the mean), `n_subjects`, and metric -> {mean, ci95}.
     """
-    judged = predictions[predictions["level"].isin(["view", "subject"])]
     found = []
-    for task, group in judged.groupby("task", sort=False, observed=True):
-        approaches = [str(name) for name in group["approach"].unique()]
+    for (task,), group in predictions.evaluated.groups(TASK):
+        approaches = [str(name) for name in group.frame[APPROACH].unique()]
         for first, second in combinations(approaches, 2):
             both = _both(group, first, second)
             place = {"task": str(task), "approaches": [first, second]}
@@ -52,45 +49,51 @@ def paired(
     return found
 
 
-def _both(group: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
-    """What both approaches judged, a row for each prediction: `predicted_1` and `predicted_2`."""
-    keys = ["view", *ROW]
-    sides = [group[group["approach"] == name] for name in (first, second)]
-    columns = [*keys, "label", "predicted"]
-    return sides[0][columns].merge(
-        sides[1][[*keys, "predicted"]], on=keys, suffixes=("_1", "_2"), validate="one_to_one"
+def _both(
+    group: PredictionTable, first: str, second: str
+) -> tuple[PredictionTable, PredictionTable]:
+    """Return the predictions that both approaches made, in the same order."""
+    keys = [VIEW, SPLIT, PATIENT, CLIP]
+    sides = [group.where(approach=name).frame for name in (first, second)]
+    indexed = [side.assign(place=range(len(side))) for side in sides]
+    pairs = indexed[0][[*keys, "place"]].merge(
+        indexed[1][[*keys, "place"]], on=keys, suffixes=("_1", "_2"), validate="one_to_one"
     )
+    one, two = (side.iloc[pairs[f"place_{n}"]] for n, side in enumerate(sides, start=1))
+    return PredictionTable(one), PredictionTable(two)
 
 
 def _differences(
-    both: pd.DataFrame, classes: Sequence[str], bootstrap: int, seed: int
+    both: tuple[PredictionTable, PredictionTable],
+    classes: Sequence[str],
+    bootstrap: int,
+    seed: int,
 ) -> Iterator[dict[str, Any]]:
-    if both.empty:
+    first = both[0]
+    if not len(first):
         return
-    drawn = resample(both["patient"].to_numpy(str), bootstrap, seed)
-    weights = np.vstack([np.ones((1, len(both)), np.int64), drawn])
-    above: dict[str, Courses] = {}
-    for views in both["view"].unique():
-        here = (both["view"] == views).to_numpy()
-        own = both[here]
-        first, second = (_courses(own, side, classes, weights[:, here]) for side in (1, 2))
-        above[str(views)] = {metric: first[metric] - second[metric] for metric in METRICS}
-        yield _row([str(views)], own, above[str(views)])
-    if len(above) > 1:
+    drawn = resample(first.patients, bootstrap, seed)
+    weights = np.vstack([np.ones((1, len(first)), np.int64), drawn])  # first: nobody resampled
+    differences: dict[str, Courses] = {}
+    for (views,), rows in first.groups(VIEW):
+        here = (first.frame[VIEW] == views).to_numpy()
+        minuend, subtrahend = (
+            _courses(PredictionTable(side.frame[here]), classes, weights[:, here]) for side in both
+        )
+        differences[str(views)] = {name: minuend[name] - subtrahend[name] for name in METRICS}
+        yield _row([str(views)], rows, differences[str(views)])
+    if len(differences) > 1:
         mean = {
-            metric: mean_of_known([one[metric] for one in above.values()]) for metric in METRICS
+            name: mean_of_known([one[name] for one in differences.values()]) for name in METRICS
         }
-        yield _row(list(above), both, mean)
+        yield _row(list(differences), first, mean)
 
 
 def _courses(
-    rows: pd.DataFrame, side: int, classes: Sequence[str], weights: Int[np.ndarray, "draws n"]
+    rows: PredictionTable, classes: Sequence[str], weights: Int[np.ndarray, "draws n"]
 ) -> Courses:
-    """The mean over splits of each metric, for every weighting of the rows."""
-    index = {name: i for i, name in enumerate(classes)}
-    truth = rows["label"].map(index).to_numpy(int)
-    predicted = rows[f"predicted_{side}"].map(index).to_numpy(int)
-    split = rows["split"].to_numpy(int)
+    """Compute the mean over splits of each metric, for every weighting of the rows."""
+    truth, predicted, split = rows.truth(classes), rows.predicted(classes), rows.split
     of_splits = [
         confusion_metrics(truth[here], predicted[here], weights[:, here], len(classes))
         for here in (split == number for number in np.unique(split))
@@ -98,11 +101,11 @@ def _courses(
     return {metric: mean_of_known([one[metric] for one in of_splits]) for metric in METRICS}
 
 
-def _row(views: list[str], rows: pd.DataFrame, above: Courses) -> dict[str, Any]:
+def _row(views: list[str], rows: PredictionTable, differences: Courses) -> dict[str, Any]:
     return {
         "views": views,
-        "n_subjects": int(rows["patient"].nunique()),
-        **{metric: _figure(course) for metric, course in above.items()},
+        "n_subjects": rows.n_subjects,
+        **{metric: _figure(course) for metric, course in differences.items()},
     }
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float, Int
 
 from echokit.evaluation.bootstrap import Metric, resample, weighted_metrics
+from echokit.voting.table import APPROACH, TASK, VIEW, PredictionTable
 
 METRICS: tuple[Metric, ...] = ("auroc", "f1", "precision", "recall", "balanced_accuracy")
 """The paper's metrics (section 3.2): one-vs-one AUROC, then class-weighted ones."""
@@ -62,48 +62,39 @@ def _auroc(truth: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n K"]
 
 
 def evaluate(
-    predictions: pd.DataFrame,
+    predictions: PredictionTable,
     classes: Mapping[str, tuple[str, ...]],
     bootstrap: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """The rows of `metrics.json`: one for each task, approach and view or view set.
+    """Compute the rows of `metrics.json`: one for each task, approach and view or view set.
 
     Args:
-        predictions: the rows of `predictions.parquet`.
+        predictions: held-out predictions.
         classes: task -> label names, least severe first.
         bootstrap: resamples of the subjects for the 95 % intervals; 0 for none.
         seed: of the resampling.
     """
-    rows = []
-    judged = predictions[predictions["level"].isin(["view", "subject"])]
-    for (task, approach, views), group in judged.groupby(
-        ["task", "approach", "view"], sort=False, observed=True
-    ):
-        rows.append(
-            {
-                "task": task,
-                "approach": approach,
-                "views": views,
-                "n_splits": int(group["split"].nunique()),
-                "n_subjects": int(group["patient"].nunique()),
-                "n_predictions": len(group),
-                "classes": list(classes[str(task)]),
-                **_summary(group, classes[str(task)], bootstrap, seed),
-            }
-        )
-    return rows
+    return [
+        {
+            "task": task,
+            "approach": approach,
+            "views": views,
+            "n_splits": group.n_splits,
+            "n_subjects": group.n_subjects,
+            "n_predictions": len(group),
+            "classes": list(classes[task]),
+            **_summary(group, classes[task], bootstrap, seed),
+        }
+        for (task, approach, views), group in predictions.evaluated.groups(TASK, APPROACH, VIEW)
+    ]
 
 
 def _summary(
-    group: pd.DataFrame, classes: Sequence[str], bootstrap: int, seed: int
+    group: PredictionTable, classes: Sequence[str], bootstrap: int, seed: int
 ) -> dict[str, Any]:
-    index = {name: i for i, name in enumerate(classes)}
-    truth = group["label"].map(index).to_numpy(int)
-    predicted = group["predicted"].map(index).to_numpy(int)
-    probabilities = np.stack(group["probabilities"].tolist())
-    confidence = group["confidence"].to_numpy(float)
-    split = group["split"].to_numpy(int)
+    truth, predicted = group.truth(classes), group.predicted(classes)
+    probabilities, confidence, split = group.probabilities, group.confidence, group.split
     right = truth == predicted
 
     per_split: dict[str, list[float | None]] = {}
@@ -118,7 +109,7 @@ def _summary(
 
     intervals: Mapping[str, list[float] | None] = {}
     if bootstrap:
-        weights = resample(group["patient"].to_numpy(str), bootstrap, seed)
+        weights = resample(group.patients, bootstrap, seed)
         intervals = weighted_metrics(truth, predicted, probabilities, confidence, split, weights)
     return {name: _mean_sd(values, intervals.get(name)) for name, values in per_split.items()}
 

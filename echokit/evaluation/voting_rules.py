@@ -11,7 +11,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from echokit.errors import DataError
 from echokit.evaluation.metrics import METRICS
@@ -25,10 +24,8 @@ from echokit.evaluation.rule_differences import (
 )
 from echokit.interfaces import Aggregator, SupportsFit
 from echokit.types import Prediction
-from echokit.voting.ballots import Ballot, ballots, check_apart, of_views
-
-BASELINE = "majority-vote"
-"""The paper's rule, which the others are held against."""
+from echokit.voting.ballots import Ballot, ballots, check_apart, fit, of_views
+from echokit.voting.table import APPROACH, TASK, PredictionTable, SubsetTable
 
 Rules = Mapping[str, Callable[[], Aggregator]]
 """Name of a rule -> what makes it, anew for each split."""
@@ -46,12 +43,14 @@ class Comparison:
 
 
 def compare(
-    predictions: pd.DataFrame,
-    crossfit: pd.DataFrame | None,
+    predictions: PredictionTable,
+    crossfit: PredictionTable,
     rules: Rules,
     classes: Mapping[str, tuple[str, ...]],
     views: Sequence[str],
-    extra: pd.DataFrame | None = None,
+    extra: SubsetTable | None = None,
+    *,
+    baseline: str,
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> Iterator[Comparison]:
@@ -61,15 +60,15 @@ def compare(
     none. A rule that learns is fitted once for each split, on all views of its training patients.
 
     Args:
-        predictions: held-out predictions, the rows of `predictions.parquet`.
-        crossfit: predictions of training patients by networks that did not learn from them, the
-            rows of `crossfit.parquet`; None where there are none, and then nothing learns.
+        predictions: held-out predictions.
+        crossfit: predictions of training patients by networks that did not learn from them;
+            without any, no rule learns.
         rules: the voting rules.
         classes: task -> label names, least severe first.
         views: every view, in the order they are named in; n of them have 2^n - 1 subsets.
-        extra: predictions of subjects by other means than a vote of views, with a `method`, and
-            the subset's views as `PLAX+A4C` or as a list.
-        bootstrap: resamples of the patients for the intervals of leads; 0 for none.
+        extra: predictions of subjects by other means than a vote of views.
+        baseline: the rule that the others are compared with.
+        bootstrap: resamples of the patients for the intervals of differences; 0 for none.
         seed: of the resampling.
 
     Yields:
@@ -78,18 +77,16 @@ def compare(
     Raises:
         DataError: a patient is held out by a split and to be learned from in it.
     """
-    clips = predictions[predictions["level"] == "view"]
-    for place, _ in clips.groupby(["task", "approach"], sort=False, observed=True):
-        task, approach = map(str, place)
-        here = [_of(table, task, approach) for table in (predictions, crossfit, extra)]
+    for (task, approach), own in predictions.groups(TASK, APPROACH):
         names = classes[task]
-        held_out = ballots(here[0], names, views)
-        training = ballots(here[1], names, views)
+        held_out = ballots(own, names, views)
         if not held_out:
             continue
+        training = ballots(crossfit.where(task=task, approach=approach), names, views)
         check_apart(held_out, training)
         outcomes, skipped = _vote_all(held_out, training, rules, views)
-        more, refused = _outcomes_of(here[2], held_out, names, views)
+        others = extra.of_approach(task, approach) if extra else None
+        more, refused = _outcomes_of(others, held_out, views)
         outcomes |= more
         head: dict[str, Any] = {"task": task, "approach": approach}
         rows = [
@@ -105,40 +102,17 @@ def compare(
             summary=head
             | said
             | _fitted_on(training)
-            | _summary(rows, whole, learned, len(views), bootstrap, seed),
+            | _summary(rows, whole, learned, len(views), baseline, bootstrap, seed),
             skipped=tuple(
                 head | {"method": m, "reason": w} for m, w in (skipped | refused).items()
             ),
         )
 
 
-def _of(table: pd.DataFrame | None, task: str, approach: str) -> pd.DataFrame | None:
-    if table is None:
-        return None
-    return table[(table["task"] == task) & (table["approach"] == approach)]
-
-
 def subsets_of(views: Sequence[str]) -> list[Subset]:
     """Every non-empty subset of the views, small ones first."""
     sizes = range(1, len(views) + 1)
     return [frozenset(chosen) for size in sizes for chosen in combinations(views, size)]
-
-
-def fit(aggregate: Aggregator, training: Sequence[Ballot]) -> Aggregator:
-    """Fit a rule on training patients if it learns; return it.
-
-    Raises:
-        DataError: it learns, and there is nobody to learn from.
-    """
-    if isinstance(aggregate, SupportsFit):
-        if not training:
-            raise DataError(
-                "there are no training patients, judged by inner networks, to learn from "
-                "(crossfit.folds=2 makes them)"
-            )
-        votes = [one.votes for one in training]
-        aggregate.fit(votes, [one.votes.classes[one.truth] for one in training])
-    return aggregate
 
 
 def _vote_all(
@@ -183,25 +157,12 @@ def _outcome(voted: Sequence[tuple[Ballot, Prediction]]) -> Outcome:
 
 
 def _outcomes_of(
-    extra: pd.DataFrame | None,
-    held_out: Sequence[Ballot],
-    classes: tuple[str, ...],
-    views: Sequence[str],
+    extra: SubsetTable | None, held_out: Sequence[Ballot], views: Sequence[str]
 ) -> tuple[dict[str, dict[Subset, Outcome]], dict[str, str]]:
-    """Put predictions of subjects made elsewhere beside those of the rules, if they can be."""
+    """Put predictions of subjects made by other means beside those of the rules, if they can be."""
     outcomes: dict[str, dict[Subset, Outcome]] = {}
     skipped: dict[str, str] = {}
-    if extra is None:
-        return outcomes, skipped
-    for name, table in extra.groupby("method", sort=False):
-        method = str(name)
-        given: dict[Subset, dict[tuple[int, str], Prediction]] = {}
-        for row in table.to_dict("records"):
-            subset = frozenset(
-                row["views"].split("+") if isinstance(row["views"], str) else row["views"]
-            )
-            said = Prediction(row["predicted"], row["confidence"], np.array(row["probabilities"]))
-            given.setdefault(subset, {})[row["split"], row["patient"]] = said
+    for method, given in extra.by_method() if extra else ():
         found = {}
         for subset in subsets_of(views):
             own = [one for one in held_out if subset.intersection(one.votes.voters)]
@@ -231,11 +192,12 @@ def _summary(
     whole: Mapping[str, Outcome],
     learned: Collection[str],
     n_views: int,
+    baseline: str,
     bootstrap: int,
     seed: int,
 ) -> dict[str, Any]:
     """Every rule in short, and which is ahead on all views."""
-    lead = dict(leads(whole, BASELINE, bootstrap, seed)) if BASELINE in whole else {}
+    lead = dict(leads(whole, baseline, bootstrap, seed)) if baseline in whole else {}
     methods: list[dict[str, Any]] = []
     for method in whole:
         own = [row for row in rows if row["method"] == method]
@@ -251,5 +213,5 @@ def _summary(
             }
         )
     f1 = {one["method"]: one["all_views"]["f1"]["mean"] for one in methods}
-    best, clear = winner(f1, lead, BASELINE) if f1 else (None, False)
-    return {"baseline": BASELINE, "methods": methods, "winner": best, "winner_is_clear": clear}
+    best, clear = winner(f1, lead, baseline) if f1 else (None, False)
+    return {"baseline": baseline, "methods": methods, "winner": best, "winner_is_clear": clear}

@@ -13,6 +13,9 @@ from echokit.clips.sequences import digest
 from echokit.errors import UsageError
 from echokit.system.files import read_json
 
+WEIGHTS = ".safetensors"
+"""Suffix of the file of trained weights; what they were trained on stands in `.json` beside it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -86,7 +89,7 @@ def is_trained(job: Job, folder: Path, recipe_digest: str, items: Sequence[Label
     must not be evaluated on that patient, so it is trained again.
     """
     description = (folder / job.stem).with_suffix(".json")
-    if not description.is_file() or not description.with_suffix(".safetensors").is_file():
+    if not description.is_file() or not description.with_suffix(WEIGHTS).is_file():
         return False
     recorded = read_json(description)
     expected = {"recipe_digest": recipe_digest, "data_digest": data_digest(items)}

@@ -1,55 +1,47 @@
-"""Voting rules within a run: compared with each other in `fusion.json`, and fitted for use."""
+"""Compare voting rules of views: `fusion.json`."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
-from echokit.components import _table, make_aggregator
-from echokit.folder import RunFolder
-from echokit.recipe import Recipe
-from echokit.runs.population import Study
+from echokit.components import make_aggregator
+from echokit.evaluation.voting_rules import compare, subsets_of
+from echokit.runs.context import Run
 from echokit.system.files import write_json
-from echokit.system.progress import Progress
-
-if TYPE_CHECKING:
-    pass
+from echokit.voting.table import SubsetTable
 
 
-def fuse_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progress) -> str:
-    """Compare the recipe's voting rules on every subset of its views; write `fusion.json`.
+def fuse(run: Run) -> str:
+    """Compare the recipe's voting rules on every subset of its views.
 
-    Networks over all views that left their predictions in `fusion.parquet` are compared too.
+    Feature fusion, whose predictions stand in `fusion.parquet`, is compared with them. The first
+    rule of the recipe's table `[fusion]` is the one that the others are compared with.
     """
-    import pandas as pd
-
-    from echokit.evaluation.voting_rules import compare, subsets_of
-
-    out = folder.path / "fusion.json"
-    out.unlink(missing_ok=True)
-    extra = _table(folder.path / "fusion.parquet")
-    if not recipe.fusion and extra is None:
+    recipe, population, path = run.recipe, run.population, run.folder.path / "fusion.json"
+    path.unlink(missing_ok=True)
+    extra = SubsetTable.read_if_there(run.folder.feature_fusion)
+    if not recipe.fusion and not len(extra):
         return "nothing asked"
-    rules = {name: partial(make_aggregator, slot) for name, slot in recipe.fusion.items()}
     comparisons = compare(
-        pd.read_parquet(folder.predictions),
-        _table(folder.path / "crossfit.parquet"),
-        rules,
-        {task: labels.classes for task, labels in study.labelled.items()},
+        run.held_out,
+        run.crossfit,
+        {name: partial(make_aggregator, slot) for name, slot in recipe.fusion.items()},
+        population.classes_by_task,
         recipe.views.use,
         extra,
-        recipe.evaluate.bootstrap,
-        recipe.seed,
+        baseline=next(iter(recipe.fusion), ""),
+        bootstrap=recipe.evaluate.bootstrap,
+        seed=recipe.seed,
     )
-    total = len(study.labelled) * len(recipe.enabled_approaches)
-    document = {"schema": 1, "synthetic": study.cohort.synthetic}
     lists: dict[str, list[object]] = {"rows": [], "summary": [], "skipped": []}
-    with progress.bar("Comparing voting rules", total, "comparisons") as tick:
-        for one in comparisons:
-            lists["rows"] += one.rows
-            lists["summary"].append(one.summary)
-            lists["skipped"] += one.skipped
+    total = len(population.labelled) * len(recipe.enabled_approaches)
+    with run.progress.bar("Comparing voting rules", total, "comparisons") as tick:
+        for comparison in comparisons:
+            lists["rows"] += comparison.rows
+            lists["summary"].append(comparison.summary)
+            lists["skipped"] += comparison.skipped
             tick(1)
-    write_json(out, document | lists)
-    left_out = f", {len(lists['skipped'])} left out" if lists["skipped"] else ""
-    return f"{len(rules)} rules on {len(subsets_of(recipe.views.use))} subsets of views{left_out}"
+    write_json(path, {"schema": 1, "synthetic": population.cohort.synthetic} | lists)
+    skipped = f", {len(lists['skipped'])} left out" if lists["skipped"] else ""
+    subsets = len(subsets_of(recipe.views.use))
+    return f"{len(recipe.fusion)} rules on {subsets} subsets of views{skipped}"

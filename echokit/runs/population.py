@@ -1,25 +1,22 @@
-"""The study population: clips found, prepared, labelled and split."""
+"""The population of a run: a cohort that is prepared, labelled and split."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from echokit.clips.labels import Labelled
+from echokit.clips.sequences import Item
 from echokit.clips.splits import Split
+from echokit.networks.fused import Subject
+from echokit.networks.job import Job
 from echokit.recipe import TOGETHER
 from echokit.types import Cohort
 
-if TYPE_CHECKING:
-    from echokit.clips.sequences import Item
-    from echokit.networks.fused import Subject
-    from echokit.networks.job import Job
-
 
 @dataclass(frozen=True, slots=True)
-class Study:
-    """The study population, ready to learn from."""
+class Population:
+    """A cohort, ready to learn from."""
 
     cohort: Cohort
     labelled: Mapping[str, Labelled]
@@ -31,10 +28,17 @@ class Study:
     keys: Mapping[str, tuple[str, int]]
     """Clip -> (key in the store, number of frames)."""
 
-    def items(self, job: Job, side: str) -> list[Item]:
-        """The labelled clips of a job's view, or of all, on one side of its split, in order."""
-        from echokit.clips.sequences import Item
+    def classes(self, task: str) -> tuple[str, ...]:
+        """Label names of a task, least severe first."""
+        return self.labelled[task].classes
 
+    @property
+    def classes_by_task(self) -> dict[str, tuple[str, ...]]:
+        """Task -> label names, least severe first."""
+        return {task: labels.classes for task, labels in self.labelled.items()}
+
+    def items(self, job: Job, side: str) -> list[Item]:
+        """List the labelled clips of a job's view, or of all, on one side of its split, in order."""
         labels, split = self.labelled[job.task], self.splits[job.task][job.split]
         if job.fold is not None:
             split = self.folds[job.task][job.split][job.fold]
@@ -47,10 +51,7 @@ class Study:
         ]
 
     def subjects(self, job: Job, side: str, views: Sequence[str]) -> list[Subject]:
-        """The labelled patients on one side of a job's split, each with its clips by view."""
-        from echokit.clips.sequences import Item
-        from echokit.networks.fused import Subject
-
+        """List the labelled patients on one side of a job's split, each with its clips by view."""
         labels, split = self.labelled[job.task], self.splits[job.task][job.split]
         clips: dict[str, dict[str, list[Item]]] = {}
         for ref in self.cohort.clips:
@@ -60,8 +61,8 @@ class Study:
         return [
             Subject(
                 patient,
-                tuple(tuple(own.get(view, ())) for view in views),
+                tuple(tuple(by_view.get(view, ())) for view in views),
                 labels.classes.index(labels.patients[patient]),
             )
-            for patient, own in clips.items()
+            for patient, by_view in clips.items()
         ]

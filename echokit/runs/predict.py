@@ -1,142 +1,90 @@
-"""Held-out predictions: sequences vote for views, views for subjects; `predictions.parquet`."""
+"""Predict held-out patients: sequences vote for views, views for subjects.
+
+Writes `predictions.parquet`, and `fusion.parquet` where features are fused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from echokit.clips.store import Store
-from echokit.components import make_aggregator, make_sequence_spec, subject_rule
-from echokit.folder import RunFolder
+from echokit.engines.eager import run_eagerly
 from echokit.interfaces import Aggregator
-from echokit.recipe import Recipe
-from echokit.runs.fused import predict_joint
-from echokit.runs.jobs import inner_jobs, jobs_of, load_network
-from echokit.runs.population import Study
-from echokit.system.files import whole_file
-from echokit.system.progress import Progress
+from echokit.networks.job import Job
+from echokit.runs.context import Run
+from echokit.runs.feature_fusion import predict_fused
+from echokit.runs.jobs import jobs_of
+from echokit.voting.ballots import of_views
+from echokit.voting.table import (
+    APPROACH,
+    PATIENT,
+    SPLIT,
+    TASK,
+    Place,
+    PredictionTable,
+    Row,
+)
+from echokit.voting.votes import sequence_predictions, vote_clips
 
-if TYPE_CHECKING:
-    from echokit.networks.job import Job
+
+def predict(run: Run) -> str:
+    """Predict every held-out clip and subject by the networks that did not learn from them."""
+    clips = list(predict_clips(run, jobs_of(run), "Predicting held-out clips"))
+    views = PredictionTable.of(clips).views
+    table = PredictionTable.of([*clips, *_predict_subjects(run, views)])
+    table.write(run.folder.predictions)
+    predict_fused(run)
+    return f"{len(views)} clips, {len(table.subjects)} subject predictions"
 
 
-def crossfit_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progress) -> str:
-    """Let inner networks judge the training patients they did not learn from.
+def predict_clips(run: Run, jobs: Sequence[Job], title: str) -> Iterator[Row]:
+    """Yield sequence and view predictions of the clips that each job's network did not learn from.
 
-    Writes `crossfit.parquet`, columns as in `predictions.parquet`, without subjects.
+    Args:
+        run: the run.
+        jobs: names the networks.
+        title: of the progress bar.
     """
-    path = folder.path / "crossfit.parquet"
-    path.unlink(missing_ok=True)
-    jobs = inner_jobs(study, recipe)
-    if not jobs:
-        return "nothing asked"
-    rows = _clip_rows(jobs, study, recipe, folder, progress, "Predicting training clips")
-    _write(rows, path)
-    return f"{sum(row['level'] == 'view' for row in rows)} clips of training patients"
-
-
-def predict_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progress) -> str:
-    """Let held-out sequences, views and subjects vote; write `predictions.parquet`."""
-    jobs = jobs_of(study, recipe)
-    rows = _clip_rows(jobs, study, recipe, folder, progress, "Predicting held-out clips")
-    rows += _subject_rows(rows, study, recipe, folder)
-    _write(rows, folder.predictions)
-    predict_joint(study, recipe, folder, progress)
-    clips = sum(row["level"] == "view" for row in rows)
-    return f"{clips} clips, {sum(row['level'] == 'subject' for row in rows)} subject predictions"
-
-
-def _clip_rows(
-    jobs: list[Job],
-    study: Study,
-    recipe: Recipe,
-    folder: RunFolder,
-    progress: Progress,
-    title: str,
-) -> list[dict[str, Any]]:
-    """Sequence and view predictions of the clips that each job's network did not learn from."""
-    patient_of = {ref.clip: ref.patient for ref in study.cohort.clips}
-    total = sum(len(study.items(job, "test")) for job in jobs) * recipe.sequences.n
-    rows: list[dict[str, Any]] = []
-    with progress.bar(title, total, "sequences") as tick:
+    total = sum(len(run.population.items(job, "test")) for job in jobs) * run.recipe.sequences.n
+    with run.progress.bar(title, total, "sequences") as tick:
         for job in jobs:
-            for row in _view_rows(job, study, recipe, folder):
-                rows.append(row | {"patient": patient_of[row["clip"]]})
-                tick(row["level"] == "sequence")
-    return rows
+            for row in _predict_job(run, job):
+                yield row
+                tick(row.level == "sequence")
 
 
-def _write(rows: list[dict[str, Any]], path: Path) -> None:
-    import pandas as pd
-
-    with whole_file(path) as partial:
-        pd.DataFrame(rows).to_parquet(partial, index=False)
-
-
-def _view_rows(
-    job: Job, study: Study, recipe: Recipe, folder: RunFolder
-) -> Iterator[dict[str, Any]]:
-    from echokit.engines.eager import run_eagerly
-    from echokit.voting import votes as predict
-
-    recipe = recipe.of_approach(job.approach)
-    classes = study.labelled[job.task].classes
-    items = study.items(job, "test")
+def _predict_job(run: Run, job: Job) -> Iterator[Row]:
+    items, parts = run.population.items(job, "test"), run.parts[job.approach]
     if not items:
         return
-    voted = predict.vote_clips(
-        run_eagerly(load_network(job, recipe, len(classes), folder)).forward,
-        items,
-        classes,
-        Store(folder.store),
-        make_sequence_spec(recipe, training=False),
-        make_aggregator(recipe.aggregate.view),
-    )
-    for clip in voted:
-        place = job.place | {"clip": clip.item.clip}
-        truth = classes[clip.item.label]
-        single = predict.sequence_predictions(clip.votes)
-        for start, prediction in zip(clip.starts, single, strict=True):
-            yield predict.row("sequence", truth, prediction, **place, start=start)
-        yield predict.row("view", truth, clip.prediction, **place)
+    classes = run.population.classes(job.task)
+    place = Place(job.task, job.approach, job.view, job.split)
+    patient_of = {ref.clip: ref.patient for ref in run.population.cohort.clips}
+    forward = run_eagerly(run.load_network(job)).forward
+    for voted in vote_clips(forward, items, classes, run.store, parts.voting, parts.view_rule):
+        clip, label = voted.item.clip, classes[voted.item.label]
+        patient = patient_of[clip]
+        for start, prediction in zip(voted.starts, sequence_predictions(voted.votes), strict=True):
+            yield Row("sequence", place, patient, label, prediction, clip, start)
+        yield Row("view", place, patient, label, voted.prediction, clip)
 
 
-def _subject_rows(
-    rows: Iterable[Mapping[str, Any]], study: Study, recipe: Recipe, folder: RunFolder
-) -> Iterator[dict[str, Any]]:
-    import numpy as np
-
-    from echokit.types import Prediction
-    from echokit.voting import votes as predict
-
-    ballots: dict[tuple[str, str, int, str], list[tuple[str, Prediction]]] = {}
-    for row in rows:
-        if row["level"] == "view":
-            prediction = Prediction(
-                row["predicted"], row["confidence"], np.array(row["probabilities"])
+def _predict_subjects(run: Run, views: PredictionTable) -> Iterator[Row]:
+    """Yield the prediction of every subject by every set of views, from those of its clips."""
+    rule = cache(run.subject_rule)
+    voting = [
+        ((task, approach, int(split), str(patient)), clips.votes(run.population.classes(task)))
+        for (task, approach, split, patient), clips in views.groups(TASK, APPROACH, SPLIT, PATIENT)
+    ]
+    for name, members in run.recipe.used_view_sets.items():
+        for (task, approach, split, patient), votes in voting:
+            if set(votes.voters).isdisjoint(members):
+                continue
+            aggregate: Aggregator = rule(task, approach, split)
+            yield Row(
+                "subject",
+                Place(task, approach, name, split),
+                patient,
+                run.population.labelled[task].patients[patient],
+                aggregate(of_views(votes, members)),
             )
-            place = (row["task"], row["approach"], row["split"], row["patient"])
-            ballots.setdefault(place, []).append((row["view"], prediction))
-
-    @cache
-    def rule(task: str, approach: str, split: int) -> Aggregator:
-        classes, inner = study.labelled[task].classes, folder.path / "crossfit.parquet"
-        return subject_rule(recipe, inner, classes, task=task, approach=approach, split=split)
-
-    for views, members in recipe.used_view_sets.items():
-        for (task, approach, split, patient), ballot in ballots.items():
-            voting = [(view, prediction) for view, prediction in ballot if view in members]
-            if voting:
-                labels = study.labelled[task]
-                yield predict.row(
-                    "subject",
-                    labels.patients[patient],
-                    predict.vote_views(voting, labels.classes, rule(task, approach, split)),
-                    task=task,
-                    approach=approach,
-                    split=split,
-                    view=views,
-                    patient=patient,
-                )

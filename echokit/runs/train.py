@@ -1,45 +1,43 @@
-"""Which networks a run trains, and training those that are not there yet."""
+"""Train the networks that are not there yet: `models/`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from echokit.components import make_model
 from echokit.errors import CohortError
 from echokit.executors.local import run_all
 from echokit.folder import RunFolder
+from echokit.networks.job import WEIGHTS, Job
+from echokit.networks.sampling import TrainingSequences
 from echokit.recipe import TOGETHER, Recipe
-from echokit.runs.jobs import WEIGHTS, Work, inner_jobs, jobs_of
-from echokit.runs.population import Study
+from echokit.runs.context import Run
+from echokit.runs.feature_fusion import fused_works
+from echokit.runs.jobs import Work, inner_jobs, jobs_of
 from echokit.system.files import read_json
-from echokit.system.progress import Progress, Tick
-
-if TYPE_CHECKING:
-    from echokit.networks.job import Job
+from echokit.system.progress import Tick
 
 
-def _work(work: Work, tick: Tick) -> None:
-    work(tick)
-
-
-def train_all(study: Study, recipe: Recipe, folder: RunFolder, progress: Progress) -> int:
-    """Train every network that is not there yet; return how many there are now."""
-    from echokit.networks.job import is_trained
-    from echokit.runs.fused import joint_works
-
+def train(run: Run) -> str:
+    """Train every network that is not there yet."""
     works = [
-        *view_works(jobs_of(study, recipe), study, recipe, folder),
-        *view_works(inner_jobs(study, recipe), study, recipe, folder),
-        *joint_works(study, recipe, folder),
+        *view_works(run, jobs_of(run)),
+        *view_works(run, inner_jobs(run)),
+        *fused_works(run),
     ]
-    todo = [w for w in works if not is_trained(w.job, folder.models, w.digest, w.items)]
-    sizes = [w.recipe.train.epochs * w.recipe.train.n * len(w.items) for w in todo]
-    if todo:
-        folder.forget_results()
-        with progress.bar(f"Training {len(todo)} networks", sum(sizes), "samples") as tick:
-            run_all(_work, todo, sizes, recipe.compute.jobs, tick)
-    return len(works)
+    missing = [work for work in works if not work.is_done]
+    if missing:
+        run.folder.forget_results()
+        samples = [work.samples for work in missing]
+        title = f"Training {len(missing)} networks"
+        with run.progress.bar(title, sum(samples), "samples") as tick:
+            run_all(_carry_out, missing, samples, run.recipe.compute.jobs, tick)
+    return f"{len(works)} networks trained"
+
+
+def _carry_out(work: Work, tick: Tick) -> None:
+    """Train one network; a function at the top of a file, so that another process finds it."""
+    work(tick)
 
 
 def was_trained(recipe: Recipe, folder: RunFolder) -> bool:
@@ -47,35 +45,42 @@ def was_trained(recipe: Recipe, folder: RunFolder) -> bool:
 
     The weights that training starts from may be gone by then.
     """
-    found = folder.models.rglob("*.json")
-    there = {read_json(p)["recipe_digest"] for p in found if p.with_suffix(WEIGHTS).is_file()}
+    described = [
+        path for path in folder.models.rglob("*.json") if path.with_suffix(WEIGHTS).is_file()
+    ]
+    digests = {read_json(path)["recipe_digest"] for path in described}
     wanted = {recipe.of_approach(name).training_digest() for name in recipe.enabled_approaches}
-    return folder.is_done("train") and wanted <= there
+    return folder.is_done("train") and wanted <= digests
 
 
-def view_works(
-    jobs: Iterable[Job], study: Study, recipe: Recipe, folder: RunFolder
-) -> Iterator[Work]:
-    """The training of networks of one view each.
+def view_works(run: Run, jobs: Iterable[Job]) -> Iterator[Work]:
+    """Yield the training of networks of one view each.
 
     Raises:
         CohortError: a label has no clip to learn from.
     """
-    from echokit.networks.sampling import TrainingSequences
-
+    population = run.population
     for job in jobs:
-        items, classes = study.items(job, "train"), study.labelled[job.task].classes
+        items, classes = population.items(job, "train"), population.classes(job.task)
         missing = set(range(len(classes))) - {item.label for item in items}
         if missing:
             names = ", ".join(classes[i] for i in sorted(missing))
-            fewer = "" if job.fold is None else ", or do without inner networks: crossfit.folds=0"
-            less = f"leave the view {job.view} out of views.use"
-            if job.view == TOGETHER:
-                less = "leave the label out of the task"
             raise CohortError(
-                f"Training {job}: no training clip is labelled {names}. Add patients, or {less}"
-                f"{fewer}."
+                f"Training {job}: no training clip is labelled {names}. Add patients, or "
+                f"{_way_out(job)}."
             )
-        its = recipe.of_approach(job.approach)
-        digest = its.training_digest()
-        yield Work(job, its, items, classes, make_model, TrainingSequences, digest, folder)
+        recipe = run.parts[job.approach].recipe
+        digest = recipe.training_digest()
+        folder = run.folder
+        yield Work(
+            job, recipe, items, classes, make_model, TrainingSequences, digest, folder.store,
+            folder.models,
+        )  # fmt: skip
+
+
+def _way_out(job: Job) -> str:
+    """Say how a run does without a network that has nothing to learn a label from."""
+    way = f"leave the view {job.view} out of views.use"
+    if job.view == TOGETHER:
+        way = "leave the label out of the task"
+    return way if job.fold is None else f"{way}, or do without inner networks: crossfit.folds=0"

@@ -1,21 +1,21 @@
-"""The votes of each patient's views, as result tables hold them."""
+"""Ballots: the votes of each patient's views, gathered from a table of predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from echokit.errors import DataError
+from echokit.interfaces import Aggregator, SupportsFit
 from echokit.types import Votes
+from echokit.voting.table import PATIENT, SPLIT, PredictionTable
 
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """What the clips of one patient say: every clip of a view has a vote."""
+    """The votes of one patient's clips in one split: every clip of a view has a vote."""
 
     split: int
     patient: str
@@ -24,57 +24,52 @@ class Ballot:
     votes: Votes
 
 
-def ballots(
-    table: pd.DataFrame | None, classes: tuple[str, ...], views: Sequence[str]
-) -> list[Ballot]:
+def ballots(table: PredictionTable, classes: tuple[str, ...], views: Sequence[str]) -> list[Ballot]:
     """Gather the votes of each patient in each split of one task and approach.
 
     Args:
-        table: rows of levels 'view' and, where there are any, 'subject'; None for no row.
+        table: rows of levels 'view' and, where there are any, 'subject'.
         classes: label names, least severe first.
-        views: the views that vote.
+        views: the views that vote; None for all.
 
     Returns:
-        One ballot for each patient and split, whose truth is the label of the patient's subject
-        rows, or else the most severe of its clips'.
+        One ballot for each patient and split, in their order, whose truth is the label of the
+        patient's subject rows, or else the most severe of its clips'.
     """
-    if table is None or table.empty:
-        return []
-    index = {name: i for i, name in enumerate(classes)}
-    truth: dict[str, int] = {}
-    for level in ("view", "subject"):  # the second has the last word
-        labels = table.loc[table["level"] == level, ["patient", "label"]]
-        most = labels["label"].map(index).groupby(labels["patient"]).max()
-        truth |= {str(patient): int(label) for patient, label in most.items()}
-    own: dict[tuple[int, str], list[Mapping[Hashable, Any]]] = {}
-    for row in table[(table["level"] == "view") & table["view"].isin(views)].to_dict("records"):
-        own.setdefault((int(row["split"]), str(row["patient"])), []).append(row)
-    return [
-        Ballot(split, patient, truth[patient], _votes(rows, classes, index))
-        for (split, patient), rows in sorted(own.items(), key=lambda item: item[0])
+    truth = table.truth_of_patients(classes)
+    voting = table.views if views is None else table.views.where(view=views)
+    found = [
+        Ballot(int(split), str(patient), truth[str(patient)], rows.votes(classes))
+        for (split, patient), rows in voting.groups(SPLIT, PATIENT)
     ]
+    return sorted(found, key=lambda ballot: (ballot.split, ballot.patient))
 
 
-def _votes(
-    rows: Sequence[Mapping[Hashable, Any]], classes: tuple[str, ...], index: Mapping[str, int]
-) -> Votes:
-    return Votes(
-        classes=classes,
-        voters=tuple(row["view"] for row in rows),
-        labels=np.array([index[row["predicted"]] for row in rows]),
-        probabilities=np.array([row["probabilities"] for row in rows], np.float64),
-        confidences=np.array([row["confidence"] for row in rows], np.float64),
-    )
+def fit(aggregate: Aggregator, training: Sequence[Ballot]) -> Aggregator:
+    """Fit a voting rule on training patients if it learns; return it.
+
+    Raises:
+        DataError: it learns, and there is nobody to learn from.
+    """
+    if isinstance(aggregate, SupportsFit):
+        if not training:
+            raise DataError(
+                "there are no training patients, predicted by inner networks, to learn from "
+                "(crossfit.folds=2 makes them)"
+            )
+        votes = [ballot.votes for ballot in training]
+        aggregate.fit(votes, [ballot.votes.classes[ballot.truth] for ballot in training])
+    return aggregate
 
 
 def check_apart(held_out: Iterable[Ballot], training: Iterable[Ballot]) -> None:
-    """Check that nobody is learned from who is judged in the same split.
+    """Check that no patient is held out by a split and learned from in it.
 
     Raises:
-        DataError: somebody is.
+        DataError: a patient is both.
     """
-    judged = {(one.split, one.patient) for one in held_out}
-    if both := sorted({(one.split, one.patient) for one in training} & judged):
+    out = {(ballot.split, ballot.patient) for ballot in held_out}
+    if both := sorted({(ballot.split, ballot.patient) for ballot in training} & out):
         split, patient = both[0]
         raise DataError(
             f"Patient {patient} is held out by split {split} and among those to learn from in it "

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
+from scipy.special import softmax
 
 from echokit.clips.sequences import Item, SequenceSpec, voting_starts
 from echokit.clips.store import Store
@@ -58,7 +58,7 @@ def vote_clips(
     waiting: list[np.ndarray] = []
     done = 0
     for sequences in prefetch(_batches(voting_sequences(items, store, spec), batch)):
-        waiting += list(softmax(forward(sequences)))
+        waiting += list(softmax(forward(sequences), axis=1))
         while done < len(items) and len(waiting) >= spec.n:
             probabilities, waiting = np.stack(waiting[: spec.n]), waiting[spec.n :]
             votes = Votes(
@@ -105,13 +105,6 @@ def _batches(
         yield np.stack(gathered)
 
 
-def softmax(logits: Float32[np.ndarray, "B K"]) -> Float32[np.ndarray, "B K"]:
-    """Class probabilities from logits."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Float32[np.ndarray, "B K"] = powers / powers.sum(axis=1, keepdims=True)
-    return shares
-
-
 def vote_views(
     predictions: Sequence[tuple[str, Prediction]],
     classes: tuple[str, ...],
@@ -133,18 +126,6 @@ def vote_views(
             confidences=np.array([p.confidence for _, p in predictions]),
         )
     )
-
-
-def row(level: str, label: str, prediction: Prediction, **place: Any) -> dict[str, Any]:
-    """One row of `predictions.parquet`: a sequence's, a view's or a subject's prediction."""
-    return {
-        "level": level,
-        **{"clip": "", "start": -1} | place,
-        "label": label,
-        "predicted": prediction.label,
-        "confidence": float(prediction.confidence),
-        "probabilities": [float(p) for p in prediction.probabilities],
-    }
 
 
 def sequence_predictions(votes: Votes) -> Iterable[Prediction]:

@@ -1,0 +1,22 @@
+"""Predict training patients by networks that did not learn from them: `crossfit.parquet`."""
+
+from __future__ import annotations
+
+from echokit.runs.context import Run
+from echokit.runs.jobs import inner_jobs
+from echokit.runs.predict import predict_clips
+from echokit.voting.table import PredictionTable
+
+
+def crossfit(run: Run) -> str:
+    """Let inner networks predict the training patients that they did not learn from.
+
+    The table has rows of sequences and views, and none of subjects.
+    """
+    run.folder.crossfit.unlink(missing_ok=True)
+    jobs = inner_jobs(run)
+    if not jobs:
+        return "nothing asked"
+    table = PredictionTable.of(predict_clips(run, jobs, "Predicting training clips"))
+    table.write(run.folder.crossfit)
+    return f"{len(table.views)} clips of training patients"

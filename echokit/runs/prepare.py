@@ -1,0 +1,150 @@
+"""Prepare the cohort: every clip once, then labels and splits; `cohort.csv`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from zlib import crc32
+
+from echokit.clips import preparation
+from echokit.clips.cohort import cohort_table
+from echokit.clips.labels import Labelled
+from echokit.clips.preparation import too_short
+from echokit.clips.splits import Split, split_patients
+from echokit.clips.store import Store
+from echokit.components import make_loader, make_preparation
+from echokit.errors import ClipError, CohortError
+from echokit.folder import RunFolder
+from echokit.recipe import VIEW_COLUMN, Recipe
+from echokit.runs.cohort import label_tasks
+from echokit.runs.population import Population
+from echokit.system.files import write_text
+from echokit.system.progress import Progress
+from echokit.types import ClipRef, Cohort, Rejection
+
+
+def prepare(
+    cohort: Cohort, recipe: Recipe, folder: RunFolder, progress: Progress
+) -> tuple[Population, str]:
+    """Prepare the clips of a cohort, label and split its patients, and write `cohort.csv`.
+
+    Returns:
+        The population, and the result in a few words.
+
+    Raises:
+        CohortError: no clip can be used, or a label has too few patients to be split.
+    """
+    population = prepare_population(cohort, recipe, Store(folder.store), progress)
+    write_cohort(population, recipe, folder)
+    rejected = len(population.cohort.rejected)
+    return population, f"{len(population.keys)} clips ready, {rejected} rejected"
+
+
+def prepare_population(
+    cohort: Cohort, recipe: Recipe, store: Store, progress: Progress
+) -> Population:
+    """Prepare every clip once, then label and split what could be prepared."""
+    kept, keys = _prepare_clips(cohort, recipe, store, progress)
+    labelled, how = label_tasks(kept, recipe), recipe.split
+    splits = {
+        task: split_patients(_strata(labels), how.method, how.splits, how.held_out, recipe.seed)
+        for task, labels in labelled.items()
+    }
+    folds = {
+        task: tuple(_fold(split, _strata(labels), recipe) for split in splits[task])
+        for task, labels in labelled.items()
+    }
+    return Population(kept, labelled, splits, folds, keys)
+
+
+def _prepare_clips(
+    cohort: Cohort, recipe: Recipe, store: Store, progress: Progress
+) -> tuple[Cohort, dict[str, tuple[str, int]]]:
+    """Prepare every clip that is not in the store yet.
+
+    Returns:
+        The cohort of the clips that are ready, and clip -> (key in the store, number of frames).
+    """
+    loader, steps = make_loader(recipe.data), make_preparation(recipe)
+    longest = max(recipe.of_approach(name).sequences.k for name in recipe.enabled_approaches)
+    ready: list[ClipRef] = []
+    rejected: list[Rejection] = list(cohort.rejected)
+    keys: dict[str, tuple[str, int]] = {}
+    owner: dict[str, ClipRef] = {}
+    with progress.bar("Preparing clips", len(cohort.clips), "clips") as tick:
+        for ref, key in preparation.prepare(loader, cohort.clips, steps, store):
+            tick(1)
+            if isinstance(key, ClipError):
+                rejected.append(Rejection(ref.clip, str(key), ref.patient, ref.view))
+            elif reason := too_short(store, key, longest) or _of_another_patient(ref, key, owner):
+                rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
+            else:
+                ready.append(ref)
+                keys[ref.clip] = (key, store.length(key))
+    if not ready:
+        reasons = "; ".join(f"{item.where}: {item.reason}" for item in rejected[:3])
+        raise CohortError(f"Not one of {len(rejected)} clips can be used. The first: {reasons}.")
+    return replace(cohort, clips=tuple(ready), rejected=tuple(rejected)), keys
+
+
+def _strata(labels: Labelled) -> Mapping[str, str]:
+    """Return what patients are stratified by: their labels, unless views are the labels.
+
+    A patient has clips of several views, so that no view is a patient's.
+    """
+    if labels.column == VIEW_COLUMN:
+        return dict.fromkeys(labels.patients, "any view")
+    return labels.patients
+
+
+def _fold(split: Split, labels: Mapping[str, str], recipe: Recipe) -> tuple[Split, ...]:
+    """Divide one split's training patients into folds; its held-out patients take no part."""
+    if not recipe.crossfit.folds:
+        return ()
+    training = {patient: labels[patient] for patient in split.train}
+    seed = crc32(f"{recipe.seed} crossfit {split.index}".encode())
+    try:
+        return split_patients(training, "k-fold", recipe.crossfit.folds, 0.5, seed)
+    except CohortError as error:
+        raise CohortError(
+            f"Cross-fitting in split {split.index}: {error} Or leave it out: "
+            "--set crossfit.folds=0."
+        ) from error
+
+
+def _of_another_patient(ref: ClipRef, key: str, owner: dict[str, ClipRef]) -> str:
+    """Say why a clip is refused whose content is another patient's already; empty if it is not."""
+    first = owner.setdefault(key, ref)
+    if first.patient == ref.patient:
+        return ""
+    return f"it has the same content as {first.clip} of patient {first.patient}"
+
+
+def write_cohort(population: Population, recipe: Recipe, folder: RunFolder) -> None:
+    """Write `cohort.csv` and the cohort's figures in `run.json`.
+
+    Where a resumed run finds another cohort than before, its results are made again.
+    """
+    cohort, path = population.cohort, folder.path / "cohort.csv"
+    table = cohort_table(cohort, population.labelled, population.splits)
+    table["content"] = table["clip"].map({clip: key for clip, (key, _) in population.keys.items()})
+    text = table.fillna("").to_csv(index=False)
+    if path.is_file() and path.read_text("utf-8") != text:
+        folder.forget_results()
+    write_text(path, text)
+    labelled = population.labelled.items()
+    folder.state["cohort"] = {
+        "patients": len(cohort.patients),
+        "clips": len(cohort.clips),
+        "rejected": len(cohort.rejected),
+        "views": dict(Counter(ref.view for ref in cohort.clips)),
+        "views_found": sum(ref.clip in cohort.view_confidence for ref in cohort.clips),
+        "labels": {task: dict(Counter(labels.patients.values())) for task, labels in labelled},
+        "dropped": {task: dict(labels.dropped) for task, labels in labelled},
+    }
+    folder.state["splits"] = {
+        "method": recipe.split.method,
+        "n": recipe.split.splits,
+        "held_out": recipe.split.held_out,
+    }

@@ -1,0 +1,106 @@
+"""Find the view of a clip that has none, by a network that learned to tell views.
+
+The network chooses among the views it learned: a clip of any other looks like one of them to it,
+which the threshold catches often and not always. So a view that is annotated is never questioned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from echokit.clips.preparation import Preparation, prepare, too_short
+from echokit.clips.sequences import Item, SequenceSpec
+from echokit.clips.store import Store
+from echokit.errors import ClipError
+from echokit.interfaces import Aggregator, Forward, Loader
+from echokit.system.progress import Progress
+from echokit.types import ClipRef, Rejection
+from echokit.voting.votes import vote_clips
+
+
+@dataclass(frozen=True, slots=True)
+class ViewClassifier:
+    """A network that tells views, and the confidence from which on it is believed."""
+
+    run: str
+    """Name of the run that trained it."""
+    classes: tuple[str, ...]
+    """The views it can tell."""
+    preparation: Preparation
+    """Prepares clips for this network as it learned them."""
+    voting: SequenceSpec
+    """Which sequences of a clip vote."""
+    rule: Aggregator
+    """Aggregates them."""
+    open: Callable[[], Forward]
+    """Loads the network, once a clip needs it."""
+    threshold: float
+    """Confidence in [0, 1] from which on its answer is taken."""
+    synthetic: bool
+    """True if it learned from a synthetic cohort."""
+
+
+def find_views(
+    found: Iterable[ClipRef | Rejection],
+    loader: Loader,
+    classifier: ViewClassifier,
+    store: Store,
+    progress: Progress,
+) -> tuple[list[ClipRef | Rejection], dict[str, float]]:
+    """Give every clip without a view the one that the network sees; leave all others alone.
+
+    Args:
+        found: what the loader found.
+        loader: reads the clips.
+        classifier: the network that tells views.
+        store: where clips prepared for that network are kept.
+        progress: receives the progress.
+
+    Returns:
+        What was found, in order, where a clip whose view stays unclear has become a rejection;
+        and clip -> confidence in (0, 1] of each view that was filled in: the mean probability,
+        over the voting sequences, of the view that won their vote. The share of sequences that
+        agree would say less: ten sequences of one clip agree on a guess, too.
+    """
+    items = list(found)
+    unknown = [(n, ref) for n, ref in enumerate(items) if isinstance(ref, ClipRef) and not ref.view]
+    confidences: dict[str, float] = {}
+    if not unknown:
+        return items, confidences
+    forward = classifier.open()
+    with progress.bar("Finding views", len(unknown), "clips") as tick:
+        prepared = prepare(loader, [ref for _, ref in unknown], classifier.preparation, store)
+        for (place, _), (ref, key) in zip(unknown, prepared, strict=True):
+            try:
+                view, confidence = _find_view(forward, classifier, ref, key, store)
+            except ClipError as error:
+                items[place] = Rejection(ref.clip, str(error), ref.patient)
+            else:
+                items[place] = replace(ref, view=view)
+                confidences.setdefault(ref.clip, confidence)
+            tick(1)
+    return items, confidences
+
+
+def _find_view(
+    forward: Forward, classifier: ViewClassifier, ref: ClipRef, key: str | ClipError, store: Store
+) -> tuple[str, float]:
+    """Return the view of one clip and its confidence.
+
+    Raises:
+        ClipError: it cannot be told; the message is the reason.
+    """
+    spec = classifier.voting
+    reason = str(key) if isinstance(key, ClipError) else too_short(store, key, spec.k)
+    if isinstance(key, ClipError) or reason:
+        raise ClipError(f"its view is unknown and cannot be found: {reason}")
+    item = Item(ref.clip, key, store.length(key), -1)
+    [voted] = vote_clips(forward, [item], classifier.classes, store, spec, classifier.rule)
+    mean = dict(zip(classifier.classes, voted.votes.probabilities.mean(0).tolist(), strict=True))
+    view = voted.prediction.label
+    if mean[view] < classifier.threshold:
+        likeliest = sorted(mean, key=lambda name: (name == view, mean[name]), reverse=True)[:2]
+        shares = ", ".join(f"{name} {mean[name]:.2f}" for name in likeliest)
+        raise ClipError(f"its view is unclear: {shares} (threshold {classifier.threshold:.2f})")
+    return view, min(mean[view], 1.0)
