@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -300,15 +300,15 @@ def _how_to_tell_views() -> str:
 
 
 def subject_rule(
-    slot: Slot, crossfit: PredictionTable, classes: tuple[str, ...]
+    slot: Slot, classes: tuple[str, ...], training: Callable[[], PredictionTable]
 ) -> Aggregator:
     """Make the voting rule of views that a slot names, fitted on training patients if it learns.
 
     Args:
         slot: names the rule.
-        crossfit: predictions of training patients of one task, approach and split, by networks
-            that did not learn from them; may be empty.
         classes: the task's label names, least severe first.
+        training: reads predictions of training patients of one task, approach and split, by
+            networks that did not learn from them; called only if the rule learns.
 
     Raises:
         UsageError: the rule learns, and there is nobody to learn from.
@@ -319,7 +319,7 @@ def subject_rule(
     from echokit.voting.ballots import ballots, fit
 
     try:
-        return fit(rule, ballots(crossfit, classes))
+        return fit(rule, ballots(training(), classes))
     except DataError as error:
         raise UsageError(
             f"The voting rule {slot.use!r} cannot be fitted: {error}. Type --set crossfit.folds=2, "

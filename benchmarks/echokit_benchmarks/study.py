@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float32
+from scipy.special import softmax
 from torch import nn
 
 from echokit import VIEWS, resolve
@@ -30,7 +31,7 @@ from echokit.studies.model import Bench, Predictor
 from echokit.studies.networks import opener
 from echokit.studies.predict import predict_study
 from echokit.system.progress import Silent
-from echokit.voting.votes import softmax, voting_sequences
+from echokit.voting.votes import voting_sequences
 
 AT_LEAST: Mapping[Precision, float] = {"exact": 2.5, "fast": 4.0}
 AT_MOST_SECONDS = 20.0
@@ -148,7 +149,9 @@ def _judged(
     works: list[Callable[[], object]] = [by_loop]
     works += [partial(by_engine, precision) for precision in engines]
     theirs, *ours = in_turns(works, 1 if quick else 2)
-    judged = {who: softmax(np.reshape(logits, (-1, len(CLASSES)))) for who, logits in said.items()}
+    judged = {
+        who: softmax(np.reshape(logits, (-1, len(CLASSES))), axis=1) for who, logits in said.items()
+    }
     expected, rows = judged["loop"], []
     for precision, times in zip(engines, ours, strict=True):
         apart = float(np.abs(judged[precision] - expected).max())

@@ -13,7 +13,7 @@ from echokit.bench.suite import Suite, slots
 from echokit.bench.timing import Claim, judge
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
-from echokit.runs import run
+from echokit.runs import carry_out
 from echokit.system.progress import Silent
 
 RULES = (
@@ -59,7 +59,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
         ):
             plain = [] if swap.startswith("explain") else ["report.examples=0"]
             recipe = load_recipe("ph-newborn", preset="quick", settings=[*small, swap, *plain])
-            run(recipe, RunFolder.create(here / "theirs" / f"run-{number}", recipe))
+            carry_out(recipe, RunFolder.create(here / "theirs" / f"run-{number}", recipe))
         theirs = time.perf_counter() - started
     claim = Claim(
         f"{len(rules)} voting rules and {len(explainers)} explainers tried on the same networks",

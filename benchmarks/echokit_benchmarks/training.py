@@ -13,15 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from echokit.bench.timing import Claim, judge
-from echokit.clips.store import Store
 from echokit.components import make_model
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe, load_recipe
-from echokit.runs.cohort import find_clips, prepare_cohort
+from echokit.runs import open_run
 from echokit.runs.jobs import jobs_of
 from echokit.runs.train import view_works
 from echokit.system.files import read_json
-from echokit.system.progress import Silent
 
 ONE_NETWORK = [
     "views.use=['PSAX-P']",
@@ -54,9 +52,8 @@ def _throughput(preset: str, more: list[str], repeats: int) -> dict[str, Any]:
     side = recipe.prepare["resize"].options["size"]
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder.create(Path(scratch) / "run", recipe)
-        cohort = find_clips(recipe, Store(folder.store), Silent())
-        study = prepare_cohort(cohort, recipe, Store(folder.store), Silent())
-        (work,) = view_works(jobs_of(study, recipe), study, recipe, folder)
+        run = open_run(recipe, folder)
+        (work,) = view_works(run, jobs_of(run))
         samples = recipe.train.epochs * recipe.train.n * len(work.items)
         batch = recipe.train.batch
         inputs = torch.randn(4 * batch, 1, recipe.sequences.k, side, side)

@@ -7,49 +7,35 @@ once; every voting rule then votes on what that run's networks said of each sequ
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from echokit.bench.suite import Suite
-from echokit.clips.store import Store
-from echokit.components import make_aggregator, make_model
+from echokit.components import make_aggregator, make_model, subject_rule
 from echokit.errors import UsageError
 from echokit.folder import RunFolder
-from echokit.interfaces import SupportsFit
+from echokit.interfaces import Aggregator, SupportsFit
 from echokit.recipe import Recipe, Slot, load_recipe
 from echokit.system.files import read_json, write_json
-from echokit.system.progress import Progress, Silent
+from echokit.system.progress import Progress
+from echokit.voting.ballots import ballots
+from echokit.voting.table import (
+    APPROACH,
+    CLIP,
+    SPLIT,
+    TASK,
+    VIEW,
+    Place,
+    PredictionTable,
+    Row,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SEED = 1000
 """Splits of one seed are numbered from this times the seed, so that those of all stand apart."""
-
-
-class Elsewhere(RunFolder):
-    """A run whose networks and predictions are read, while what is made goes to another folder."""
-
-    def __init__(self, run: RunFolder, path: Path) -> None:
-        super().__init__(path)
-        self.run = run
-
-    @property
-    def models(self) -> Path:
-        """The run's networks."""
-        return self.run.models
-
-    @property
-    def predictions(self) -> Path:
-        """The run's predictions."""
-        return self.run.predictions
-
-    @property
-    def store(self) -> Path:
-        """The run's prepared clips."""
-        return self.run.store
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +60,7 @@ def train_all(suite: Suite, out: Path, progress: Progress) -> list[Trained]:
         UsageError: a folder holds a run of another suite, or splits differ between backbones.
         EchokitError: a run cannot be made.
     """
-    from echokit.runs import run
+    from echokit.runs import carry_out
 
     suite.check()
     learns = any(isinstance(make_aggregator(s), SupportsFit) for s in suite.aggregator.values())
@@ -87,7 +73,7 @@ def train_all(suite: Suite, out: Path, progress: Progress) -> list[Trained]:
             recipe = recipe.model_copy(update={"backbone": slot})
             folder = _open(out / f"{name}-seed-{seed}", recipe)
             if folder.state["finished"] is None:
-                run(recipe, folder, progress)
+                carry_out(recipe, folder, progress)
             result.append(Trained(name, seed, recipe, folder))
     _check_splits(result)
     return result
@@ -117,74 +103,57 @@ def _check_splits(runs: list[Trained]) -> None:
 
 
 def vote_again(one: Trained, name: str, slot: Slot) -> pd.DataFrame:
-    """Let a voting rule vote on what a run's networks said; no network runs.
+    """Let a voting rule vote on what a run's networks predicted; no network runs.
 
-    A rule that learns takes views alone, fitted on training patients; the sequences' vote is the
-    recipe's own then.
+    A rule that learns votes on views alone, fitted on training patients; the vote of sequences is
+    the recipe's own then.
 
     Returns:
-        Rows of level 'subject', one for each patient, split and view set.
+        Rows of subjects, one for each patient, split and view set, with `backbone` and
+        `aggregator`.
     """
-    import pandas as pd
-
-    from echokit.voting import votes as predict
-    from echokit.voting.ballots import ballots
-
-    table = pd.read_parquet(one.folder.predictions)
     rule = make_aggregator(slot)
     learns = isinstance(rule, SupportsFit)
     rows = []
-    for (task, approach), here in table.groupby(["task", "approach"], sort=False):
-        classes = one.classes[str(task)]
-        if not learns:
-            views = pd.DataFrame(list(_views(here, rule, classes)))
-            here = pd.concat([views, here[here["level"] == "subject"]])
-        for views_name, members in one.recipe.used_view_sets.items():
-            for ballot in ballots(here, classes, members):
-                place = {"task": task, "approach": approach, "split": ballot.split}
-                decide = _fitted(one, slot, classes, place) if learns else rule
-                outcome = predict.row(
-                    "subject",
-                    classes[ballot.truth],
-                    decide(ballot.votes),
-                    task=str(task),
-                    approach=str(approach),
-                    split=ballot.split + SEED * one.seed,
-                    view=views_name,
-                    patient=ballot.patient,
+    for (task, approach), own in PredictionTable.read(one.folder.predictions).groups(
+        TASK, APPROACH
+    ):
+        classes = one.classes[task]
+        subjects = own.subjects
+        voting = own if learns else _votes_of_sequences(own, rule, classes).with_rows(subjects)
+        for views, members in one.recipe.used_view_sets.items():
+            for ballot in ballots(voting, classes, members):
+                decide = _fitted(one, slot, task, approach, ballot.split) if learns else rule
+                rows.append(
+                    Row(
+                        "subject",
+                        Place(task, approach, views, ballot.split + SEED * one.seed),
+                        ballot.patient,
+                        classes[ballot.truth],
+                        decide(ballot.votes),
+                    )
                 )
-                rows.append(outcome | {"backbone": one.backbone, "aggregator": name})
-    return pd.DataFrame(rows)
+    return PredictionTable.of(rows).frame.assign(backbone=one.backbone, aggregator=name)
 
 
-def _views(table: pd.DataFrame, rule: Any, classes: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Each clip's prediction by the votes of its sequences."""
-    import numpy as np
-
-    from echokit.types import Votes
-
-    sequences = table[table["level"] == "sequence"]
-    for _, clip in sequences.groupby(["split", "view", "clip"], sort=False):
-        first = clip.iloc[0]
-        probabilities = np.stack(clip["probabilities"].tolist()).astype(np.float64)
-        outcome = rule(
-            Votes(classes, tuple(map(str, clip["start"])), probabilities.argmax(1), probabilities)
+def _votes_of_sequences(
+    table: PredictionTable, rule: Aggregator, classes: tuple[str, ...]
+) -> PredictionTable:
+    """Predict each clip anew by the votes of its sequences."""
+    return PredictionTable.of(
+        replace(
+            next(clip.rows()), level="view", start=-1, prediction=rule(clip.sequence_votes(classes))
         )
-        yield {str(column): value for column, value in first.items()} | {
-            "level": "view",
-            "start": -1,
-            "predicted": outcome.label,
-            "confidence": outcome.confidence,
-            "probabilities": list(outcome.probabilities),
-        }
+        for _, clip in table.sequences.groups(SPLIT, VIEW, CLIP)
+    )
 
 
-def _fitted(one: Trained, slot: Slot, classes: tuple[str, ...], place: dict[str, Any]) -> Any:
-    from echokit.components import subject_rule
+def _fitted(one: Trained, slot: Slot, task: str, approach: str, split: int) -> Aggregator:
+    def training() -> PredictionTable:
+        crossfit = PredictionTable.read_if_there(one.folder.crossfit)
+        return crossfit.where(task=task, approach=approach, split=split)
 
-    aggregate = one.recipe.aggregate.model_copy(update={"subject": slot})
-    recipe = one.recipe.model_copy(update={"aggregate": aggregate})
-    return subject_rule(recipe, one.folder.path / "crossfit.parquet", classes, **place)
+    return subject_rule(slot, one.classes[task], training)
 
 
 def explained(one: Trained, name: str, slot: Slot) -> dict[str, Any]:
@@ -192,23 +161,24 @@ def explained(one: Trained, name: str, slot: Slot) -> dict[str, Any]:
 
     The networks are loaded, not trained; what was explained before is not explained again.
     """
-    from echokit.runs.cohort import find_clips, prepare_cohort
-    from echokit.runs.explain import explain_all
+    from echokit.runs import open_run
+    from echokit.runs.explain import explain_into
 
-    place = Elsewhere(one.folder, one.folder.path / "explainers" / name)
-    kept = place.path / "result.json"
-    asked = slot.model_dump() | slot.options
-    if not kept.is_file() or read_json(kept)["asked"] != asked:
-        store = Store(one.folder.store)
-        study = prepare_cohort(find_clips(one.recipe, store, Silent()), one.recipe, store, Silent())
+    out = one.folder.path / "explainers" / name
+    kept = out / "result.json"
+    options = slot.model_dump() | slot.options
+    if not kept.is_file() or read_json(kept)["asked"] != options:
         shown = one.recipe.report.model_copy(update={"examples": 1})
         recipe = one.recipe.model_copy(update={"explain": slot, "report": shown})
+        run = open_run(recipe, one.folder)
         started = time.monotonic()
-        explain_all(study, recipe, place, Silent())
+        explain_into(run, out)
         seconds = time.monotonic() - started
-        maps = read_json(place.path / "saliency" / "index.json")["maps"]
+        maps = read_json(out / "saliency" / "index.json")["maps"]
         passed = sum(bool(m["scores"]["verdict"]["passed"]) for m in maps)
-        write_json(kept, {"asked": asked, "maps": len(maps), "passed": passed, "seconds": seconds})
+        write_json(
+            kept, {"asked": options, "maps": len(maps), "passed": passed, "seconds": seconds}
+        )
     row: dict[str, Any] = read_json(kept)
     row.pop("asked")
     return {"backbone": one.backbone, "explainer": name, **row}

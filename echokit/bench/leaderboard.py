@@ -87,6 +87,7 @@ def leaderboard(
     """
     from echokit.evaluation.metrics import evaluate
     from echokit.evaluation.rule_differences import leads
+    from echokit.voting.table import PredictionTable
 
     rows = []
     for (task, _, _), here in table.groupby(["task", "approach", "view"], sort=False):
@@ -97,7 +98,7 @@ def leaderboard(
         ahead = dict(leads(outcomes, baseline, bootstrap, 0))
         found = []
         for (backbone, aggregator), part in parts.items():
-            (figures,) = evaluate(part, {str(task): names}, bootstrap, 0)
+            (figures,) = evaluate(PredictionTable(part), {str(task): names}, bootstrap, 0)
             lead = ahead.get(f"{backbone} / {aggregator}")
             found.append({"backbone": backbone, "aggregator": aggregator, **figures, "lead": lead})
         rows += sorted(found, key=lambda row: -row["f1"]["mean"])

@@ -67,17 +67,17 @@ def predict(
     """
     from echokit.cli.console import Bars, print_json
     from echokit.cli.console import out as console
+    from echokit.components import newest_view_run, open_view_classifier
     from echokit.engines.choose import EngineRequest
     from echokit.folder import next_free
     from echokit.studies.predict import open_predictor, predict_study
-    from echokit.studies.views import find_view_run, open_viewer
     from echokit.system.progress import Silent
 
     predictor, viewer = open_predictor(run, task, EngineRequest(engine, cast(Any, precision))), None
     if view is not None and view.lower() == "auto":
         usual = predictor.recipe.views.threshold
         threshold = usual if view_threshold is None else view_threshold
-        view, viewer = None, open_viewer(view_run or find_view_run(run), threshold)
+        view, viewer = None, open_view_classifier(view_run or newest_view_run(run), threshold)
     elif view_run is not None or view_threshold is not None:
         raise UsageError("--view-run and --view-threshold go with --view auto.")
     target = out or next_free(Path("predictions"), study.stem or study.name or "study")

@@ -71,7 +71,7 @@ def run(
         resolved.check_components()
         folder = RunFolder.create(out or next_free(Path("runs"), resolved.name), resolved)
 
-    from echokit.runs import run as carry_out
+    from echokit.runs import carry_out
 
     silent = quiet or as_json
     if not silent:

@@ -1,6 +1,6 @@
 """Pictures and pages from the result files alone: no model, no plugin, no torch.
 
-Each name is imported when it is first asked for, so that a strip of saliency loads no page.
+Each name is imported when it is first asked for, so that one page does not load the others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from echokit.report.paper.findings import ask_findings, run_findings
     from echokit.report.paper.table_formats import FORMATS, print_table, write_tables
     from echokit.report.paper.tables import paper_table, run_tables
-    from echokit.report.pictures.saliency import saliency_movie, saliency_strip
     from echokit.report.results import read_results
     from echokit.report.run_page import build_run_report
     from echokit.report.study_page import build_study_page
@@ -28,8 +27,6 @@ _MODULES = {
     "read_results": "results",
     "run_findings": "paper.findings",
     "run_tables": "paper.tables",
-    "saliency_movie": "pictures.saliency",
-    "saliency_strip": "pictures.saliency",
     "summary_table": "terminal",
     "write_tables": "paper.table_formats",
 }
@@ -44,8 +41,6 @@ __all__ = [
     "read_results",
     "run_findings",
     "run_tables",
-    "saliency_movie",
-    "saliency_strip",
     "summary_table",
     "write_tables",
 ]

@@ -10,7 +10,7 @@ from jinja2 import ChainableUndefined, Environment, PackageLoader
 
 from echokit.report import words
 from echokit.report.charts.svg import colour
-from echokit.report.pictures.overlay import palette
+from echokit.saliency.overlay import palette
 from echokit.system.files import write_text
 
 

@@ -18,7 +18,7 @@ from echokit.runs.evaluate import evaluate
 from echokit.runs.explain import explain
 from echokit.runs.fuse import fuse
 from echokit.runs.predict import predict
-from echokit.runs.prepare import prepare
+from echokit.runs.prepare import prepare, prepare_population
 from echokit.runs.report import report
 from echokit.runs.train import train, was_trained
 from echokit.system.progress import Progress, Silent
@@ -69,3 +69,13 @@ def carry_out(recipe: Recipe, folder: RunFolder, progress: Progress | None = Non
     with folder.step("report"):
         report(run)
     return run
+
+
+def open_run(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> Run:
+    """Open a run to go on with in Python: clips are found and prepared, and nothing is written.
+
+    Clips that the run prepared before come from its store.
+    """
+    progress, store = progress or Silent(), Store(folder.store)
+    cohort = find_cohort(recipe, store, progress)
+    return Run(recipe, folder, prepare_population(cohort, recipe, store, progress), progress)

@@ -68,6 +68,8 @@ class Run:
         Raises:
             UsageError: the rule learns, and there is nobody to learn from.
         """
-        training = self.crossfit.where(task=task, approach=approach, split=split)
-        slot = self.recipe.aggregate.subject
-        return subject_rule(slot, training, self.population.classes(task))
+
+        def training() -> PredictionTable:
+            return self.crossfit.where(task=task, approach=approach, split=split)
+
+        return subject_rule(self.recipe.aggregate.subject, self.population.classes(task), training)

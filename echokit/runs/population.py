@@ -38,7 +38,7 @@ class Population:
         return {task: labels.classes for task, labels in self.labelled.items()}
 
     def items(self, job: Job, side: str) -> list[Item]:
-        """List the labelled clips of a job's view, or of all, on one side of its split, in order."""
+        """List the labelled clips of a job's view, or of all, on one side of its split."""
         labels, split = self.labelled[job.task], self.splits[job.task][job.split]
         if job.fold is not None:
             split = self.folds[job.task][job.split][job.fold]

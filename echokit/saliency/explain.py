@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Bool, Float
 from torch import nn
 
@@ -16,39 +15,39 @@ from echokit.clips.store import Store
 from echokit.interfaces import Explainer
 from echokit.saliency.moved_maps import against, moved
 from echokit.saliency.verdict import check_map, plain, verdict
-from echokit.system.files import whole_file
 from echokit.types import Clip, Saliency
+from echokit.voting.table import CLIP, CONFIDENCE, START, PredictionTable
 
 PLACES = 99
 """Moved maps that the place of a map is compared with."""
 
 
-def choose(views: pd.DataFrame, classes: tuple[str, ...], examples: int) -> pd.DataFrame:
-    """Choose which view predictions are explained: for each true label the surest right ones.
+def choose(views: PredictionTable, classes: tuple[str, ...], examples: int) -> PredictionTable:
+    """Choose the view predictions to explain: for each true label the most confident correct ones.
 
-    Where too few were right, the surest wrong ones fill up: those are worth looking at most.
+    Where too few were correct, the most confident wrong ones fill up: those are worth looking at
+    most.
 
     Args:
-        views: rows of level `view` of one task, approach and view.
+        views: rows of views of one task, approach and view.
         classes: label names.
         examples: how many for each label.
     """
-    chosen = []
+    chosen = [views.frame.head(0)]
     for name in classes:
-        rows = views[views["label"] == name]
-        right = (rows["label"] == rows["predicted"]).rename("right")
-        order = rows.assign(right=right).sort_values(
-            ["right", "confidence", "clip"], ascending=[False, False, True]
-        )
-        chosen.append(order.head(examples).drop(columns="right"))
-    return pd.concat(chosen) if chosen else views.head(0)
+        rows = views.where(label=name)
+        if len(rows):
+            order = rows.frame.assign(correct=rows.correct).sort_values(
+                ["correct", CONFIDENCE, CLIP], ascending=[False, False, True]
+            )
+            chosen.append(order.head(examples).drop(columns="correct"))
+    return PredictionTable(pd.concat(chosen))
 
 
-def typical_sequence(sequences: pd.DataFrame, predicted: str, classes: tuple[str, ...]) -> int:
-    """The start of the sequence that speaks most clearly for the predicted label."""
-    index = classes.index(predicted)
-    clearest = max(range(len(sequences)), key=lambda i: sequences["probabilities"].iloc[i][index])
-    return int(sequences["start"].iloc[clearest])
+def typical_sequence(sequences: PredictionTable, predicted: str, classes: tuple[str, ...]) -> int:
+    """Return the start of the sequence whose probability of the predicted label is highest."""
+    clearest = int(sequences.probabilities[:, classes.index(predicted)].argmax())
+    return int(sequences.frame[START].iloc[clearest])
 
 
 def explain(
@@ -61,8 +60,6 @@ def explain(
     spec: SequenceSpec,
 ) -> tuple[Clip, Saliency]:
     """Explain one sequence: its prepared frames, and the saliency of class `target` on them."""
-    import torch
-
     clip = store.clip(key, start, spec.k)
     sequence = spec(clip, torch.Generator())
     return clip, explainer(model, sequence, target)
@@ -90,8 +87,6 @@ def examine(
         What `judge` and `echokit.saliency.verdict.check_map` return, `places` of
         `compare_places`, and `verdict`: `passed` and `reasons`.
     """
-    import torch
-
     sequence = spec(clip, torch.Generator())
     scores = judge(saliency.values, clip)
     scores["places"] = compare_places(saliency.values, clip, seed)
@@ -155,18 +150,3 @@ def compare_places(
 def _energy(values: Float[np.ndarray, "T H W"], inside: Bool[np.ndarray, "T H W"]) -> float:
     total = float(values.sum())
     return float(values[inside].sum()) / total if total else 0.0
-
-
-def file_stem(clip: str, view: str | None, start: int) -> str:
-    """A file name for a clip's saliency: safe, unique, and without the words of the clip's name."""
-    return f"{view}-{hashlib.sha256(clip.encode()).hexdigest()[:10]}-{start:03d}"
-
-
-def save_arrays(path: Path, clip: Clip, saliency: Saliency) -> None:
-    """Write a saliency map and the frames it explains as one compressed npz file."""
-    arrays: dict[str, Any] = {"frames": clip.frames, "saliency": saliency.values}
-    for name, array in (("sector", clip.sector), ("structures", clip.structures)):
-        if array is not None:
-            arrays[name] = array
-    with whole_file(path) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, **arrays)

@@ -17,7 +17,7 @@ from echokit.engines.open_vino import OPENVINO
 from echokit.errors import UsageError
 from echokit.recipe import Recipe, load_recipe
 from echokit.studies.manifest import probe, unseal
-from echokit.studies.model import Opener, Predictor
+from echokit.studies.model import Opener, Predictor, training_predictions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,6 @@ def open_bundle(folder: Path, task: str | None, asked: EngineRequest) -> Predict
     recipe = load_recipe(str(folder / "recipe.toml"))
     classes = tuple(manifest["classes"])
     weights = {view: folder / facts["file"] for view, facts in manifest["views"].items()}
-    place = {"task": manifest["task"], "approach": manifest["approach"], "split": 0}
     without = ""
     if manifest["format"] == "torch-export":
         need_torch(f"{folder}, a bundle in the format torch-export,")
@@ -65,7 +64,11 @@ def open_bundle(folder: Path, task: str | None, asked: EngineRequest) -> Predict
         task=manifest["task"],
         classes=classes,
         weights=weights,
-        rule=subject_rule(recipe, folder / CROSSFIT, classes, **place),
+        rule=subject_rule(
+            recipe.aggregate.subject,
+            classes,
+            lambda: training_predictions(folder / CROSSFIT, manifest["task"], manifest["approach"]),
+        ),
         synthetic=manifest["synthetic"],
         records=manifest["records"],
         open=opener,

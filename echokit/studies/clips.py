@@ -16,9 +16,9 @@ from echokit.components import (
 )
 from echokit.errors import ClipError
 from echokit.studies.model import Bench
-from echokit.studies.views import fill_views
 from echokit.system.progress import Progress
 from echokit.types import USUAL_FPS, Box, ClipRef, Prediction, Rejection
+from echokit.voting.view_classifier import find_views
 
 if TYPE_CHECKING:
     from echokit.voting.votes import ClipVotes
@@ -37,7 +37,7 @@ def prepare_clips(
     found, confidences = bench.loader.index(), dict[str, float]()
     if bench.viewer is not None:
         with bench.profile.stage("tell views"):
-            found, confidences = fill_views(
+            found, confidences = find_views(
                 found, bench.loader, bench.viewer, bench.store, progress
             )
     clips, refused = cohorts.separate(found, weights, recipe.views.alias)
@@ -109,8 +109,8 @@ def _explain(
 ) -> dict[str, Any] | None:
     """Explain the sequence that speaks most clearly for the clip's label, over its own pixels."""
     from echokit.clips.sequences import digest
-    from echokit.report import saliency_movie, saliency_strip
     from echokit.saliency import explain
+    from echokit.saliency.record import Explanation, file_stem, record
 
     recipe, classes = bench.predictor.recipe, bench.predictor.classes
     if recipe.explain is None or bench.store.sector(voted.item.key) is None:
@@ -122,26 +122,22 @@ def _explain(
     clip, saliency = explain.explain(
         network, explainer, bench.store, voted.item.key, start, target, spec
     )
-    stem = explain.file_stem(ref.clip, ref.view, start)
-    files = {
-        kind: f"saliency/{stem}{suffix}"
-        for kind, suffix in (("array", ".npz"), ("movie", ".webp"), ("strip", ".png"))
-    }
     if bench.test_saliency:
         scores = explain.examine(network, explainer, clip, saliency, spec, digest(ref.clip, start))
     else:
         scores = explain.judge(saliency.values, clip)
-    explain.save_arrays(out / files["array"], clip, saliency)
     # the source's own resolution, but nothing outside the sector
     source = bench.loader.read(ref)
     shown = make_preparation(recipe).masked(source)
-    frames, fps = shown.frames[start : start + spec.k], source.fps or USUAL_FPS
-    movie, strip = out / files["movie"], out / files["strip"]
-    saliency_movie(frames, saliency.values, movie, fps, sector=clip.sector)
-    saliency_strip(frames, saliency.values, strip, fps=fps, sector=clip.sector)
+    files = record(
+        Explanation(clip, start, saliency, scores),
+        out / "saliency" / file_stem(ref.clip, ref.view, start),
+        frames=shown.frames[start : start + spec.k],
+        fps=source.fps or USUAL_FPS,
+    )
     box = shown.box or Box(0, 0, *source.frames.shape[1:])
     return {
-        **files,
+        **files.as_json(out),
         "start": start,
         "method": saliency.method,
         "box": [box.top, box.left, box.height, box.width],

@@ -11,12 +11,14 @@ from echokit.clips.store import Store
 from echokit.engines.choose import ChosenEngine
 from echokit.interfaces import Aggregator, Loader
 from echokit.recipe import Recipe
-from echokit.studies.views import Viewer
 from echokit.system.cost import Profile
+from echokit.voting.view_classifier import ViewClassifier
 
 if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float32
+
+    from echokit.voting.table import PredictionTable
 
 
 Opener = Callable[[str, "Float32[np.ndarray, 'B 1 k H W']", int], tuple[ChosenEngine, Any]]
@@ -57,9 +59,19 @@ class Bench:
     loader: Loader
     store: Store
     """Prepared clips, for as long as the study is worked on."""
-    viewer: Viewer | None = None
+    viewer: ViewClassifier | None = None
     """Tells the views of clips that bear none; None where they are refused."""
     test_saliency: bool = False
     """Whether each map is tested, which takes some hundred passes through the network."""
     profile: Profile = field(default_factory=Profile)
     """Where the seconds go."""
+
+
+def training_predictions(path: Path, task: str, approach: str) -> PredictionTable:
+    """Read predictions of the first split's training patients, by inner networks."""
+    from echokit.voting.table import (
+        PredictionTable,  # pandas reads Parquet only for a rule that learns
+    )
+
+    table = PredictionTable.read_if_there(path)
+    return table.where(task=task, approach=approach, split=0)

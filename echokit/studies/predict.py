@@ -17,12 +17,12 @@ from echokit.folder import RunFolder
 from echokit.recipe import TOGETHER
 from echokit.studies.clips import as_json, judge_clips, prepare_clips
 from echokit.studies.manifest import is_bundle
-from echokit.studies.model import Bench, Predictor
+from echokit.studies.model import Bench, Predictor, training_predictions
 from echokit.studies.networks import opener
-from echokit.studies.views import Viewer
 from echokit.system.files import read_json, whole_folder, write_json
 from echokit.system.progress import Progress, Silent
 from echokit.types import Prediction, Rejection
+from echokit.voting.view_classifier import ViewClassifier
 
 
 def open_predictor(
@@ -77,7 +77,11 @@ def open_predictor(
         task=task,
         classes=classes,
         weights=weights,
-        rule=subject_rule(recipe, inner, classes, task=task, approach=approach, split=0),
+        rule=subject_rule(
+            recipe.aggregate.subject,
+            classes,
+            lambda: training_predictions(inner, task, approach),
+        ),
         synthetic=bool(opened.state["synthetic"]),
         records=_records(opened.path / "saliency" / "index.json", task, approach),
         open=opener(its, weights, len(classes), opened.path / "engines", asked or EngineRequest()),
@@ -102,7 +106,7 @@ def predict_study(
     out: Path,
     *,
     view: str | None = None,
-    viewer: Viewer | None = None,
+    viewer: ViewClassifier | None = None,
     test_saliency: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:

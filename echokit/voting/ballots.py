@@ -24,7 +24,9 @@ class Ballot:
     votes: Votes
 
 
-def ballots(table: PredictionTable, classes: tuple[str, ...], views: Sequence[str]) -> list[Ballot]:
+def ballots(
+    table: PredictionTable, classes: tuple[str, ...], views: Sequence[str] | None = None
+) -> list[Ballot]:
     """Gather the votes of each patient in each split of one task and approach.
 
     Args:

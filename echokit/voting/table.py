@@ -181,6 +181,10 @@ class PredictionTable:
         frame = self.frame.assign(**{PROBABILITIES: column})
         return PredictionTable(frame[column.notna()])
 
+    def with_rows(self, other: PredictionTable) -> PredictionTable:
+        """Return the table with the rows of another below its own."""
+        return PredictionTable(pd.concat([self.frame, other.frame]))
+
     def rows(self) -> Iterator[Row]:
         """Yield each row as a value."""
         for cells in self.frame.to_dict("records"):

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from echokit.report.pictures.overlay import overlay, place
 from echokit.report.pictures.sheet import ALARM, QUIET
 from echokit.report.sections.checks import checks
 from echokit.report.words import number
+from echokit.saliency.overlay import overlay, place
 
 SURE = 0.5
 """Quality of found phases from which no doubt is printed."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
-from echokit.report.pictures.overlay import palette
+from echokit.saliency.overlay import palette
 
 PAPER, INK, QUIET, ALARM = "#ffffff", "#111111", "#4a5560", "#b3340a"
 """Colours of the sheet, of words, of words that matter less, and of what must not be missed."""

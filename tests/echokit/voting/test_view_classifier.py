@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from echokit.studies.views import fill_views, find_view_run, open_viewer
 
 from echokit import ClipError, ClipRef, CohortError, RecipeError, Rejection, UsageError, hookimpl
 from echokit.cli import main
@@ -22,7 +23,6 @@ from echokit.recipe import Recipe, load_recipe
 from echokit.runs import run
 from echokit.runs.cohort import find_clips
 from echokit.studies.predict import open_predictor, predict_study
-from echokit.studies.views import fill_views, find_view_run, open_viewer
 from echokit.system.progress import Silent
 
 VIEWS = ("A4C", "PLAX")

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from echokit.errors import UsageError
-from echokit.report.pictures.overlay import overlay, place
+from echokit.saliency.overlay import overlay, place
 from echokit.system.files import whole_file
 from echokit.types import Box
 

@@ -6,8 +6,8 @@ from PIL import Image
 
 from echokit import Box, UsageError
 from echokit.report import saliency_movie, saliency_strip
-from echokit.report.pictures import saliency
-from echokit.report.pictures.overlay import OPACITY, overlay, palette, place
+from echokit.saliency import pictures as saliency
+from echokit.saliency.overlay import OPACITY, overlay, palette, place
 
 CORNERS = {"top left": (12, 12), "bottom left": (52, 12), "top right": (12, 52)}
 
