@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from echokit import Box
-from echokit.report import build_run_report, build_study_page, saliency_movie, saliency_strip
+from echokit.report import build_run_report, build_study_page
+from echokit.saliency.pictures import saliency_movie, saliency_strip
 
 CLASSES = {"severity": ["none", "mild", "moderate-severe"], "binary": ["none", "PH"]}
 BINARY = {"binary": ["none", "PH"]}

@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 
 from echokit import UsageError
-from echokit.report import build_run_report, saliency_movie
+from echokit.report import build_run_report
 from echokit.report.pictures.embed import Album
+from echokit.saliency.pictures import saliency_movie
 
 
 def test_it_answers_a_readers_questions(run, run_page, kit):

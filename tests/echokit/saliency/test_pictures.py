@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from echokit import Box, UsageError
-from echokit.report import saliency_movie, saliency_strip
 from echokit.saliency import pictures as saliency
 from echokit.saliency.overlay import OPACITY, overlay, palette, place
+from echokit.saliency.pictures import saliency_movie, saliency_strip
 
 CORNERS = {"top left": (12, 12), "bottom left": (52, 12), "top right": (12, 52)}
 
