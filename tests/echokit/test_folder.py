@@ -71,7 +71,7 @@ def test_a_folder_that_is_no_run_is_refused_with_what_to_type(tmp_path, recipe, 
 
 def test_a_run_that_was_begun_is_opened_as_it_was_left(tmp_path, recipe):
     folder = RunFolder.create(tmp_path / "one", recipe)
-    with folder.stage("cohort") as row:
+    with folder.step("cohort") as row:
         row["detail"] = "9 clips"
     opened = RunFolder.open(tmp_path / "one")
     assert opened.is_done("cohort")
@@ -84,7 +84,7 @@ def test_a_stage_that_fails_is_timed_but_not_done(tmp_path, recipe):
     folder = RunFolder.create(tmp_path / "one", recipe)
 
     def fail() -> None:
-        with folder.stage("train"):
+        with folder.step("train"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -100,7 +100,7 @@ def test_a_stage_done_again_keeps_one_row_and_adds_up_its_seconds(tmp_path, reci
     clock = iter([0.0, 5.0, 10.0, 12.0, 20.0, 21.0])
     monkeypatch.setattr("echokit.system.cost.time.monotonic", lambda: next(clock))
     for name in ("cohort", "train", "cohort"):
-        with folder.stage(name):
+        with folder.step(name):
             pass
     assert [(row["name"], row["seconds"]) for row in state(folder)["stages"]] == [
         ("cohort", 6.0),

@@ -25,7 +25,7 @@ from echokit.clips.store import CHUNK, Store
 from echokit.folder import RunFolder
 from echokit.networks.sampling import TrainingSequences
 from echokit.recipe import load_recipe
-from echokit.runs import run
+from echokit.runs import carry_out
 from echokit.testing import tiny_clip
 
 TREE = Path(echokit.__file__).parent.parent
@@ -41,7 +41,7 @@ def tiny_run(path: Path, *settings: str) -> RunFolder:
     small = ["split.splits=1", "train.n=1", "views.use=['A4C']", "evaluate.bootstrap=5", *settings]
     recipe = load_recipe("tiny-study", settings=small)
     folder = RunFolder.create(path, recipe)
-    run(recipe, folder)
+    carry_out(recipe, folder)
     return folder
 
 

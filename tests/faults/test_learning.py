@@ -12,63 +12,58 @@ from safetensors.torch import load_file
 
 from echokit import Clip, ClipError, resolve
 from echokit.clips.sequences import SequenceSpec, voting_starts
-from echokit.clips.store import Store
 from echokit.folder import RunFolder
 from echokit.networks.job import Job
 from echokit.networks.sampling import BalancedSampler, TrainingSequences, draw_start
 from echokit.recipe import load_recipe
-from echokit.runs.cohort import find_clips, prepare_cohort
-from echokit.runs.population import Study
-from echokit.runs.train import train_all
-from echokit.system.progress import Silent
+from echokit.runs import Run, open_run
+from echokit.runs.train import train as train_networks
 
 SETTINGS = ["train.epochs=2", "split.splits=1", "views.use=['A4C']"]
 A4C = Job("severity", "spatio-temporal", "A4C", 0)
 
 
-def study_in(path):
+def run_in(path) -> Run:
     recipe = load_recipe("tiny-study", settings=SETTINGS)
-    folder = RunFolder.create(path / "run", recipe)
-    return recipe, folder, prepare_cohort(find_clips(recipe), recipe, Store(folder.store), Silent())
+    return open_run(recipe, RunFolder.create(path / "run", recipe))
 
 
-def weights(recipe, folder, study) -> bytes:
-    train_all(study, recipe, folder, Silent())
-    return (folder.models / A4C.stem).with_suffix(".safetensors").read_bytes()
+def weights(run: Run) -> bytes:
+    train_networks(run)
+    return run.weights(A4C).read_bytes()
 
 
-def ruined(study: Study, folder: RunFolder, side: str) -> Study:
-    """The study with other pixels and, where a label remains for each, other labels on a side."""
-    labels, store = study.labelled["severity"], Store(folder.store)
-    store.put("noise", Clip(np.random.default_rng(0).integers(0, 256, (10, 16, 16), np.uint8)))
-    clips = {item.clip for item in study.items(A4C, side)}
+def ruined(run: Run, side: str) -> Run:
+    """The run with other pixels and, where a label remains for each, other labels on a side."""
+    population = run.population
+    labels = population.labelled["severity"]
+    run.store.put("noise", Clip(np.random.default_rng(0).integers(0, 256, (10, 16, 16), np.uint8)))
+    clips = {item.clip for item in population.items(A4C, side)}
     other = dict(zip(labels.classes, labels.classes[::-1], strict=True))
     swapped = {c: other[name] if c in clips else name for c, name in labels.clips.items()}
-    return replace(
-        study,
+    changed = replace(
+        population,
         labelled={"severity": replace(labels, clips=swapped)},
-        keys={c: ("noise", 10) if c in clips else kept for c, kept in study.keys.items()},
+        keys={c: ("noise", 10) if c in clips else kept for c, kept in population.keys.items()},
     )
+    return replace(run, population=changed)
 
 
 @pytest.mark.usefixtures("tiny_plugin")
 def test_the_best_epoch_is_not_chosen_on_the_reported_split(tmp_path):
     """Whatever is done to the held-out patients, the kept weights stay the same to the bit."""
-    recipe, folder, study = study_in(tmp_path / "as it is")
-    kept = weights(recipe, folder, study)
-    recipe, folder, study = study_in(tmp_path / "held out ruined")
-    assert weights(recipe, folder, ruined(study, folder, "test")) == kept
-    recipe, folder, study = study_in(tmp_path / "training ruined")
-    assert weights(recipe, folder, ruined(study, folder, "train")) != kept
+    kept = weights(run_in(tmp_path / "as it is"))
+    assert weights(ruined(run_in(tmp_path / "held out ruined"), "test")) == kept
+    assert weights(ruined(run_in(tmp_path / "training ruined"), "train")) != kept
 
 
 @pytest.mark.usefixtures("tiny_plugin")
 def test_the_best_epoch_is_not_chosen_at_all_the_last_one_is_kept(tmp_path):
-    recipe, folder, study = study_in(tmp_path)
-    train_all(study, recipe, folder, Silent())
-    kept = load_file((folder.models / A4C.stem).with_suffix(".safetensors"))
-    draws = recipe.train.n * len(study.items(A4C, "train"))
-    steps = recipe.train.epochs * -(-draws // recipe.train.batch)
+    run = run_in(tmp_path)
+    train_networks(run)
+    kept, how = load_file(run.weights(A4C)), run.recipe.train
+    draws = how.n * len(run.population.items(A4C, "train"))
+    steps = how.epochs * -(-draws // how.batch)
     assert kept["1.num_batches_tracked"] == steps, "batch norm counted to the last step"
 
 
@@ -130,11 +125,11 @@ def test_a_short_video_among_others_becomes_a_named_rejection(tmp_path, parts, m
         return replace(clip, frames=clip.frames[:3]) if ref.clip == "p03-A4C" else clip
 
     monkeypatch.setattr(parts.TinyLoader, "read", cut)
-    _, _, study = study_in(tmp_path)
-    reasons = {item.where: item.reason for item in study.cohort.rejected}
+    population = run_in(tmp_path).population
+    reasons = {item.where: item.reason for item in population.cohort.rejected}
     assert reasons["p03-A4C"] == "it has 3 frames; a sequence needs 4"
-    assert len(study.cohort.clips) == 9
-    assert "p03-A4C" not in study.keys
+    assert len(population.cohort.clips) == 9
+    assert "p03-A4C" not in population.keys
 
 
 @pytest.mark.parametrize("shape", [(12, 65, 65), (12, 49, 81), (3, 81, 49)])

@@ -12,7 +12,7 @@ from torch import nn
 from echokit import resolve
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
-from echokit.runs import run
+from echokit.runs import carry_out
 
 FRAMES, HEIGHT, WIDTH = 12, 32, 80
 """No two sides alike, so that mixed-up axes show."""
@@ -70,7 +70,7 @@ def test_saliency_is_taken_for_the_predicted_label_instead_of_the_true_one(tmp_p
     settings = ["split.splits=1", "views.use=['A4C']", "evaluate.bootstrap=0"]
     recipe = load_recipe("tiny-study", settings=settings)
     folder = RunFolder.create(tmp_path / "runs" / "one", recipe)
-    run(recipe, folder)
+    carry_out(recipe, folder)
     maps = json.loads((folder.path / "saliency" / "index.json").read_text())["maps"]
     assert any(one["label"] != one["predicted"] for one in maps), "nothing to tell them apart by"
     classes = recipe.tasks["severity"].labels

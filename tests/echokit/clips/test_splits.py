@@ -14,12 +14,10 @@ from echokit import VIEWS, ClipRef, CohortError
 from echokit.clips.cohort import cohort_table, gather
 from echokit.clips.labels import label
 from echokit.clips.splits import split_patients
-from echokit.clips.store import Store
 from echokit.folder import RunFolder
 from echokit.recipe import DROP, load_recipe
-from echokit.runs.cohort import find_clips, prepare_cohort
+from echokit.runs import open_run
 from echokit.runs.jobs import inner_jobs, jobs_of
-from echokit.system.progress import Silent
 
 CLASSES = ("none", "mild", "severe")
 GRADES = {"0": "none", "0.5": DROP, "1": "mild", "2": "severe"}
@@ -146,14 +144,14 @@ def test_inner_networks_of_a_run_learn_from_training_patients_only_and_judge_eac
     settings = ["crossfit.folds=2", "split.splits=2", "data.patients=14"]
     recipe = load_recipe("tiny-study", settings=settings)
     folder = RunFolder.create(tmp_path / "run", recipe)
-    study = prepare_cohort(find_clips(recipe), recipe, Store(folder.store), Silent())
-    owner = {ref.clip: ref.patient for ref in study.cohort.clips}
+    run = open_run(recipe, folder)
+    owner = {ref.clip: ref.patient for ref in run.population.cohort.clips}
 
     def patients(job, side):
-        return Counter(owner[item.clip] for item in study.items(job, side))
+        return Counter(owner[item.clip] for item in run.population.items(job, side))
 
-    outer = {(job.view, job.split): job for job in jobs_of(study, recipe)}
-    inner = inner_jobs(study, recipe)
+    outer = {(job.view, job.split): job for job in jobs_of(run)}
+    inner = inner_jobs(run)
     assert len(inner) == 2 * len(outer)
     judged = defaultdict(Counter)
     for job in inner:

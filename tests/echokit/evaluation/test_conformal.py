@@ -15,8 +15,8 @@ from echokit import SupportsFit
 from echokit.evaluation.conformal import enough_by_label, judge_sets, label_sets
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
-from echokit.runs.calibrate import calibrate_all
-from echokit.system.progress import Silent
+from echokit.runs.calibrate import calibrate
+from echokit.runs.context import Run
 from echokit.types import Prediction
 from echokit.voting.votes import row
 
@@ -140,12 +140,12 @@ def finished(tmp_path, tiny_plugin):
     for file, who, subjects in (("predictions", held, True), ("crossfit", training, False)):
         table = pd.DataFrame(rows_of(rng, who, (0, 1), 3.0, subjects))
         table.to_parquet(folder.path / f"{file}.parquet", index=False)
-    return study, recipe, folder
+    return Run(recipe, folder, study)
 
 
-def calibrated(study, recipe, folder):
-    assert calibrate_all(study, recipe, folder, Silent())
-    document = json.loads((folder.path / "calibration.json").read_text())
+def calibrated(run):
+    assert calibrate(run)
+    document = json.loads((run.folder.path / "calibration.json").read_text())
     return document, {row["views"]: row for row in document["rows"]}
 
 
@@ -162,7 +162,7 @@ def fitted(rows):
 
 
 def test_the_file_has_a_row_for_each_view_and_set_and_says_what_it_is_of(finished):
-    document, rows = calibrated(*finished)
+    document, rows = calibrated(finished)
     assert (document["schema"], document["synthetic"]) == (1, True)
     assert list(rows) == ["A4C", "PLAX", "MV-2"]
     for found in rows.values():
@@ -173,7 +173,7 @@ def test_the_file_has_a_row_for_each_view_and_set_and_says_what_it_is_of(finishe
 
 
 def test_a_temperature_mends_probabilities_that_are_too_sure(finished):
-    _, rows = calibrated(*finished)
+    _, rows = calibrated(finished)
     for view in ("A4C", "PLAX"):
         tempered, raw = rows[view]["tempered"], rows[view]["raw"]
         assert tempered["temperature"]["mean"] > 1.5
@@ -182,8 +182,8 @@ def test_a_temperature_mends_probabilities_that_are_too_sure(finished):
 
 
 def test_held_out_labels_change_nothing_that_is_fitted(finished):
-    study, recipe, folder = finished
-    _, before = calibrated(study, recipe, folder)
+    run, study, folder = finished, finished.population, finished.folder
+    _, before = calibrated(run)
     table = pd.read_parquet(folder.predictions)
     table["label"] = table["label"].map(dict(zip(CLASSES, CLASSES[::-1], strict=True)))
     table.to_parquet(folder.predictions, index=False)
@@ -192,38 +192,38 @@ def test_held_out_labels_change_nothing_that_is_fitted(finished):
         for p, label in list(study.labelled["severity"].patients.items())[:40]
     }
     study.labelled["severity"].patients.update(flipped)
-    _, after = calibrated(study, recipe, folder)
+    _, after = calibrated(run)
     assert fitted(after) == fitted(before)
     assert all(after[v]["raw"]["brier"] != before[v]["raw"]["brier"] for v in before)
 
 
 def test_training_labels_do_change_what_is_fitted(finished):
-    study, recipe, folder = finished
-    _, before = calibrated(study, recipe, folder)
+    run, study, folder = finished, finished.population, finished.folder
+    _, before = calibrated(run)
     path = folder.path / "crossfit.parquet"
     table = pd.read_parquet(path)
     table["label"] = "none"
     table.to_parquet(path, index=False)
-    _, after = calibrated(study, recipe, folder)
+    _, after = calibrated(run)
     assert all(fitted(after)[view] != fitted(before)[view] for view in ("A4C", "PLAX"))
 
 
 def test_without_cross_fitting_there_is_neither_temperature_nor_set_and_it_says_why(finished):
-    study, recipe, folder = finished
-    _, before = calibrated(study, recipe, folder)
+    run, study, folder = finished, finished.population, finished.folder
+    _, before = calibrated(run)
     (folder.path / "crossfit.parquet").unlink()
-    document, rows = calibrated(study, recipe, folder)
+    document, rows = calibrated(run)
     assert all(row["tempered"] is None and row["conformal"] is None for row in rows.values())
     assert all(rows[view]["raw"] == before[view]["raw"] for view in rows)
     assert ["crossfit.folds is 0" in note for note in document["notes"]] == [True]
 
 
 def test_a_view_without_training_predictions_has_no_sets_and_nor_has_its_set(finished):
-    study, recipe, folder = finished
+    run, study, folder = finished, finished.population, finished.folder
     path = folder.path / "crossfit.parquet"
     table = pd.read_parquet(path)
     table[table["view"] == "A4C"].to_parquet(path, index=False)
-    document, rows = calibrated(study, recipe, folder)
+    document, rows = calibrated(run)
     assert [rows[v]["tempered"] is None for v in ("A4C", "PLAX", "MV-2")] == [False, True, True]
     assert rows["PLAX"]["conformal"] is None
     assert any("PLAX" in note for note in document["notes"])
@@ -238,6 +238,6 @@ def test_a_voting_rule_that_learns_is_replaced_by_the_mean_and_it_says_so(finish
 
     assert isinstance(Learner(), SupportsFit)
     monkeypatch.setattr("echokit.runs.calibrate.make_aggregator", lambda slot: Learner())
-    document, rows = calibrated(*finished)
+    document, rows = calibrated(finished)
     assert rows["MV-2"]["tempered"]["temperature"] is None
     assert any("mean of the views" in note for note in document["notes"])

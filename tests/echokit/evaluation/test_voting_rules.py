@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from types import SimpleNamespace
@@ -13,14 +14,15 @@ import pytest
 from sklearn.metrics import f1_score
 
 from echokit import DataError, Prediction, UsageError, resolve
-from echokit.components import fitted_aggregator
+from echokit.components import subject_rule
 from echokit.evaluation.metrics import METRICS, scores
 from echokit.evaluation.rule_differences import Outcome, leads, together, winner
 from echokit.evaluation.voting_rules import compare, subsets_of
 from echokit.folder import RunFolder
 from echokit.recipe import Slot, load_recipe
-from echokit.runs.fuse import fuse_all
-from echokit.system.progress import Silent
+from echokit.runs.context import Run
+from echokit.runs.fuse import fuse
+from echokit.voting.table import PredictionTable, SubsetTable
 from echokit.voting.votes import vote_views
 
 VIEWS = ("PLAX", "A4C", "PSAX-P")
@@ -70,7 +72,11 @@ def population(splits=2, patients=30, seed=0):
 def run(predictions, crossfit=None, rules=None, **options):
     options = {"bootstrap": 0} | options
     rules = rules or {"majority-vote": MAJORITY}
-    (one,) = compare(predictions, crossfit, rules, CLASSES, VIEWS, **options)
+    options = {"baseline": "majority-vote"} | options
+    crossfit = PredictionTable(pd.DataFrame() if crossfit is None else crossfit)
+    if "extra" in options:
+        options["extra"] = SubsetTable(options["extra"])
+    (one,) = compare(PredictionTable(predictions), crossfit, rules, CLASSES, VIEWS, **options)
     return one
 
 
@@ -367,14 +373,15 @@ def finished(tmp_path):
     )
     study = SimpleNamespace(
         labelled={"severity": SimpleNamespace(classes=CLASSES["severity"])},
+        classes_by_task=CLASSES,
         cohort=SimpleNamespace(synthetic=True),
     )
-    return study, recipe, RunFolder(tmp_path)
+    return Run(recipe, RunFolder(tmp_path), study)
 
 
 def test_a_run_writes_every_rule_of_its_recipe(finished):
-    study, recipe, folder = finished
-    said = fuse_all(study, recipe, folder, Silent())
+    recipe, folder = finished.recipe, finished.folder
+    said = fuse(finished)
     document = json.loads((folder.path / "fusion.json").read_text())
     assert (document["schema"], document["synthetic"]) == (1, True)
     assert {row["method"] for row in document["rows"]} == set(recipe.fusion)
@@ -387,18 +394,18 @@ def test_a_run_writes_every_rule_of_its_recipe(finished):
 
 
 def test_a_run_without_inner_networks_says_what_it_leaves_out(finished):
-    study, recipe, folder = finished
+    recipe, folder = finished.recipe, finished.folder
     (folder.path / "crossfit.parquet").unlink()
-    assert fuse_all(study, recipe, folder, Silent()).endswith(", 2 left out")
+    assert fuse(finished).endswith(", 2 left out")
     document = json.loads((folder.path / "fusion.json").read_text())
     assert {one["method"] for one in document["skipped"]} == {"stacking", "attention"}
 
 
 def test_a_run_takes_in_networks_over_all_views(finished):
-    study, recipe, folder = finished
+    recipe, folder = finished.recipe, finished.folder
     extra = fused(pd.read_parquet(folder.predictions))
     extra.to_parquet(folder.path / "fusion.parquet")
-    fuse_all(study, recipe, folder, Silent())
+    fuse(finished)
     document = json.loads((folder.path / "fusion.json").read_text())
     methods = document["summary"][0]["methods"]
     assert [m["method"] for m in methods] == [*recipe.fusion, "feature-fusion"]
@@ -406,9 +413,9 @@ def test_a_run_takes_in_networks_over_all_views(finished):
 
 
 def test_a_recipe_that_compares_nothing_leaves_nothing(finished):
-    study, recipe, folder = finished
+    recipe, folder = finished.recipe, finished.folder
     (folder.path / "fusion.json").write_text("of an earlier attempt")
-    said = fuse_all(study, recipe.model_copy(update={"fusion": {}}), folder, Silent())
+    said = fuse(replace(finished, recipe=recipe.model_copy(update={"fusion": {}})))
     assert said == "nothing asked"
     assert not (folder.path / "fusion.json").exists()
 
@@ -416,18 +423,19 @@ def test_a_recipe_that_compares_nothing_leaves_nothing(finished):
 def test_a_learned_rule_can_be_the_one_that_a_run_votes_by():
     _, training = population()
     one = training[training["split"] == 0]
-    rule = fitted_aggregator(Slot(use="stacking"), one, CLASSES["severity"])
+    rule = subject_rule(Slot(use="stacking"), CLASSES["severity"], lambda: PredictionTable(one))
     sure = [("A4C", Prediction("mild", 1.0, np.array([0.01, 0.98, 0.01])))]
     assert vote_views(sure, CLASSES["severity"], rule).label == "mild"
     assert rule.names == tuple(sorted(VIEWS))
 
 
 def test_a_rule_that_learns_nothing_needs_no_training_patients():
-    rule = fitted_aggregator(Slot(use="majority-vote"), None, CLASSES["severity"])
+    rule = subject_rule(Slot(use="majority-vote"), CLASSES["severity"], lambda: pytest.fail("read"))
     assert vote_views([("A4C", Prediction("mild", 1.0, np.eye(3)[1]))], CLASSES["severity"], rule)
 
 
-@pytest.mark.parametrize("nobody", [None, pd.DataFrame()])
-def test_a_learned_rule_without_training_patients_says_what_to_type(nobody):
+def test_a_learned_rule_without_training_patients_says_what_to_type():
     with pytest.raises(UsageError, match=r"'stacking' cannot be fitted.*--set crossfit\.folds=2"):
-        fitted_aggregator(Slot(use="stacking"), nobody, CLASSES["severity"])
+        subject_rule(
+            Slot(use="stacking"), CLASSES["severity"], lambda: PredictionTable(pd.DataFrame())
+        )

@@ -19,7 +19,7 @@ from echokit.engines.engine import EngineWarning
 from echokit.export.write import FORMATS, export_run
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
-from echokit.runs import run
+from echokit.runs import carry_out
 from echokit.studies import bundle as opening
 from echokit.studies.bundle import open_bundle
 from echokit.studies.manifest import is_bundle, probe, unseal
@@ -58,7 +58,7 @@ def trained(once):
 
     def train(parent):
         folder = RunFolder.create(parent / "one", load_recipe("tiny-study", settings=SETTINGS))
-        run(folder.recipe(), folder)
+        carry_out(folder.recipe(), folder)
         return folder.path
 
     return once("run", train)
@@ -250,7 +250,7 @@ def test_a_voting_rule_that_learned_is_the_same_without_names(tmp_path, study, t
     settings = [*SETTINGS, "aggregate.subject.use='tiny-rule'"]
     recipe = load_recipe("tiny-study", settings=settings)
     folder = RunFolder.create(tmp_path / "runs" / "two", recipe)
-    run(recipe, folder)
+    carry_out(recipe, folder)
     bundle = export_run(folder.path, "onnx", tmp_path / "bundles", None, Silent())
     assert open_predictor(bundle).rule.seen == open_predictor(folder.path).rule.seen
     kept = pd.read_parquet(bundle / "crossfit.parquet")

@@ -10,8 +10,7 @@ import pytest
 from echokit import CohortError, UsageError, hookimpl
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
-from echokit.runs import run
-from echokit.runs.cohort import find_clips, prepare_cohort
+from echokit.runs import carry_out, open_run
 from echokit.runs.jobs import inner_jobs, jobs_of
 from echokit.studies.predict import open_predictor
 from echokit.system.files import read_json
@@ -41,7 +40,7 @@ def begin(path, *settings):
 @pytest.fixture
 def done(tmp_path):
     recipe, folder = begin(tmp_path / "runs" / "one", "split.splits=2")
-    run(recipe, folder)
+    carry_out(recipe, folder)
     return folder
 
 
@@ -57,19 +56,18 @@ def test_every_training_patient_is_judged_once_and_nobody_who_is_held_out(done):
 
 
 def test_no_inner_network_learned_from_a_patient_it_judges(tmp_path):
-    from echokit.clips.store import Store
-    from echokit.system.progress import Silent
-
     recipe, folder = begin(tmp_path / "runs" / "one", "split.splits=3")
-    study = prepare_cohort(find_clips(recipe), recipe, Store(folder.store), Silent())
-    patient = {ref.clip: ref.patient for ref in study.cohort.clips}
-    inner = inner_jobs(study, recipe)
-    assert len(inner) == 2 * len(jobs_of(study, recipe))
+    run = open_run(recipe, folder)
+    population = run.population
+    patient = {ref.clip: ref.patient for ref in population.cohort.clips}
+    inner = inner_jobs(run)
+    assert len(inner) == 2 * len(jobs_of(run))
     for job in inner:
         learned, judged = (
-            {patient[item.clip] for item in study.items(job, side)} for side in ("train", "test")
+            {patient[item.clip] for item in population.items(job, side)}
+            for side in ("train", "test")
         )
-        outer = study.splits[job.task][job.split]
+        outer = population.splits[job.task][job.split]
         assert learned
         assert judged
         assert not learned & judged
@@ -87,7 +85,7 @@ def test_inner_networks_stand_beside_theirs_and_have_weights_of_their_own(done):
 
 def test_the_figures_do_not_change_with_cross_fitting(done, tmp_path):
     recipe, folder = begin(tmp_path / "other" / "one", "split.splits=2", "crossfit.folds=0")
-    run(recipe, folder)
+    carry_out(recipe, folder)
     assert not (folder.path / "crossfit.parquet").exists()
     assert (folder.path / "metrics.json").read_text() == (done.path / "metrics.json").read_text()
 
@@ -95,13 +93,13 @@ def test_the_figures_do_not_change_with_cross_fitting(done, tmp_path):
 def test_too_few_training_patients_for_the_folds_is_said_with_what_to_type(tmp_path):
     recipe, folder = begin(tmp_path / "runs" / "one", "crossfit.folds=8")
     with pytest.raises(CohortError, match=r"Cross-fitting in split 0.*crossfit\.folds=0"):
-        run(recipe, folder)
+        carry_out(recipe, folder)
 
 
 def test_a_voting_rule_that_learns_is_fitted_on_training_patients_of_each_split(tmp_path, parts):
     settings = ["split.splits=2", "aggregate.subject=tiny-learner", "fusion.mine.use=tiny-learner"]
     recipe, folder = begin(tmp_path / "runs" / "one", *settings)
-    run(recipe, folder)
+    carry_out(recipe, folder)
     subjects = pd.read_parquet(folder.predictions).query("level == 'subject'")
     assert set(subjects["confidence"]) == {1.0}
     assert set(parts.TinyPlugin.fitted) == {6}  # of ten patients; the other four are held out
@@ -112,11 +110,11 @@ def test_a_voting_rule_that_learns_needs_cross_fitting_and_the_error_says_what_t
     settings = ["crossfit.folds=0", "aggregate.subject=tiny-learner"]
     recipe, folder = begin(tmp_path / "runs" / "one", *settings)
     with pytest.raises(UsageError, match=r"'tiny-learner' cannot be fitted.*crossfit\.folds=2"):
-        run(recipe, folder)
+        carry_out(recipe, folder)
 
 
 def test_one_study_is_voted_on_by_the_fitted_rule(tmp_path):
     recipe, folder = begin(tmp_path / "runs" / "one", "aggregate.subject=tiny-learner")
-    run(recipe, folder)
+    carry_out(recipe, folder)
     predictor = open_predictor(folder.path)
     assert predictor.rule.label in predictor.classes

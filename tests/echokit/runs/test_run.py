@@ -9,7 +9,7 @@ import pytest
 
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
-from echokit.runs import run
+from echokit.runs import carry_out
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
 
@@ -27,7 +27,7 @@ def begin(path, *settings):
 @pytest.fixture
 def done(tmp_path):
     recipe, folder = begin(tmp_path / "runs" / "one")
-    run(recipe, folder)
+    carry_out(recipe, folder)
     return folder
 
 
@@ -71,7 +71,7 @@ def test_a_finished_run_gone_on_with_trains_nothing_again(done, monkeypatch):
     before = models(done)
     monkeypatch.setattr("echokit.networks.train.train", lambda *a: pytest.fail("trained again"))
     folder = RunFolder.open(done.path)
-    run(folder.recipe(), folder)
+    carry_out(folder.recipe(), folder)
     assert models(done) == before
 
 
@@ -81,7 +81,7 @@ def test_a_run_gone_on_with_trains_what_is_missing_and_gets_the_same_networks(do
         path.unlink()
     metrics = (done.path / "metrics.json").read_text()
     folder = RunFolder.open(done.path)
-    run(folder.recipe(), folder)
+    carry_out(folder.recipe(), folder)
     assert models(done) == before
     assert (done.path / "metrics.json").read_text() == metrics
 
@@ -94,7 +94,7 @@ def test_another_voting_rule_in_a_run_gone_on_with_is_counted_with_the_same_netw
     saved.write_text(saved.read_text().replace("n = 3", "n = 2"))
     monkeypatch.setattr("echokit.networks.train.train", lambda *a: pytest.fail("trained again"))
     folder = RunFolder.open(done.path)
-    run(folder.recipe(), folder)
+    carry_out(folder.recipe(), folder)
     after = pd.read_parquet(done.predictions)
     assert (after["level"] == "sequence").sum() * 3 == (before["level"] == "sequence").sum() * 2
 
@@ -102,7 +102,7 @@ def test_another_voting_rule_in_a_run_gone_on_with_is_counted_with_the_same_netw
 def test_two_runs_of_one_recipe_are_the_same_and_share_the_prepared_clips(done, parts):
     parts.TinyLoader.reads.clear()
     recipe, folder = begin(done.path.parent / "two")
-    run(recipe, folder)
+    carry_out(recipe, folder)
     assert not parts.TinyLoader.reads
     a, b = (pd.read_parquet(f.predictions) for f in (done, folder))
     pd.testing.assert_frame_equal(a, b)
@@ -114,14 +114,14 @@ def test_networks_that_learned_from_other_patients_are_not_kept_when_the_data_ch
 ):
     """Else a patient who moved to the held-out side would be judged by who learned from him."""
     recipe, folder = begin(tmp_path / "runs" / "one")
-    run(recipe, folder)
+    carry_out(recipe, folder)
     before = models(folder)
     index = parts.TinyLoader.index
     monkeypatch.setattr(
         parts.TinyLoader, "index", lambda self: (r for r in index(self) if "p00" not in repr(r))
     )
     folder = RunFolder.open(folder.path)
-    run(folder.recipe(), folder)
+    carry_out(folder.recipe(), folder)
     assert all(blob != before[path] for path, blob in models(folder).items())
     assert "p00" not in set(pd.read_parquet(folder.predictions)["patient"])
 
@@ -134,7 +134,7 @@ def test_an_approach_of_other_frames_stands_beside_the_usual_one(tmp_path):
         "views.use=['A4C']",
     ]
     recipe, folder = begin(tmp_path / "runs" / "one", *settings)
-    run(recipe, folder)
+    carry_out(recipe, folder)
     rows = json.loads((folder.path / "metrics.json").read_text())["rows"]
     assert {row["approach"] for row in rows} == {"longer", "usual"}
     for approach, k in (("longer", 6), ("usual", 4)):

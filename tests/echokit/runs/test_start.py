@@ -10,7 +10,7 @@ from echokit import OptionError, hookimpl, read_weights
 from echokit.components import bare_model, make_model, try_components
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
-from echokit.runs import run
+from echokit.runs import carry_out
 from echokit.testing import check_recipe
 
 
@@ -67,14 +67,14 @@ def recipe_of(backbone, *settings):
 
 
 def no_work(monkeypatch):
-    monkeypatch.setattr("echokit.runs.find_clips", lambda *_: pytest.fail("work began"))
+    monkeypatch.setattr("echokit.runs.find_cohort", lambda *_: pytest.fail("work began"))
 
 
 def test_a_random_encoder_that_stays_as_it_is_is_not_trained_on(tmp_path, monkeypatch):
     no_work(monkeypatch)
     recipe = recipe_of("tiny-frozen")
     with pytest.raises(OptionError, match=r"is random: type --set backbone\.weights=PATH"):
-        run(recipe, RunFolder.create(tmp_path / "run", recipe))
+        carry_out(recipe, RunFolder.create(tmp_path / "run", recipe))
     with pytest.raises(OptionError, match="'tiny-frozen' trains a head on an encoder"):
         make_model(recipe, 2)
 
@@ -102,7 +102,7 @@ def test_missing_weights_are_missed_before_any_work(tmp_path, monkeypatch):
     gone = tmp_path / "gone.pt"
     recipe = recipe_of("tiny-warm", f"backbone.weights={gone}")
     with pytest.raises(OptionError, match=r"no file '.*gone\.pt': .* --set backbone\.weights=PATH"):
-        run(recipe, RunFolder.create(tmp_path / "run", recipe))
+        carry_out(recipe, RunFolder.create(tmp_path / "run", recipe))
 
 
 def test_weights_are_tried_without_drawing_from_the_global_generator(weights):
@@ -114,9 +114,9 @@ def test_weights_are_tried_without_drawing_from_the_global_generator(weights):
 def test_a_run_that_has_trained_needs_the_weights_no_more(tmp_path, weights):
     recipe = recipe_of("tiny-frozen", f"backbone.weights={weights}")
     folder = RunFolder.create(tmp_path / "run", recipe)
-    run(recipe, folder)
+    carry_out(recipe, folder)
     weights.unlink()
-    run(recipe, RunFolder.open(folder.path))
+    carry_out(recipe, RunFolder.open(folder.path))
     other = recipe_of("tiny-frozen", f"backbone.weights={weights}", "evaluate.bootstrap=30")
     run(other, RunFolder.open(folder.path))
     with pytest.raises(OptionError, match="There is no file"):

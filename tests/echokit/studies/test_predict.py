@@ -9,7 +9,7 @@ import pytest
 from echokit import CohortError, UsageError
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
-from echokit.runs import run
+from echokit.runs import carry_out
 from echokit.studies.predict import open_predictor, predict_study
 from echokit.system.files import write_json
 
@@ -22,7 +22,7 @@ def trained(tmp_path):
     settings = ["split.splits=1", "train.n=1", "study.patients=2", "report.examples=0"]
     recipe = load_recipe("tiny-study", settings=settings)
     folder = RunFolder.create(tmp_path / "runs" / "one", recipe)
-    run(recipe, folder)
+    carry_out(recipe, folder)
     return folder.path
 
 

@@ -20,7 +20,7 @@ from echokit.clips.store import Store
 from echokit.components import make_loader
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe, load_recipe
-from echokit.runs import run
+from echokit.runs import carry_out
 from echokit.runs.cohort import find_clips
 from echokit.studies.predict import open_predictor, predict_study
 from echokit.system.progress import Silent
@@ -93,7 +93,7 @@ def moving(tiny_plugin, parts):
 
 def made(path, settings: list[str]) -> RunFolder:
     folder = RunFolder.create(path, load_recipe("tiny-study", settings=settings))
-    run(folder.recipe(), folder)
+    carry_out(folder.recipe(), folder)
     return folder
 
 
@@ -166,7 +166,7 @@ def test_a_view_that_all_but_one_patient_have_is_no_obstacle_to_a_split(tmp_path
     missing = 'data={ use = "moving", patients = 5, missing = ["p03-PLAX"] }'
     recipe = load_recipe("tiny-study", settings=[*view_settings(**{"train.epochs": 1}), missing])
     folder = RunFolder.create(tmp_path / "run", recipe)
-    run(recipe, folder)
+    carry_out(recipe, folder)
     assert folder.state["finished"]
 
 

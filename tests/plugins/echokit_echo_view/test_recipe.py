@@ -7,9 +7,11 @@ from collections import Counter
 import pytest
 
 from echokit import VIEWS
+from echokit.clips.store import Store
 from echokit.components import try_components
 from echokit.recipe import Recipe, load_recipe
-from echokit.runs.cohort import find_clips, label_all
+from echokit.runs.cohort import find_cohort, label_tasks
+from echokit.system.progress import Silent
 
 
 @pytest.fixture(scope="module", params=["full", "quick"])
@@ -50,9 +52,9 @@ def test_its_components_can_be_made(recipe):
     try_components(recipe)
 
 
-def test_every_clip_of_the_cohort_is_labelled_with_its_view(recipe):
-    cohort = find_clips(recipe)
-    [labels] = label_all(cohort, recipe).values()
+def test_every_clip_of_the_cohort_is_labelled_with_its_view(recipe, tmp_path):
+    cohort = find_cohort(recipe, Store(tmp_path), Silent())
+    [labels] = label_tasks(cohort, recipe).values()
     assert labels.clips == {ref.clip: ref.view for ref in cohort.clips}
     assert labels.dropped == {}
     assert set(Counter(labels.clips.values())) == set(VIEWS)

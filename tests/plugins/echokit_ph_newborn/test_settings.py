@@ -17,11 +17,11 @@ from echokit.networks.job import Job
 from echokit.networks.sampling import BalancedSampler
 from echokit.networks.train import Settings, TrainingSet, train
 from echokit.recipe import load_recipe
-from echokit.runs.cohort import label_all
+from echokit.runs.cohort import label_tasks
+from echokit.runs.context import Run
 from echokit.runs.jobs import jobs_of
-from echokit.runs.population import Study
-from echokit.runs.train import train_all
-from echokit.system.progress import Silent
+from echokit.runs.population import Population
+from echokit.runs.train import train as train_networks
 
 
 def paper(*settings: str):
@@ -42,21 +42,23 @@ def test_every_epoch_shows_about_as_many_of_each_class_of_table_2():
         assert len(set(items)) > 150, "every clip may be drawn"
 
 
-def study_of(recipe, patients=15) -> Study:
-    """A study population of which no clip is ever read."""
+def population_of(recipe, patients=15) -> Population:
+    """A population of which no clip is ever read."""
     refs = tuple(
         ClipRef(f"{n}-{view}", f"p{n}", view, {"grade": "012"[n % 3]})
         for n in range(patients)
         for view in VIEWS
     )
-    labelled = label_all(Cohort(refs), recipe)
+    labelled = label_tasks(Cohort(refs), recipe)
     how = recipe.split
     splits = {
         task: split_patients(labels.patients, how.method, how.splits, how.held_out, 0)
         for task, labels in labelled.items()
     }
     folds = dict.fromkeys(labelled, ((),) * how.splits)
-    return Study(Cohort(refs), labelled, splits, folds, {ref.clip: ("key", 50) for ref in refs})
+    return Population(
+        Cohort(refs), labelled, splits, folds, {ref.clip: ("key", 50) for ref in refs}
+    )
 
 
 def test_the_papers_settings_reach_the_training_of_every_network(tmp_path, monkeypatch):
@@ -66,11 +68,12 @@ def test_the_papers_settings_reach_the_training_of_every_network(tmp_path, monke
         "echokit.networks.train.train", lambda j, m, d, s, *_: met.append((j, d, s))
     )
     recipe = paper("crossfit.folds=0")
-    study = study_of(recipe)
-    train_all(study, recipe, RunFolder.create(tmp_path / "run", recipe), Silent())
+    population = population_of(recipe)
+    run = Run(recipe, RunFolder.create(tmp_path / "run", recipe), population)
+    train_networks(run)
     ours = [one for one in met if one[0].approach == "spatio-temporal" and one[0].view in VIEWS]
     assert len({job for job, _, _ in ours}) == len(ours) == 2 * 5 * 10
-    assert {job for job, _, _ in ours} <= set(jobs_of(study, recipe))
+    assert {job for job, _, _ in ours} <= set(jobs_of(run))
     assert len({settings.seed for _, _, settings in ours}) == len(ours)
     for job, data, settings in ours:
         assert (settings.epochs, settings.batch, settings.n) == (150, 8, 10)
@@ -78,7 +81,7 @@ def test_the_papers_settings_reach_the_training_of_every_network(tmp_path, monke
         assert (settings.schedule, settings.balanced) == ("constant", True)
         assert (data.spec.n, data.spec.k, data.spec.share) == (10, 12, 0.9)
         assert len(data.spec.augment) == 6
-        held_out = study.splits[job.task][job.split].test
+        held_out = population.splits[job.task][job.split].test
         assert len(held_out) == 3
         assert not {item.clip.split("-")[0] for item in data.items} & {p[1:] for p in held_out}
 
