@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from echokit.evaluation.approach_differences import paired
+from echokit.voting.table import PredictionTable
 
 CLASSES = {"severity": ("none", "mild", "severe")}
 VIEWS = ("PLAX", "A4C", "MV-All")
@@ -41,7 +42,7 @@ def score(metric, rows):
 
 def test_every_view_and_their_mean_are_compared_by_scikit_learns_figures():
     predictions = table({"a": 0.9, "b": 0.4})
-    found = paired(predictions, CLASSES, 0, 0)
+    found = paired(PredictionTable(predictions), CLASSES, 0, 0)
     assert [one["views"] for one in found] == [["PLAX"], ["A4C"], ["MV-All"], list(VIEWS)]
     for name, metric in (("f1", f1_score), ("balanced_accuracy", balanced_accuracy_score)):
         apart = []
@@ -57,7 +58,7 @@ def test_every_view_and_their_mean_are_compared_by_scikit_learns_figures():
 
 def test_the_interval_is_that_of_patients_drawn_for_both_at_once():
     predictions = table({"a": 0.8, "b": 0.6}, patients=14)
-    [plax, *_] = paired(predictions, CLASSES, 40, 5)
+    [plax, *_] = paired(PredictionTable(predictions), CLASSES, 40, 5)
     names = np.unique(predictions["patient"].astype(str))
     draws = np.random.default_rng(5).multinomial(14, np.full(14, 1 / 14), size=40)
     own = predictions[predictions["view"] == "PLAX"]
@@ -73,7 +74,7 @@ def test_the_interval_is_that_of_patients_drawn_for_both_at_once():
 def test_approaches_that_say_the_same_differ_by_nothing_whatever_the_patients():
     one = table({"a": 0.6})
     both = pd.concat([one, one.assign(approach="b")])
-    for row in paired(both, CLASSES, 50, 0):
+    for row in paired(PredictionTable(both), CLASSES, 50, 0):
         assert row["f1"] == {"mean": 0.0, "ci95": [0.0, 0.0]}
 
 
@@ -82,7 +83,9 @@ def test_what_only_one_approach_judged_is_not_compared():
     lacking = (predictions["approach"] == "b") & (
         (predictions["patient"] == "p3") | (predictions["view"] == "A4C")
     )
-    found = paired(predictions[~lacking], CLASSES, 10, 0)
+    found = paired(PredictionTable(predictions[~lacking]), CLASSES, 10, 0)
     assert [one["views"] for one in found] == [["PLAX"], ["MV-All"], ["PLAX", "MV-All"]]
     assert {one["n_subjects"] for one in found} == {29}
-    assert paired(predictions[predictions["approach"] == "a"], CLASSES, 10, 0) == []
+    assert (
+        paired(PredictionTable(predictions[predictions["approach"] == "a"]), CLASSES, 10, 0) == []
+    )

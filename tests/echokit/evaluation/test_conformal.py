@@ -18,7 +18,7 @@ from echokit.recipe import load_recipe
 from echokit.runs.calibrate import calibrate
 from echokit.runs.context import Run
 from echokit.types import Prediction
-from echokit.voting.votes import row
+from echokit.voting.table import Place, PredictionTable, Row
 
 CLASSES = ("none", "severe")
 
@@ -110,19 +110,20 @@ def rows_of(rng, patients, splits, factor, subjects):
             for view in ("A4C", "PLAX"):
                 logits = rng.normal(0, 1.2, 2) + np.eye(2)[truth]  # sequences of a clip are alike
                 p = softmax(factor * (logits + rng.normal(0, 0.1, (5, 2))), axis=1)
-                place = {"task": "severity", "approach": "spatio-temporal", "split": split}
-                place |= {"view": view, "patient": patient, "clip": f"{patient}-{view}"}
+                place = Place("severity", "spatio-temporal", view, split)
+                clip = f"{patient}-{view}"
                 for start, one in enumerate(p):
                     said = Prediction(CLASSES[one.argmax()], float(one.max()), one)
-                    yield row("sequence", label, said, **place, start=start)
+                    yield Row("sequence", place, patient, label, said, clip, start)
                 mean = p.mean(0)
                 said = Prediction(CLASSES[mean.argmax()], float(mean.max()), mean)
                 views.append(said)
-                yield row("view", label, said, **place)
+                yield Row("view", place, patient, label, said, clip)
             if subjects:
                 p = np.mean([said.probabilities for said in views], axis=0)
                 said = Prediction(CLASSES[p.argmax()], float(p.max()), p)
-                yield row("subject", label, said, **place | {"view": "MV-2", "clip": ""})
+                place = Place("severity", "spatio-temporal", "MV-2", split)
+                yield Row("subject", place, patient, label, said)
 
 
 @pytest.fixture
@@ -138,8 +139,8 @@ def finished(tmp_path, tiny_plugin):
         cohort=SimpleNamespace(synthetic=True),
     )
     for file, who, subjects in (("predictions", held, True), ("crossfit", training, False)):
-        table = pd.DataFrame(rows_of(rng, who, (0, 1), 3.0, subjects))
-        table.to_parquet(folder.path / f"{file}.parquet", index=False)
+        table = PredictionTable.of(rows_of(rng, who, (0, 1), 3.0, subjects))
+        table.write(folder.path / f"{file}.parquet")
     return Run(recipe, folder, study)
 
 
@@ -198,7 +199,7 @@ def test_held_out_labels_change_nothing_that_is_fitted(finished):
 
 
 def test_training_labels_do_change_what_is_fitted(finished):
-    run, study, folder = finished, finished.population, finished.folder
+    run, folder = finished, finished.folder
     _, before = calibrated(run)
     path = folder.path / "crossfit.parquet"
     table = pd.read_parquet(path)
@@ -209,7 +210,7 @@ def test_training_labels_do_change_what_is_fitted(finished):
 
 
 def test_without_cross_fitting_there_is_neither_temperature_nor_set_and_it_says_why(finished):
-    run, study, folder = finished, finished.population, finished.folder
+    run, folder = finished, finished.folder
     _, before = calibrated(run)
     (folder.path / "crossfit.parquet").unlink()
     document, rows = calibrated(run)
@@ -219,7 +220,7 @@ def test_without_cross_fitting_there_is_neither_temperature_nor_set_and_it_says_
 
 
 def test_a_view_without_training_predictions_has_no_sets_and_nor_has_its_set(finished):
-    run, study, folder = finished, finished.population, finished.folder
+    run, folder = finished, finished.folder
     path = folder.path / "crossfit.parquet"
     table = pd.read_parquet(path)
     table[table["view"] == "A4C"].to_parquet(path, index=False)

@@ -15,6 +15,7 @@ from sklearn.preprocessing import label_binarize
 from echokit.evaluation import metrics as stage
 from echokit.evaluation.bootstrap import resample
 from echokit.evaluation.metrics import evaluate, scores
+from echokit.voting.table import PredictionTable
 
 CLASSES = {"severity": ("none", "mild", "severe"), "binary": ("none", "PH")}
 
@@ -104,7 +105,7 @@ def of_split(table, split):
 
 def test_a_row_is_the_mean_and_sample_sd_of_its_splits():
     table = pd.DataFrame(rows(splits=3))
-    [row] = evaluate(table, CLASSES, 0, 0)
+    [row] = evaluate(PredictionTable(table), CLASSES, 0, 0)
     each = [scores(*of_split(table, split)) for split in range(3)]
     for name in stage.METRICS:
         values = [one[name] for one in each]
@@ -115,7 +116,7 @@ def test_a_row_is_the_mean_and_sample_sd_of_its_splits():
 
 
 def test_one_split_has_no_sd():
-    [row] = evaluate(pd.DataFrame(rows(splits=1)), CLASSES, 10, 0)
+    [row] = evaluate(PredictionTable(pd.DataFrame(rows(splits=1))), CLASSES, 10, 0)
     assert row["f1"]["sd"] is None
     assert len(row["f1"]["ci95"]) == 2
 
@@ -130,13 +131,15 @@ def test_there_is_a_row_for_each_task_approach_and_view_but_sequences_are_not_ju
             *rows(level="sequence", view="PSAX-P"),
         ]
     )
-    got = [(r["task"], r["views"]) for r in evaluate(table, CLASSES, 0, 0)]
+    got = [(r["task"], r["views"]) for r in evaluate(PredictionTable(table), CLASSES, 0, 0)]
     views = [("severity", view) for view in ("A4C", "PLAX", "MV-2")]
     assert sorted(got) == sorted([*views, ("binary", "A4C")])
 
 
 def test_subjects_are_counted_once_however_many_clips_and_splits_they_have():
-    [row] = evaluate(pd.DataFrame(rows(patients=9, splits=4, clips=3)), CLASSES, 0, 0)
+    [row] = evaluate(
+        PredictionTable(pd.DataFrame(rows(patients=9, splits=4, clips=3))), CLASSES, 0, 0
+    )
     assert (row["n_subjects"], row["n_predictions"]) == (9, 108)
 
 
@@ -155,14 +158,14 @@ def test_the_bootstrap_draws_patients_with_all_their_rows():
 def test_copies_of_a_patients_clips_do_not_make_the_interval_narrower():
     one = pd.DataFrame(rows(patients=20, splits=1))
     copies = pd.concat([one.assign(clip=one["clip"] + f" again {n}") for n in range(10)])
-    (a,), (b,) = (evaluate(table, CLASSES, 300, 0) for table in (one, copies))
+    (a,), (b,) = (evaluate(PredictionTable(table), CLASSES, 300, 0) for table in (one, copies))
     for name in stage.METRICS:
         assert b[name]["ci95"] == pytest.approx(a[name]["ci95"], abs=1e-12)
 
 
 def test_the_interval_holds_the_mean_and_repeats_with_its_seed():
     table = pd.DataFrame(rows(patients=30))
-    (a,), (b,), (c,) = (evaluate(table, CLASSES, 200, seed) for seed in (0, 0, 1))
+    (a,), (b,), (c,) = (evaluate(PredictionTable(table), CLASSES, 200, seed) for seed in (0, 0, 1))
     for name in stage.METRICS:
         low, high = a[name]["ci95"]
         assert low < a[name]["mean"] < high
@@ -173,17 +176,17 @@ def test_the_interval_holds_the_mean_and_repeats_with_its_seed():
 def test_confidence_is_given_for_right_and_wrong_apart_and_none_where_there_are_none():
     table = pd.DataFrame(rows(splits=1))
     right = table["label"] == table["predicted"]
-    [row] = evaluate(table, CLASSES, 0, 0)
+    [row] = evaluate(PredictionTable(table), CLASSES, 0, 0)
     assert row["confidence"]["mean"] == pytest.approx(table["confidence"].mean())
     assert row["confidence_correct"]["mean"] == pytest.approx(table["confidence"][right].mean())
     assert row["confidence_wrong"]["mean"] == pytest.approx(table["confidence"][~right].mean())
-    [row] = evaluate(table[right], CLASSES, 9, 0)
+    [row] = evaluate(PredictionTable(table[right]), CLASSES, 9, 0)
     assert row["confidence_wrong"] is None
 
 
 def test_confidences_have_intervals_over_resampled_patients():
     table = pd.DataFrame(rows(splits=2, patients=25))
-    [row] = evaluate(table, CLASSES, 80, 3)
+    [row] = evaluate(PredictionTable(table), CLASSES, 80, 3)
     right = (table["label"] == table["predicted"]).to_numpy()
     draws = resample(table["patient"].to_numpy(str), 80, 3)
     for name, these in {
@@ -204,4 +207,4 @@ def test_confidences_have_intervals_over_resampled_patients():
 
 def test_the_rows_are_json_without_nan():
     table = pd.DataFrame(rows(patients=2, splits=1))
-    json.dumps(evaluate(table, CLASSES, 20, 0), allow_nan=False)
+    json.dumps(evaluate(PredictionTable(table), CLASSES, 20, 0), allow_nan=False)

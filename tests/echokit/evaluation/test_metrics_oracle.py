@@ -14,6 +14,7 @@ from sklearn import metrics
 
 from echokit.evaluation.bootstrap import resample
 from echokit.evaluation.metrics import METRICS, evaluate
+from echokit.voting.table import PredictionTable
 
 Scorer = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 WEIGHTED = {"average": "weighted", "zero_division": 0}
@@ -98,7 +99,7 @@ def mean_over_splits(name, table, classes, repeats=None):
 @given(tables())
 def test_every_mean_and_sd_over_splits_is_that_of_scikit_learns_values(case):
     table, classes = case
-    [row] = evaluate(table, classes, 0, 0)
+    [row] = evaluate(PredictionTable(table), classes, 0, 0)
     assert set(SCIKIT_LEARN) == set(METRICS)
     for name in METRICS:
         values = mean_over_splits(name, table, classes)
@@ -119,7 +120,7 @@ def test_every_mean_and_sd_over_splits_is_that_of_scikit_learns_values(case):
 @given(tables(most_rows=12), st.integers(0, 2**32 - 1))
 def test_bootstrap_intervals_are_those_of_a_slow_loop_over_scikit_learn(case, seed):
     table, classes = case
-    [row] = evaluate(table, classes, 12, seed)
+    [row] = evaluate(PredictionTable(table), classes, 12, seed)
     resamples = resample(table["patient"].to_numpy(str), 12, seed)
     for name in METRICS:
         means = [mean_over_splits(name, table, classes, repeats) for repeats in resamples]
@@ -151,7 +152,9 @@ def test_a_perfect_and_a_blind_reader_score_one_and_chance():
     )
     sure = base.assign(predicted=base["label"], probabilities=np.eye(3)[truth].tolist())
     blind = base.assign(predicted="none", probabilities=[[1 / 3] * 3] * 60)
-    [best], [worst] = (evaluate(t, {"severity": names}, 10, 0) for t in (sure, blind))
+    [best], [worst] = (
+        evaluate(PredictionTable(t), {"severity": names}, 10, 0) for t in (sure, blind)
+    )
     for name in METRICS:
         assert best[name] == {"mean": 1.0, "sd": None, "ci95": [1.0, 1.0]}
     assert worst["auroc"]["mean"] == 0.5

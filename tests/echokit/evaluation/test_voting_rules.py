@@ -394,7 +394,7 @@ def test_a_run_writes_every_rule_of_its_recipe(finished):
 
 
 def test_a_run_without_inner_networks_says_what_it_leaves_out(finished):
-    recipe, folder = finished.recipe, finished.folder
+    folder = finished.folder
     (folder.path / "crossfit.parquet").unlink()
     assert fuse(finished).endswith(", 2 left out")
     document = json.loads((folder.path / "fusion.json").read_text())

@@ -9,7 +9,8 @@ import torch
 
 from echokit import Clip, Saliency
 from echokit.clips.sequences import SequenceSpec
-from echokit.saliency.explain import choose, explain, judge, save_arrays, typical_sequence
+from echokit.saliency.explain import choose, explain, judge, typical_sequence
+from echokit.voting.table import PredictionTable
 
 CLASSES = ("none", "mild", "severe")
 SHAPE = (4, 10, 12)
@@ -62,8 +63,12 @@ def test_an_empty_map_scores_nothing_and_an_unmasked_clip_is_all_sector(clip):
     assert bare == {"sector": {"energy": 1.0, "area": 1.0}}
 
 
-def views(*rows) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["clip", "label", "predicted", "confidence"])
+def views(*rows) -> PredictionTable:
+    return PredictionTable(pd.DataFrame(rows, columns=["clip", "label", "predicted", "confidence"]))
+
+
+def clips(table: PredictionTable) -> list[str]:
+    return table.frame["clip"].tolist()
 
 
 def test_the_surest_right_predictions_of_each_label_are_chosen_then_the_surest_wrong_ones():
@@ -75,28 +80,30 @@ def test_the_surest_right_predictions_of_each_label_are_chosen_then_the_surest_w
         ("e", "mild", "severe", 0.8),
         ("f", "severe", "severe", 0.5),
     )
-    assert choose(table, CLASSES, 1)["clip"].tolist() == ["b", "e", "f"]
-    assert choose(table, CLASSES, 2)["clip"].tolist() == ["b", "a", "e", "d", "f"]
-    assert choose(table, CLASSES, 9)["clip"].tolist() == ["b", "a", "c", "e", "d", "f"]
-    assert list(choose(table, CLASSES, 1).columns) == list(table.columns)
+    assert clips(choose(table, CLASSES, 1)) == ["b", "e", "f"]
+    assert clips(choose(table, CLASSES, 2)) == ["b", "a", "e", "d", "f"]
+    assert clips(choose(table, CLASSES, 9)) == ["b", "a", "c", "e", "d", "f"]
+    assert list(choose(table, CLASSES, 1).frame) == list(table.frame)
 
 
 def test_equally_sure_predictions_are_chosen_by_name_whatever_their_order():
     table = views(("b", "none", "none", 0.5), ("a", "none", "none", 0.5))
-    assert choose(table, CLASSES, 1)["clip"].tolist() == ["a"]
-    assert choose(table[::-1], CLASSES, 1)["clip"].tolist() == ["a"]
+    assert clips(choose(table, CLASSES, 1)) == ["a"]
+    assert clips(choose(PredictionTable(table.frame[::-1]), CLASSES, 1)) == ["a"]
 
 
 def test_nothing_to_choose_from_chooses_nothing():
-    assert choose(views(), CLASSES, 3).empty
+    assert not len(choose(views(), CLASSES, 3))
 
 
 def test_the_typical_sequence_speaks_most_clearly_for_the_predicted_label():
-    sequences = pd.DataFrame(
-        {
-            "start": [0, 5, 9],
-            "probabilities": [[0.0, 0.6, 0.4], [0.9, 0.1, 0.0], [0.2, 0.1, 0.7]],
-        }
+    sequences = PredictionTable(
+        pd.DataFrame(
+            {
+                "start": [0, 5, 9],
+                "probabilities": [[0.0, 0.6, 0.4], [0.9, 0.1, 0.0], [0.2, 0.1, 0.7]],
+            }
+        )
     )
     starts = [typical_sequence(sequences, name, CLASSES) for name in CLASSES]
     assert starts == [5, 0, 9]
@@ -118,53 +125,3 @@ def test_a_sequence_is_explained_as_the_network_saw_it_and_shown_as_it_was_prepa
     assert np.array_equal(clip.frames, store.window(items[0].key, 3, 4))
     assert torch.equal(sequence[0], torch.from_numpy(clip.frames).float() / 255)
     assert clip.structures.shape == clip.frames.shape
-
-
-@pytest.mark.usefixtures("tiny_plugin")
-def test_the_class_explained_is_the_predicted_one_not_the_true_one(tmp_path, parts):
-    """All are predicted severe; half of them truly are not."""
-    from echokit.clips.store import Store
-    from echokit.components import make_model
-    from echokit.folder import RunFolder
-    from echokit.networks.checkpoint import save_tensors
-    from echokit.recipe import load_recipe
-    from echokit.runs.cohort import find_clips, prepare_cohort
-    from echokit.runs.explain import _explain_job
-    from echokit.runs.jobs import jobs_of
-    from echokit.system.progress import Silent
-
-    recipe = load_recipe("tiny-study", settings=["report.examples=2", "prepare.flip=false"])
-    folder = RunFolder.create(tmp_path / "runs" / "one", recipe)
-    study = prepare_cohort(find_clips(recipe), recipe, Store(folder.store), Silent())
-    job = jobs_of(study, recipe)[0]
-    weights = (folder.models / job.stem).with_suffix(".safetensors")
-    save_tensors(weights, make_model(recipe, 2).state_dict())
-    common = {"task": job.task, "approach": job.approach, "view": job.view, "split": job.split}
-    rows = []
-    for item in study.items(job, "test"):
-        voted = {"clip": item.clip, "predicted": "severe", "confidence": 0.9, "patient": "p"}
-        truth = {"label": ("none", "severe")[item.label], **common, **voted}
-        rows.append({**truth, "level": "view", "start": -1, "probabilities": [0.1, 0.9]})
-        rows += [
-            {**truth, "level": "sequence", "start": start, "probabilities": [1 - p, p]}
-            for start, p in ((0, 0.6), (2, 0.9), (5, 0.7))
-        ]
-    maps = list(_explain_job(job, study, recipe, folder, pd.DataFrame(rows), lambda n: None))
-    assert sorted(m["label"] for m in maps) == ["none", "none", "severe", "severe"]
-    for one in maps:
-        assert (one["predicted"], one["start"]) == ("severe", 2)
-        with np.load(folder.path / one["array"]) as saved:
-            assert saved["saliency"].shape == saved["frames"].shape == (4, 16, 16)
-        square = one["scores"]["structures"]["square"]
-        assert square["energy"] > 5 * square["area"], "transposed or shifted in time"
-        assert one["scores"]["verdict"]["passed"] is False, "it ignores the network"
-    assert set(parts.TinyPlugin.targets) == {1}
-
-
-def test_the_arrays_of_a_map_are_saved_without_pickle(tmp_path, clip):
-    saliency = Saliency(np.ones(SHAPE, np.float32), 1, "test")
-    save_arrays(tmp_path / "a" / "map.npz", clip, saliency)
-    with np.load(tmp_path / "a" / "map.npz", allow_pickle=False) as saved:
-        assert sorted(saved) == ["frames", "saliency", "sector", "structures"]
-        assert (saved["saliency"] == 1).all()
-    assert [p.name for p in (tmp_path / "a").iterdir()] == ["map.npz"]

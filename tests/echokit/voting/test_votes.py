@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from echokit import ClipError, ClipRef, Cohort, Prediction, UsageError
+from echokit.clips.labels import Labelled
 from echokit.clips.sequences import SequenceSpec, voting_starts
 from echokit.engines.eager import run_eagerly
+from echokit.folder import RunFolder
 from echokit.networks.checkpoint import load_weights, save_tensors
-from echokit.voting.votes import row, sequence_predictions, vote_clips, vote_views
+from echokit.recipe import load_recipe
+from echokit.runs.context import Run
+from echokit.runs.population import Population
+from echokit.runs.predict import _predict_subjects
+from echokit.voting.table import Place, PredictionTable, Row
+from echokit.voting.votes import sequence_predictions, vote_clips, vote_views
 
 CLASSES = ("none", "mild", "severe")
 
@@ -119,53 +125,42 @@ def test_weights_are_loaded_for_evaluation_or_missed_with_what_to_do(tmp_path, p
         load_weights(parts.backbone(3, 1), tmp_path / "gone.safetensors")
 
 
-def test_a_row_is_plain_values():
-    prediction = Prediction("mild", np.float64(0.5), np.array([0.25, 0.5, 0.25], np.float32))
-    got = row("view", "none", prediction, view="A4C", clip="c")
-    assert got == {
-        "level": "view",
-        "clip": "c",
-        "start": -1,
-        "view": "A4C",
-        "label": "none",
-        "predicted": "mild",
-        "confidence": 0.5,
-        "probabilities": [0.25, 0.5, 0.25],
-    }
-    assert type(got["confidence"]) is type(got["probabilities"][0]) is float
-
-
 @pytest.mark.usefixtures("tiny_plugin")
 def test_a_subject_votes_with_the_views_it_has_and_views_outside_the_set_do_not_count(tmp_path):
-    from echokit.clips.labels import Labelled
-    from echokit.folder import RunFolder
-    from echokit.recipe import load_recipe
-    from echokit.runs.predict import _subject_rows
-
     sets = "view_sets={both=['A4C', 'PLAX'], one=['PLAX']}"
     recipe = load_recipe("tiny-study", settings=[sets])
     truth = Labelled(("none", "severe"), "grade", {}, {"p": "severe", "q": "none"}, {})
-    study = SimpleNamespace(
-        cohort=Cohort((ClipRef("c", "p", "A4C"),)), labelled={"severity": truth}
-    )
+    cohort = Cohort((ClipRef("c", "p", "A4C"),))
+    run = Run(recipe, RunFolder(tmp_path), Population(cohort, {"severity": truth}, {}, {}, {}))
 
     def view(patient, name, split, severe):
         prediction = Prediction("severe", 0.8, np.array([1 - severe, severe]))
-        place = {"task": "severity", "approach": "x", "split": split, "patient": patient}
-        return row("view", "", prediction, view=name, **place)
+        return Row("view", Place("severity", "x", name, split), patient, "none", prediction, "c")
 
-    rows = [
-        view("p", "A4C", 0, 0.9),
-        view("p", "PLAX", 0, 0.3),
-        view("p", "A4C", 1, 0.6),
-        view("q", "A4C", 0, 0.2),
-        row("sequence", "", Prediction("none", 1.0, np.array([1.0, 0.0])), view="A4C"),
-    ]
-    made = _subject_rows(rows, study, recipe, RunFolder(tmp_path))
-    got = {(r["view"], r["split"], r["patient"]): r for r in made}
-    assert set(got) == {("both", 0, "p"), ("one", 0, "p"), ("both", 1, "p"), ("both", 0, "q")}
-    assert got["both", 0, "p"]["probabilities"] == pytest.approx([0.4, 0.6])
-    assert got["one", 0, "p"]["probabilities"] == pytest.approx([0.7, 0.3])
-    assert got["both", 1, "p"]["probabilities"] == pytest.approx([0.4, 0.6])
-    assert (got["both", 0, "q"]["label"], got["both", 0, "p"]["label"]) == ("none", "severe")
-    assert all(r["level"] == "subject" for r in got.values())
+    table = PredictionTable.of(
+        [
+            view("p", "A4C", 0, 0.9),
+            view("p", "PLAX", 0, 0.3),
+            view("p", "A4C", 1, 0.6),
+            view("q", "A4C", 0, 0.2),
+        ]
+    )
+    predicted = {
+        (row.place.view, row.place.split, row.patient): row for row in _predict_subjects(run, table)
+    }
+    assert set(predicted) == {
+        ("both", 0, "p"),
+        ("one", 0, "p"),
+        ("both", 1, "p"),
+        ("both", 0, "q"),
+    }
+
+    def probabilities(*key):
+        return predicted[key].prediction.probabilities.tolist()
+
+    assert probabilities("both", 0, "p") == pytest.approx([0.4, 0.6])
+    assert probabilities("one", 0, "p") == pytest.approx([0.7, 0.3])
+    assert probabilities("both", 1, "p") == pytest.approx([0.4, 0.6])
+    assert predicted["both", 0, "q"].label == "none"
+    assert predicted["both", 0, "p"].label == "severe"
+    assert {row.level for row in predicted.values()} == {"subject"}

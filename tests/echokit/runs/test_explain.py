@@ -1,0 +1,88 @@
+"""What a run explains: the predicted class, the typical sequence, the network of its own split."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from echokit import Prediction
+from echokit.components import make_model
+from echokit.folder import RunFolder
+from echokit.networks.checkpoint import save_tensors
+from echokit.recipe import load_recipe
+from echokit.runs import open_run
+from echokit.runs.context import Run
+from echokit.runs.explain import _explain_job, explain_into
+from echokit.runs.jobs import jobs_of
+from echokit.voting.table import Place, PredictionTable, Row
+
+pytestmark = pytest.mark.usefixtures("tiny_plugin")
+
+
+def begin(path, *settings) -> Run:
+    recipe = load_recipe(
+        "tiny-study", settings=["report.examples=2", "prepare.flip=false", *settings]
+    )
+    return open_run(recipe, RunFolder.create(path / "runs" / "one", recipe))
+
+
+def predict_severe(run, job):
+    """Every clip is predicted severe, most clearly by the sequence that starts at frame 2."""
+    place = Place(job.task, job.approach, job.view, job.split)
+    for item in run.population.items(job, "test"):
+        label = ("none", "severe")[item.label]
+        whole = Prediction("severe", 0.9, np.array([0.1, 0.9]))
+        yield Row("view", place, "p", label, whole, item.clip)
+        for start, p in ((0, 0.6), (2, 0.9), (5, 0.7)):
+            single = Prediction("severe", p, np.array([1 - p, p]))
+            yield Row("sequence", place, "p", label, single, item.clip, start)
+
+
+def test_the_class_explained_is_the_predicted_one_not_the_true_one(tmp_path, parts):
+    """All are predicted severe; half of them truly are not."""
+    run = begin(tmp_path)
+    job = jobs_of(run)[0]
+    save_tensors(run.weights(job), make_model(run.recipe, 2).state_dict())
+    table, out = PredictionTable.of(predict_severe(run, job)), run.folder.path
+    maps = list(_explain_job(run, job, table, out, lambda n: None))
+    assert sorted(m["label"] for m in maps) == ["none", "none", "severe", "severe"]
+    for one in maps:
+        assert (one["predicted"], one["start"]) == ("severe", 2)
+        with np.load(out / one["array"]) as saved:
+            assert saved["saliency"].shape == saved["frames"].shape == (4, 16, 16)
+        square = one["scores"]["structures"]["square"]
+        assert square["energy"] > 5 * square["area"], "transposed or shifted in time"
+        assert one["scores"]["verdict"]["passed"] is False, "it ignores the network"
+    assert set(parts.TinyPlugin.targets) == {1}
+
+
+def test_the_maps_are_of_the_network_of_the_first_split(tmp_path, monkeypatch):
+    run = begin(tmp_path, "split.splits=2", "report.examples=1")
+    jobs = jobs_of(run)
+    for number, job in enumerate(jobs):
+        network = make_model(run.recipe, 2)
+        last = list(network.parameters())[-1]
+        last.data.fill_(float(number))  # the bias of the head says which network it is
+        save_tensors(run.weights(job), network.state_dict())
+    rows = [row for job in jobs for row in predict_severe(run, job)]
+    PredictionTable.of(rows).write(run.folder.predictions)
+    explained = []
+
+    def spy(model, explainer, store, key, start, target, spec):
+        explained.append(float(list(model.parameters())[-1].data[0]))
+        return original(model, explainer, store, key, start, target, spec)
+
+    from echokit.saliency import explain as maps
+
+    original = maps.explain
+    monkeypatch.setattr(maps, "explain", spy)
+    explain_into(run, tmp_path / "elsewhere")
+    first = {float(n) for n, job in enumerate(jobs) if job.split == 0}
+    assert set(explained) == first
+    index = json.loads((tmp_path / "elsewhere" / "saliency" / "index.json").read_text())
+    assert {entry["split"] for entry in index["maps"]} == {0}
+    assert not (run.folder.path / "saliency").exists()
+    assert load_file(run.weights(jobs[0]))
