@@ -10,26 +10,19 @@ from echokit.clips.store import Store
 from echokit.components import try_components
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe
-from echokit.runs.calibrate import calibrate
+from echokit.runs import calibrate, crossfit, evaluate, explain, fuse, predict, report, train
 from echokit.runs.cohort import find_cohort
 from echokit.runs.context import Run
-from echokit.runs.crossfit import crossfit
-from echokit.runs.evaluate import evaluate
-from echokit.runs.explain import explain
-from echokit.runs.fuse import fuse
-from echokit.runs.predict import predict
-from echokit.runs.prepare import prepare, prepare_population
-from echokit.runs.report import report
-from echokit.runs.train import train, was_trained
+from echokit.runs.prepare import prepare_cohort, prepare_population
 from echokit.system.progress import Progress, Silent
 
 STEPS = {
-    "crossfit": crossfit,
-    "predict": predict,
-    "fuse": fuse,
-    "evaluate": evaluate,
-    "calibrate": calibrate,
-    "explain": explain,
+    "crossfit": crossfit.step,
+    "predict": predict.step,
+    "fuse": fuse.step,
+    "evaluate": evaluate.step,
+    "calibrate": calibrate.step,
+    "explain": explain.step,
 }
 """The steps that rest on trained networks, in order; each returns its result in a few words."""
 
@@ -50,24 +43,24 @@ def carry_out(recipe: Recipe, folder: RunFolder, progress: Progress | None = Non
     """
     progress = progress or Silent()
     recipe.check_components()
-    try_components(recipe, start=not was_trained(recipe, folder))
+    try_components(recipe, start=not train.was_trained(recipe, folder))
     folder.follow(recipe)
     with folder.step("cohort") as row:
         cohort = find_cohort(recipe, Store(folder.store), progress)
         folder.state["synthetic"] = cohort.synthetic
         row["detail"] = f"{len(cohort.clips)} clips of {len(cohort.patients)} patients"
     with folder.step("prepare") as row:
-        population, row["detail"] = prepare(cohort, recipe, folder, progress)
+        population, row["detail"] = prepare_cohort(cohort, recipe, folder, progress)
     run = Run(recipe, folder, population, progress)
     with folder.step("train") as row:
-        row["detail"] = train(run)
+        row["detail"] = train.step(run)
     for name, step in STEPS.items():
         if not folder.is_done(name):
             with folder.step(name) as row:
                 row["detail"] = step(run)
     folder.finish()
     with folder.step("report"):
-        report(run)
+        report.step(run)
     return run
 
 

@@ -54,7 +54,7 @@ LEARNED = (
 )
 
 
-def calibrate(run: Run) -> str:
+def step(run: Run) -> str:
     """Measure the calibration of held-out predictions; write `calibration.json`."""
     crossfit = run.crossfit
     notes = [APPROXIMATE if len(crossfit) else WITHOUT]

@@ -8,7 +8,7 @@ from echokit.runs.predict import predict_clips
 from echokit.voting.table import PredictionTable
 
 
-def crossfit(run: Run) -> str:
+def step(run: Run) -> str:
     """Let inner networks predict the training patients that they did not learn from.
 
     The table has rows of sequences and views, and none of subjects.

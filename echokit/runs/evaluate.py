@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from echokit.evaluation.approach_differences import paired
-from echokit.evaluation.metrics import evaluate as compute_metrics
+from echokit.evaluation.metrics import evaluate
 from echokit.runs.context import Run
 from echokit.system.files import write_json
 
 
-def evaluate(run: Run) -> str:
+def step(run: Run) -> str:
     """Compute metrics with their intervals, and differences between approaches."""
     predictions = run.held_out
     how = (run.population.classes_by_task, run.recipe.evaluate.bootstrap, run.recipe.seed)
-    rows = compute_metrics(predictions, *how)
+    rows = evaluate(predictions, *how)
     write_json(
         run.folder.path / "metrics.json",
         {

@@ -27,7 +27,7 @@ CLIPS = 16
 FOLDER = "saliency"
 
 
-def explain(run: Run) -> str:
+def step(run: Run) -> str:
     """Explain held-out clips of the first split, and test the maps."""
     return explain_into(run, run.folder.path)
 

@@ -11,7 +11,7 @@ from echokit.system.files import write_json
 from echokit.voting.table import SubsetTable
 
 
-def fuse(run: Run) -> str:
+def step(run: Run) -> str:
     """Compare the recipe's voting rules on every subset of its views.
 
     Feature fusion, whose predictions stand in `fusion.parquet`, is compared with them. The first

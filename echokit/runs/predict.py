@@ -27,7 +27,7 @@ from echokit.voting.table import (
 from echokit.voting.votes import sequence_predictions, vote_clips
 
 
-def predict(run: Run) -> str:
+def step(run: Run) -> str:
     """Predict every held-out clip and subject by the networks that did not learn from them."""
     clips = list(predict_clips(run, jobs_of(run), "Predicting held-out clips"))
     views = PredictionTable.of(clips).views

@@ -24,7 +24,7 @@ from echokit.system.progress import Progress
 from echokit.types import ClipRef, Cohort, Rejection
 
 
-def prepare(
+def prepare_cohort(
     cohort: Cohort, recipe: Recipe, folder: RunFolder, progress: Progress
 ) -> tuple[Population, str]:
     """Prepare the clips of a cohort, label and split its patients, and write `cohort.csv`.

@@ -6,7 +6,7 @@ from echokit.report import build_run_report, write_tables
 from echokit.runs.context import Run
 
 
-def report(run: Run) -> None:
+def step(run: Run) -> None:
     """Write the report of a run from its result files."""
     write_tables(run.folder.path)
     build_run_report(run.folder.path)

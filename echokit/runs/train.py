@@ -18,7 +18,7 @@ from echokit.system.files import read_json
 from echokit.system.progress import Tick
 
 
-def train(run: Run) -> str:
+def step(run: Run) -> str:
     """Train every network that is not there yet."""
     works = [
         *view_works(run, jobs_of(run)),

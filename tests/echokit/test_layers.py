@@ -239,7 +239,6 @@ HEAVY = ("torch", "monai", "captum", "torchvision", "pandas", "sklearn", "scipy"
         "import echokit.cli",
         "import echokit.plugins.registry; echokit.plugins.registry.registry()",
         "import echokit.recipe; echokit.recipe.load_recipe('ph-newborn').check_components()",
-        "HEAVY = ('torch',); import echokit.runs",
         "sys.argv = ['echokit', 'plugins', 'list']; from echokit.cli import main; main()",
         "sys.argv = ['echokit', 'recipes']; from echokit.cli import main; main()",
     ],

@@ -16,8 +16,7 @@ from echokit.folder import RunFolder
 from echokit.networks.job import Job
 from echokit.networks.sampling import BalancedSampler, TrainingSequences, draw_start
 from echokit.recipe import load_recipe
-from echokit.runs import Run, open_run
-from echokit.runs.train import train as train_networks
+from echokit.runs import Run, open_run, train
 
 SETTINGS = ["train.epochs=2", "split.splits=1", "views.use=['A4C']"]
 A4C = Job("severity", "spatio-temporal", "A4C", 0)
@@ -29,7 +28,7 @@ def run_in(path) -> Run:
 
 
 def weights(run: Run) -> bytes:
-    train_networks(run)
+    train.step(run)
     return run.weights(A4C).read_bytes()
 
 
@@ -60,7 +59,7 @@ def test_the_best_epoch_is_not_chosen_on_the_reported_split(tmp_path):
 @pytest.mark.usefixtures("tiny_plugin")
 def test_the_best_epoch_is_not_chosen_at_all_the_last_one_is_kept(tmp_path):
     run = run_in(tmp_path)
-    train_networks(run)
+    train.step(run)
     kept, how = load_file(run.weights(A4C)), run.recipe.train
     draws = how.n * len(run.population.items(A4C, "train"))
     steps = how.epochs * -(-draws // how.batch)

@@ -48,7 +48,7 @@ def suite(tiny_plugin, recipe_file, parts) -> Suite:
 def trainings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts networks trained and predictions made."""
     from echokit.networks import train
-    from echokit.voting import votes as predict
+    from echokit.runs import predict
 
     seen: Counter[str] = Counter()
     learn, vote = train.train, predict.vote_clips
@@ -141,13 +141,13 @@ def test_an_explainer_with_other_options_is_tried_anew(suite, tmp_path, monkeypa
     from echokit.runs import explain as maps
 
     runs, asked = train_all(suite, tmp_path, Silent())[:1], []
-    explain = maps.explain_all
+    explain = maps.explain_into
 
-    def counted(study: Any, recipe: Any, *rest: Any) -> str:
-        asked.append(recipe.explain.options)
-        return explain(study, recipe, *rest)
+    def counted(run: Any, out: Any) -> str:
+        asked.append(run.recipe.explain.options)
+        return explain(run, out)
 
-    monkeypatch.setattr(maps, "explain_all", counted)
+    monkeypatch.setattr(maps, "explain_into", counted)
     for options in ({}, {}, {"power": 2.0}):
         row = accuracy.explained(runs[0], "map", Slot(use="tiny-map", **options))
         assert set(row) == {"backbone", "explainer", "maps", "passed", "seconds"}

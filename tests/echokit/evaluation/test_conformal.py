@@ -15,7 +15,7 @@ from echokit import SupportsFit
 from echokit.evaluation.conformal import enough_by_label, judge_sets, label_sets
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
-from echokit.runs.calibrate import calibrate
+from echokit.runs.calibrate import step as calibrate
 from echokit.runs.context import Run
 from echokit.types import Prediction
 from echokit.voting.table import Place, PredictionTable, Row

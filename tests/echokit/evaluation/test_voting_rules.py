@@ -21,7 +21,7 @@ from echokit.evaluation.voting_rules import compare, subsets_of
 from echokit.folder import RunFolder
 from echokit.recipe import Slot, load_recipe
 from echokit.runs.context import Run
-from echokit.runs.fuse import fuse
+from echokit.runs.fuse import step as fuse
 from echokit.voting.table import PredictionTable, SubsetTable
 from echokit.voting.votes import vote_views
 

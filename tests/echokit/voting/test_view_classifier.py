@@ -12,18 +12,19 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from echokit.studies.views import fill_views, find_view_run, open_viewer
 
 from echokit import ClipError, ClipRef, CohortError, RecipeError, Rejection, UsageError, hookimpl
 from echokit.cli import main
 from echokit.clips.store import Store
-from echokit.components import make_loader
+from echokit.components import make_loader, newest_view_run, open_view_classifier
 from echokit.folder import RunFolder
+from echokit.plugins.registry import registry
 from echokit.recipe import Recipe, load_recipe
 from echokit.runs import carry_out
-from echokit.runs.cohort import find_clips
+from echokit.runs.cohort import find_cohort
 from echokit.studies.predict import open_predictor, predict_study
 from echokit.system.progress import Silent
+from echokit.voting.view_classifier import find_views
 
 VIEWS = ("A4C", "PLAX")
 
@@ -121,13 +122,13 @@ def ph_run(shelf):
 
 @pytest.fixture
 def viewer(view_run):
-    return open_viewer(view_run.path, 0.5)
+    return open_view_classifier(view_run.path, 0.5)
 
 
 def filled(viewer, tmp_path, **options):
     recipe = load_recipe("tiny-study", settings=["data=moving"])
     loader = make_loader(recipe.data, **({"patients": 4} | options))
-    return fill_views(loader.index(), loader, viewer, Store(tmp_path / "store.zarr"), Silent())
+    return find_views(loader.index(), loader, viewer, Store(tmp_path / "store.zarr"), Silent())
 
 
 # one network of all views
@@ -170,11 +171,16 @@ def test_a_view_that_all_but_one_patient_have_is_no_obstacle_to_a_split(tmp_path
     assert folder.state["finished"]
 
 
-def test_an_annotation_of_that_name_is_kept_and_others_bear_the_view():
+def test_an_annotation_of_that_name_is_kept_and_others_bear_the_view(tmp_path):
     recipe = load_recipe("tiny-study", settings=view_settings())
-    assert all(ref.labels["view"] == ref.view for ref in find_clips(recipe).clips)
+    assert all(
+        ref.labels["view"] == ref.view
+        for ref in find_cohort(recipe, Store(tmp_path), Silent()).clips
+    )
     other = load_recipe("tiny-study", settings=["data=moving"])
-    assert not any("view" in ref.labels for ref in find_clips(other).clips)
+    assert not any(
+        "view" in ref.labels for ref in find_cohort(other, Store(tmp_path), Silent()).clips
+    )
 
 
 def test_one_network_of_all_views_can_answer_any_task(tmp_path):
@@ -227,7 +233,7 @@ def test_an_annotation_is_never_questioned(viewer, tmp_path):
     assert not (tmp_path / "store.zarr").exists(), "nothing was read for it"
 
 
-def test_confidence_is_the_mean_probability_of_the_view(viewer, tmp_path, parts):
+def test_confidence_is_the_mean_probability_of_the_view(viewer, view_run, tmp_path, parts):
     import torch
     from safetensors.torch import load_file
 
@@ -235,7 +241,7 @@ def test_confidence_is_the_mean_probability_of_the_view(viewer, tmp_path, parts)
 
     _, confidences = filled(viewer, tmp_path, said={"p01-A4C": ""})
     network = parts.backbone(2, 1, width=4)
-    network.load_state_dict(load_file(viewer.weights))
+    network.load_state_dict(load_file(next(view_run.models.rglob("split-00.safetensors"))))
     frames = parts.square("0", 2, 10).frames[:, ::-1].astype(np.float32) / 255  # axis 1 flipped
     windows = [frames[s : s + 4] for s in voting_starts("p01-A4C", 10, 4, 3)]
     with torch.inference_mode():
@@ -244,7 +250,7 @@ def test_confidence_is_the_mean_probability_of_the_view(viewer, tmp_path, parts)
 
 
 def test_below_the_threshold_a_clip_is_rejected_by_name(view_run, tmp_path):
-    strict = open_viewer(view_run.path, 1.0)
+    strict = open_view_classifier(view_run.path, 1.0)
     found, confidences = filled(strict, tmp_path, said={"p01-A4C": ""})
     [refused] = [item for item in found if isinstance(item, Rejection)]
     assert (refused.where, refused.patient, refused.view) == ("p01-A4C", "p01", None)
@@ -271,7 +277,7 @@ def test_a_clip_that_cannot_be_looked_at_is_named_with_its_reason(viewer, tmp_pa
 def test_rejections_of_the_loader_pass_through(viewer, tmp_path):
     first = Rejection("notes.txt", "it is not a clip")
     loader = make_loader(load_recipe("tiny-study", settings=["data=moving"]).data)
-    found, _ = fill_views([first], loader, viewer, Store(tmp_path / "store.zarr"), Silent())
+    found, _ = find_views([first], loader, viewer, Store(tmp_path / "store.zarr"), Silent())
     assert found == [first]
 
 
@@ -279,30 +285,34 @@ def test_rejections_of_the_loader_pass_through(viewer, tmp_path):
 
 
 def test_the_newest_finished_run_beside_is_taken(view_run, ph_run, shelf):
-    assert find_view_run(ph_run.path) == view_run.path
+    assert newest_view_run(ph_run.path) == view_run.path
     for name, finished in (("older", "2001-01-01T00:00:00+00:00"), ("begun", None)):
         copy = shelf.path / name
         copy.mkdir()
         shutil.copy(view_run.path / "recipe.toml", copy)
         (copy / "run.json").write_text(json.dumps(view_run.state | {"finished": finished}))
-    assert find_view_run(ph_run.path) == view_run.path
+    assert newest_view_run(ph_run.path) == view_run.path
 
 
-def test_without_one_the_error_says_how_to_make_one(tmp_path):
+def test_without_one_the_error_says_how_to_make_one(tmp_path, monkeypatch):
     folder = RunFolder.create(tmp_path / "runs" / "ph", load_recipe("tiny-study"))
-    with pytest.raises(UsageError, match=r"`echokit run echo-view --out .*/echo-view`.*--view-run"):
-        find_view_run(folder.path)
+    with pytest.raises(UsageError, match=r"No installed recipe makes one.*--view-run"):
+        newest_view_run(folder.path)
+    registry.cache_clear()
+    monkeypatch.undo()  # every installed recipe again
+    with pytest.raises(UsageError, match=r"Make one with `echokit run echo-view`.*--view-run"):
+        newest_view_run(folder.path)
 
 
 def test_a_run_that_cannot_tell_views_is_refused(ph_run, view_run, tmp_path):
     with pytest.raises(UsageError, match=r"run of tiny-study, which does not tell views"):
-        open_viewer(ph_run.path, 0.8)
+        open_view_classifier(ph_run.path, 0.8)
     with pytest.raises(UsageError, match=r"1\.5 is no probability"):
-        open_viewer(view_run.path, 1.5)
+        open_view_classifier(view_run.path, 1.5)
     for name in ("run.json", "recipe.toml"):
         shutil.copy(view_run.path / name, tmp_path)
     with pytest.raises(UsageError, match=r"no trained network.*echokit run --resume"):
-        open_viewer(tmp_path, 0.8)
+        open_view_classifier(tmp_path, 0.8)
 
 
 def test_a_run_that_tells_views_predicts_no_patient(view_run):

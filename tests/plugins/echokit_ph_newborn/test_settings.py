@@ -17,11 +17,11 @@ from echokit.networks.job import Job
 from echokit.networks.sampling import BalancedSampler
 from echokit.networks.train import Settings, TrainingSet, train
 from echokit.recipe import load_recipe
+from echokit.runs import train
 from echokit.runs.cohort import label_tasks
 from echokit.runs.context import Run
 from echokit.runs.jobs import jobs_of
 from echokit.runs.population import Population
-from echokit.runs.train import train as train_networks
 
 
 def paper(*settings: str):
@@ -70,7 +70,7 @@ def test_the_papers_settings_reach_the_training_of_every_network(tmp_path, monke
     recipe = paper("crossfit.folds=0")
     population = population_of(recipe)
     run = Run(recipe, RunFolder.create(tmp_path / "run", recipe), population)
-    train_networks(run)
+    train.step(run)
     ours = [one for one in met if one[0].approach == "spatio-temporal" and one[0].view in VIEWS]
     assert len({job for job, _, _ in ours}) == len(ours) == 2 * 5 * 10
     assert {job for job, _, _ in ours} <= set(jobs_of(run))
