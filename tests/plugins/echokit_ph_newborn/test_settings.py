@@ -15,7 +15,7 @@ from echokit.clips.store import Store
 from echokit.folder import RunFolder
 from echokit.networks.job import Job
 from echokit.networks.sampling import BalancedSampler
-from echokit.networks.train import Settings, TrainingSet, train
+from echokit.networks.train import Settings, TrainingSet
 from echokit.recipe import load_recipe
 from echokit.runs import train
 from echokit.runs.cohort import label_tasks
