@@ -14,8 +14,17 @@ from echokit.clips.preparation import Preparation, signature
 from echokit.clips.sequences import SequenceSpec
 from echokit.engines.engine import need_torch
 from echokit.errors import DataError, EchokitError, OptionError, UsageError
+from echokit.executors.local import local
 from echokit.folder import RunFolder
-from echokit.interfaces import Aggregator, Executor, Explainer, Forward, Loader, SupportsFit, Transform
+from echokit.interfaces import (
+    Aggregator,
+    Executor,
+    Explainer,
+    Forward,
+    Loader,
+    SupportsFit,
+    Transform,
+)
 from echokit.plugins.registry import registry, resolve
 from echokit.recipe import TOGETHER, Recipe, Slot, load_recipe
 from echokit.system.files import read_json
@@ -108,7 +117,9 @@ def make_executor(recipe: Recipe) -> Executor:
 
     An executor that has the option `jobs` takes `compute.jobs` where `[executor]` does not say.
     """
-    slot = recipe.executor or Slot(use="local")
+    slot = recipe.executor
+    if slot is None:
+        return local(jobs=recipe.compute.jobs)
     options = registry().find("executor", slot.use).options
     usual = {"jobs": recipe.compute.jobs} if "jobs" in options else {}
     executor: Executor = resolve("executor", slot.use, **usual | slot.options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -57,18 +57,6 @@ class Local:
                 work(item, tick)
         else:
             _in_a_pool(self.jobs, work, items, sizes, tick)
-
-
-def run_all(
-    work: Callable[[T, Tick], None],
-    items: Sequence[T],
-    sizes: Sequence[int],
-    jobs: int,
-    tick: Tick,
-) -> None:
-    """Do every item of a list; see `Local`."""
-    keyed = {str(place): item for place, item in enumerate(items)}
-    Local(jobs)(work, keyed, {str(place): size for place, size in enumerate(sizes)}, tick)
 
 
 def _in_a_pool(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from echokit.components import make_model
+from echokit.components import make_executor, make_model
 from echokit.errors import CohortError
-from echokit.executors.local import run_all
 from echokit.folder import RunFolder
 from echokit.networks.job import WEIGHTS, Job
 from echokit.networks.sampling import TrainingSequences
@@ -25,13 +24,14 @@ def step(run: Run) -> str:
         *view_works(run, inner_jobs(run)),
         *fused_works(run),
     ]
-    missing = [work for work in works if not work.is_done]
+    missing = {work.job.stem.as_posix(): work for work in works if not work.is_done}
     if missing:
         run.folder.forget_results()
-        samples = [work.samples for work in missing]
+        samples = {key: work.samples for key, work in missing.items()}
+        execute = make_executor(run.recipe)
         title = f"Training {len(missing)} networks"
-        with run.progress.bar(title, sum(samples), "samples") as tick:
-            run_all(_carry_out, missing, samples, run.recipe.compute.jobs, tick)
+        with run.progress.bar(title, sum(samples.values()), "samples") as tick:
+            execute(_carry_out, missing, samples, tick)
     return f"{len(works)} networks trained"
 
 
