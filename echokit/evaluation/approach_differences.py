@@ -11,9 +11,8 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from echokit.evaluation.bootstrap import confusion_metrics, mean_of_known, resample
+from echokit.evaluation.metric_names import ARGUED
 
-METRICS = ("f1", "balanced_accuracy")
-"""The metrics that the paper argues with."""
 ROW = ["split", "patient", "clip"]
 """What tells one prediction of an approach and view from another."""
 
@@ -74,12 +73,10 @@ def _differences(
         here = (both["view"] == views).to_numpy()
         own = both[here]
         first, second = (_courses(own, side, classes, weights[:, here]) for side in (1, 2))
-        above[str(views)] = {metric: first[metric] - second[metric] for metric in METRICS}
+        above[str(views)] = {metric: first[metric] - second[metric] for metric in ARGUED}
         yield _row([str(views)], own, above[str(views)])
     if len(above) > 1:
-        mean = {
-            metric: mean_of_known([one[metric] for one in above.values()]) for metric in METRICS
-        }
+        mean = {metric: mean_of_known([one[metric] for one in above.values()]) for metric in ARGUED}
         yield _row(list(above), both, mean)
 
 
@@ -95,7 +92,7 @@ def _courses(
         confusion_metrics(truth[here], predicted[here], weights[:, here], len(classes))
         for here in (split == number for number in np.unique(split))
     ]
-    return {metric: mean_of_known([one[metric] for one in of_splits]) for metric in METRICS}
+    return {metric: mean_of_known([one[metric] for one in of_splits]) for metric in ARGUED}
 
 
 def _row(views: list[str], rows: pd.DataFrame, above: Courses) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from echokit.errors import DataError
-from echokit.evaluation.metrics import METRICS
+from echokit.evaluation.metric_names import METRICS
 from echokit.evaluation.rule_differences import (
     Outcome,
     Subset,

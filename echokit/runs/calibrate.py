@@ -205,13 +205,14 @@ class _Case:
         """
         from echokit.evaluation import reliability as trust
         from echokit.evaluation.calibration import top_label
+        from echokit.evaluation.summary import mean_sd
 
         seed = crc32(f"{self.seed} {views}".encode())
         given = self._judged(raw)
         best, tempered = given, None
         if len(warm) == len(raw):
             best = self._judged(warm)
-            spread = trust.mean_sd(temperatures) if temperatures else None
+            spread = mean_sd(temperatures)
             tempered = {"temperature": spread} | trust.trust_in_probabilities(best, seed)
         right = (raw["predicted"] == raw["label"]).to_numpy(bool)
         confidence = raw["confidence"].to_numpy(float)
