@@ -18,7 +18,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as TF
 
 from echokit import Clip, Transform
-from echokit.bench.timing import Claim, judge, paired
+from echokit.bench.timing import Claim, paired, timing_row
 from echokit.components import make_sequence_spec
 from echokit.recipe import load_recipe
 from echokit.testing import tiny_clip
@@ -46,7 +46,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
             seconds=10e-3,
         )
         ours, theirs = _ours(probability), _frame_by_frame(PEERS[peer], probability)
-        row = judge(claim, *paired(partial(ours, clip), partial(theirs, clip), repeats))
+        row = timing_row(claim, *paired(partial(ours, clip), partial(theirs, clip), repeats))
         rows.append(row | {"note": _profile(clip, repeats) if probability == 1 else ""})
     return rows
 

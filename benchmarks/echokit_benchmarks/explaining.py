@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from echokit import Explainer, resolve
-from echokit.bench.timing import Claim, judge, paired
+from echokit.bench.timing import Claim, paired, timing_row
 
 AT_MOST_MEMORY = 1.2
 
@@ -31,7 +31,9 @@ def measure(quick: bool) -> list[dict[str, Any]]:
     claim = Claim(
         f"Grad-CAM of a given class, R(2+1)D-18, 12×{side}×{side}", "the forward pass", at_most=1.35
     )
-    row = judge(claim, *paired(lambda: explain(model, sequence, 0), forward, 3 if quick else 15))
+    row = timing_row(
+        claim, *paired(lambda: explain(model, sequence, 0), forward, 3 if quick else 15)
+    )
     ours, theirs = _peak(lambda: explain(model, sequence, 0)), _peak(forward)
     memory = {
         "name": f"memory of Grad-CAM, R(2+1)D-18, 12×{side}×{side}",
@@ -60,7 +62,7 @@ def _peers(
         theirs = partial(peer, input_tensor=sequence[None], targets=[ClassifierOutputTarget(0)])
         ours = partial(explain, model, sequence, 0)
         claim = Claim("Grad-CAM of the same network", "pytorch-grad-cam")
-        return [judge(claim, *paired(ours, theirs, repeats))]
+        return [timing_row(claim, *paired(ours, theirs, repeats))]
 
 
 def _predict(model: nn.Module, sequence: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from echokit import VIEWS, Loader, resolve
-from echokit.bench.timing import Claim, judge
+from echokit.bench.timing import Claim, timing_row
 
 AT_LEAST = 150
 """Frames per second."""
@@ -35,5 +35,5 @@ def measure(quick: bool) -> list[dict[str, Any]]:
             made = len(loader.read(ref).frames)
             each.append((time.process_time() - started) / made)
     claim = Claim(f"a synthetic frame {side}×{side}, one core", "", seconds=1 / AT_LEAST)
-    row = judge(claim, each)
+    row = timing_row(claim, each)
     return [row | {"note": f"{1 / row['ours_s']:.0f} frames per second"}]

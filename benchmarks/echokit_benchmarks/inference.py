@@ -14,7 +14,7 @@ from scipy.special import softmax
 from torch import nn
 
 from echokit import resolve
-from echokit.bench.timing import Claim, judge, paired
+from echokit.bench.timing import Claim, paired, timing_row
 from echokit.engines.choose import ENGINES
 from echokit.engines.eager import run_eagerly
 from echokit.engines.engine import PRECISIONS, Precision, Running
@@ -41,7 +41,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
                     f"{name}, {precision} ({running.computes_in})",
                     "eager PyTorch, one sequence at a time",
                 )
-                row = judge(claim, *_timed(running, plain, given, repeats))
+                row = timing_row(claim, *_timed(running, plain, given, repeats))
                 apart = np.abs(
                     softmax(running.forward(given), axis=1) - softmax(expected, axis=1)
                 ).max()

@@ -20,7 +20,7 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage, generate_uid
 
 from echokit import ClipRef, Loader, resolve
-from echokit.bench.timing import Claim, judge, paired
+from echokit.bench.timing import Claim, paired, timing_row
 from echokit.clips.preparation import Preparation, prepare, unused_generator
 from echokit.clips.store import Store
 from echokit.components import make_preparation
@@ -59,7 +59,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
                 f"decoding alone: {theirs}",
                 at_most=goal,
             )
-            row = judge(claim, *paired(ours, partial(decode, path), repeats))
+            row = timing_row(claim, *paired(ours, partial(decode, path), repeats))
             if goal is None:  # but a cost like the others
                 row["ratio"], row["spread"] = 1 / row["ratio"], [1 / r for r in row["spread"][::-1]]
             rows.append(row | {"note": _profile(loader, preparation, Path(scratch) / "profile")})

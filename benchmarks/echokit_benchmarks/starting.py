@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from typing import Any
 
-from echokit.bench.timing import Claim, judge, paired
+from echokit.bench.timing import Claim, paired, timing_row
 
 COMMANDS = {"echokit --help": (["--help"], 0.4), "echokit plugins list": (["plugins", "list"], 0.8)}
 
@@ -21,7 +21,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
             partial(_run, "-c", "pass"),
             3 if quick else 15,
         )
-        row = judge(Claim(name, "Python's own start", seconds=seconds), ours, python)
+        row = timing_row(Claim(name, "Python's own start", seconds=seconds), ours, python)
         rows.append(row | {"ratio": None, "spread": None})
     return rows
 

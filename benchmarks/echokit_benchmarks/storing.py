@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from echokit import Loader, resolve
-from echokit.bench.timing import Claim, judge, paired
+from echokit.bench.timing import Claim, paired, timing_row
 from echokit.clips.preparation import prepare
 from echokit.clips.store import Store
 from echokit.components import make_preparation
@@ -74,7 +74,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
             windows(lambda clip, start: _seek(opened[clip], start)),
             2 if quick else 25,
         )
-        timed = judge(claim, [s / several for s in ours], [s / several for s in theirs])
+        timed = timing_row(claim, [s / several for s in ours], [s / several for s in theirs])
         for container in opened:
             container.close()
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

@@ -17,7 +17,7 @@ from scipy.special import softmax
 from torch import nn
 
 from echokit import VIEWS, resolve
-from echokit.bench.timing import Claim, in_turns, judge
+from echokit.bench.timing import Claim, in_turns, timing_row
 from echokit.clips.sequences import Item
 from echokit.clips.store import Store
 from echokit.components import make_aggregator, make_loader, make_model, make_sequence_spec
@@ -164,7 +164,7 @@ def _judged(
             "eager PyTorch in float32, one sequence at a time",
             at_least=None if quick else AT_LEAST[precision],
         )
-        row = judge(claim, times, theirs)
+        row = timing_row(claim, times, theirs)
         if row["reached"]:
             row["reached"] = same == len(expected) and apart <= TOLERANCE[precision]
         row["note"] = (
@@ -191,5 +191,5 @@ def _whole(predictor: Predictor, study: Path, here: Path, quick: bool) -> list[d
             "",
             seconds=None if quick else goal,
         )
-        rows.append(judge(claim, [took]) | {"note": stages})
+        rows.append(timing_row(claim, [took]) | {"note": stages})
     return rows

@@ -10,7 +10,7 @@ from typing import Any
 from echokit.bench.accuracy import train_all
 from echokit.bench.leaderboard import write_leaderboard
 from echokit.bench.suite import Suite, slots
-from echokit.bench.timing import Claim, judge
+from echokit.bench.timing import Claim, timing_row
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
 from echokit.runs import carry_out
@@ -65,4 +65,4 @@ def measure(quick: bool) -> list[dict[str, Any]]:
         f"{len(rules)} voting rules and {len(explainers)} explainers tried on the same networks",
         "a run for each, which trains again",
     )
-    return [judge(claim, [ours], [theirs]) | {"note": f"{networks} networks, trained once"}]
+    return [timing_row(claim, [ours], [theirs]) | {"note": f"{networks} networks, trained once"}]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from echokit.bench.timing import Claim, judge
+from echokit.bench.timing import Claim, timing_row
 from echokit.components import make_model
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe, load_recipe
@@ -69,7 +69,7 @@ def _throughput(preset: str, more: list[str], repeats: int) -> dict[str, Any]:
         "a bare loop on tensors in memory",
         at_most=1 / 0.95,
     )
-    return judge(claim, ours, bare)
+    return timing_row(claim, ours, bare)
 
 
 def _bare(recipe: Recipe, inputs: Tensor, samples: int) -> float:
@@ -122,7 +122,7 @@ def _step(side: int, width: int) -> list[dict[str, Any]]:
     )
     difference = max(abs(a - b) for a, b in zip(*losses, strict=True))
     note = f"largest difference of 20 losses {difference:.1e}"
-    return [judge(claim, *times) | {"note": note}]
+    return [timing_row(claim, *times) | {"note": note}]
 
 
 def _stepper(

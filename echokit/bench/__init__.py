@@ -1,1 +1,1 @@
-"""The benchmark suite: accuracy and speed, one command, one format of results."""
+"""Benchmark accuracy and speed: one command, one format of results."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from echokit.bench.accuracy import Trained, cost, explained, vote_again
 from echokit.bench.result import Column, Table, document, write_result
 from echokit.bench.suite import Suite
+from echokit.evaluation.metric_names import NAMES
 from echokit.report.words import duration, interval, mean_sd, memory
 from echokit.system.progress import Progress
 
@@ -142,10 +143,16 @@ _LEADERBOARD = (
     Column("backbone", lambda row: str(row["backbone"])),
     Column("voting rule", lambda row: str(row["aggregator"])),
     Column("task", lambda row: f"{row['task']}, {row['approach']}, {row['views']}"),
-    Column("F1-score", lambda row: f"{mean_sd(row['f1'])} ({interval(row['f1'])})", right=True),
+    Column(
+        NAMES["f1"].heading, lambda row: f"{mean_sd(row['f1'])} ({interval(row['f1'])})", right=True
+    ),
     Column("lead", _lead, right=True),
-    Column("balanced accuracy", lambda row: mean_sd(row["balanced_accuracy"]), right=True),
-    Column("AUROC", lambda row: mean_sd(row["auroc"]), right=True),
+    Column(
+        NAMES["balanced_accuracy"].heading,
+        lambda row: mean_sd(row["balanced_accuracy"]),
+        right=True,
+    ),
+    Column(NAMES["auroc"].heading, lambda row: mean_sd(row["auroc"]), right=True),
     Column("subjects", lambda row: str(row["n_subjects"]), right=True),
     Column("splits", lambda row: str(row["n_splits"]), right=True),
     Column("parameters", lambda row: _count(row["cost"]["parameters"]), right=True),

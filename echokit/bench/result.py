@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: one document, as JSON, CSV, Markdown and a page."""
+"""Write the result of a benchmark: one document, as JSON, CSV, Markdown and a page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from echokit.report.words import SYNTHETIC
 from echokit.system.files import write_json, write_text
 from echokit.system.machine import PACKAGES, machine, version_of
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
+"""One row of a table, as it stands in the JSON document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,9 @@ class Column:
 
     heading: str
     show: Callable[[Row], str]
-    """A row's cell as a reader sees it."""
+    """Formats the cell of a row."""
     right: bool = False
-    """True for figures, which stand at the right."""
+    """True for numbers, which are aligned to the right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +37,23 @@ class Table:
 
     title: str
     name: str
-    """Key of its rows in the document, and the end of its CSV file's name."""
+    """Key of the rows in the document, and the end of the CSV file's name."""
     columns: Sequence[Column]
     note: str = ""
-    """What a reader must know, in a sentence or two above the table."""
+    """What a reader must know to read the table, in a sentence or two above it."""
     picture: str = ""
     """An SVG that stands below the table on the page; made of numbers alone."""
 
 
-def document(kind: str, synthetic: bool, **more: Any) -> dict[str, Any]:
-    """Begin a result: what it is, the machine and the versions; then whatever is measured.
+def document(kind: str, synthetic: bool, **more: object) -> Row:
+    """Make the document of a result: its kind, the machine, the versions and the measurements.
 
     Args:
         kind: `accuracy` or `speed`.
-        synthetic: whether any figure rests on the synthetic cohort.
+        synthetic: whether any figure comes from the synthetic cohort.
         more: rows and settings.
     """
-    import torch
+    import torch  # not at the top: `echokit bench --help` needs no torch
 
     return {
         "schema": 1,
@@ -67,16 +68,14 @@ def document(kind: str, synthetic: bool, **more: Any) -> dict[str, Any]:
     }
 
 
-def write_result(
-    out: Path, stem: str, title: str, result: Mapping[str, Any], tables: Sequence[Table]
-) -> Path:
+def write_result(out: Path, stem: str, title: str, result: Row, tables: Sequence[Table]) -> Path:
     """Write `<stem>.json`, `.md` and `.html`, and `<stem>-<table>.csv`, below `out`.
 
     Returns:
         The page.
     """
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / f"{stem}.json", dict(result))
+    write_json(out / f"{stem}.json", result)
     write_text(out / f"{stem}.md", markdown(title, result, tables))
     for table in tables:
         write_text(out / f"{stem}-{table.name}.csv", as_csv(result[table.name]))
@@ -84,47 +83,47 @@ def write_result(
         out / f"{stem}.html",
         "bench.html.j2",
         title=title,
-        facts=facts(result),
+        machine=machine_sentence(result),
         synthetic=result["synthetic"],
-        tables=[(table, cells(table, result[table.name])) for table in tables],
+        tables=[(table, table_cells(table, result[table.name])) for table in tables],
     )
 
 
-def facts(result: Mapping[str, Any]) -> str:
-    """The machine and the versions in a sentence."""
-    here = result["machine"]
-    where = "no GPU" if here["device"] == "cpu" else here["device"]
+def machine_sentence(result: Row) -> str:
+    """Describe the machine and the versions in a sentence."""
+    host = result["machine"]
+    gpu = "no GPU" if host["device"] == "cpu" else host["device"]
     return (
-        f"{here['cpu']}, {here['cores']} cores, {here['memory_gb']} GB, {where}; Python "
+        f"{host['cpu']}, {host['cores']} cores, {host['memory_gb']} GB, {gpu}; Python "
         f"{result['python']}, torch {result['torch']}, echokit {result['echokit']}."
     )
 
 
-def cells(table: Table, rows: Sequence[Row]) -> list[list[str]]:
-    """A table's cells in words, row by row."""
+def table_cells(table: Table, rows: Sequence[Row]) -> list[list[str]]:
+    """Format the cells of a table, row by row."""
     return [[column.show(row) for column in table.columns] for row in rows]
 
 
-def markdown(title: str, result: Mapping[str, Any], tables: Sequence[Table]) -> str:
-    """The result for a README: the same tables in Markdown."""
+def markdown(title: str, result: Row, tables: Sequence[Table]) -> str:
+    """Format the result in Markdown, for a README."""
     parts = [f"# {title}"]
     if result["synthetic"]:
         parts.append(f"**{SYNTHETIC}.**")
-    parts.append(facts(result))
+    parts.append(machine_sentence(result))
     for table in tables:
         parts.append(f"## {table.title}")
         if table.note:
             parts.append(table.note)
         head = [column.heading for column in table.columns]
         rule = ["--:" if column.right else "---" for column in table.columns]
-        lines = [head, rule, *cells(table, result[table.name])]
+        lines = [head, rule, *table_cells(table, result[table.name])]
         parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
     return "\n\n".join(parts) + "\n"
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """Rows as CSV: every field that is a single value, nested ones as `field.part`."""
-    flat = [_flat(row) for row in rows]
+    """Format rows as CSV: every field with a single value, and nested fields as `field.part`."""
+    flat = [_flatten(row) for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
@@ -133,11 +132,12 @@ def as_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def _flat(row: Row) -> dict[str, Any]:
-    result: dict[str, Any] = {}
+def _flatten(row: Mapping[str, object]) -> dict[str, object]:
+    """Flatten nested mappings to `field.part`; join lists of plain values with spaces."""
+    result: dict[str, object] = {}
     for name, value in row.items():
         if isinstance(value, Mapping):
-            result |= {f"{name}.{part}": inner for part, inner in _flat(value).items()}
+            result |= {f"{name}.{part}": inner for part, inner in _flatten(value).items()}
         elif isinstance(value, list | tuple):
             if all(not isinstance(inner, list | tuple | Mapping) for inner in value):
                 result[name] = " ".join(map(str, value))

@@ -1,15 +1,14 @@
-"""The speed suite: every claim is a ratio, measured in one run of one machine."""
+"""Run the speed suite: every claim is a ratio, measured in one run on one machine."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -20,25 +19,25 @@ from echokit.report.words import memory
 from echokit.system.progress import Progress
 
 GROUP = "echokit.benchmarks"
-"""Entry points of this group are measuring functions: `quick: bool` to rows."""
+"""Group of entry points; each is a function that takes `quick: bool` and returns rows."""
 TITLE = "Speed of echokit"
 
 
-def measure_all(quick: bool, only: Sequence[str], progress: Progress) -> list[dict[str, Any]]:
-    """Run every case of the suite, each in a process of its own, one after the other.
+def measure_all(quick: bool, only: Sequence[str], progress: Progress) -> list[Row]:
+    """Run the cases of the suite one after the other, each in its own process.
 
     Args:
-        quick: small sizes and few repeats: shows that the suite works, not how fast echokit is.
+        quick: use small sizes and few repeats, to show that the suite works.
         only: names of cases; empty for all.
-        progress: who watches.
+        progress: shows the progress.
 
     Returns:
-        The rows of all cases, each with its case's name under `case`.
+        The rows of all cases, each with the name of its case under `case`.
 
     Raises:
-        UsageError: there is no such case, or none is installed.
+        UsageError: a case is unknown, or none is installed.
     """
-    cases = {found.name: found for found in entry_points(group=GROUP)}
+    cases = {point.name: point for point in entry_points(group=GROUP)}
     for name in only:
         if name not in cases:
             raise UsageError(f"The speed suite has no case {name!r}: {nearest(name, cases)}")
@@ -48,38 +47,38 @@ def measure_all(quick: bool, only: Sequence[str], progress: Progress) -> list[di
             "No speed suite is installed: reinstall echokit, pip install --force-reinstall "
             "echokit-cardiac"
         )
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     with progress.bar("Measuring", len(chosen), "cases") as tick:
         for case in chosen:
-            rows += [{"case": case.name, **row} for row in _alone(case, quick)]
+            rows += [{"case": case.name, **row} for row in _in_own_process(case, quick)]
             tick(1)
     return rows
 
 
-def _alone(case: EntryPoint, quick: bool) -> list[dict[str, Any]]:
-    """Measure one case in a fresh process: threads, caches and memory of others do not count."""
+def _in_own_process(case: EntryPoint, quick: bool) -> list[Row]:
+    """Measure one case in a new process, free of the threads, caches and memory of others."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(_measure, case, quick).result()
 
 
-def _measure(case: EntryPoint, quick: bool) -> list[dict[str, Any]]:
-    measure: Callable[[bool], list[dict[str, Any]]] = case.load()
+def _measure(case: EntryPoint, quick: bool) -> list[Row]:
+    measure: Callable[[bool], list[Row]] = case.load()
     return measure(quick)
 
 
-def write_speed(rows: Sequence[Mapping[str, Any]], quick: bool, out: Path) -> Path:
-    """Write the result of the suite below `out`; return the page."""
+def write_speed(rows: Sequence[Row], quick: bool, out: Path) -> Path:
+    """Write the result of the suite below `out` and return the path of the page."""
     growth = [row for row in rows if row.get("points")]
     claims = [row for row in rows if not row.get("points")]
     result = document("speed", synthetic=False, quick=quick, claims=claims, growth=growth)
-    small = " Measured at tiny size: this shows that the suite works, not how fast echokit is."
+    small = " Measured at tiny sizes: this shows that the suite works, not how fast echokit is."
     tables = [
         Table(
             "Claims",
             "claims",
             _COLUMNS,
-            "Medians, and the median of paired ratios with its quartiles: both sides took turns "
-            "within one run." + small * quick,
+            "Medians, and the median of paired ratios with its quartiles: both sides were measured "
+            "alternately within one run." + small * quick,
         ),
         Table(
             "Cost against size",
@@ -94,6 +93,7 @@ def write_speed(rows: Sequence[Mapping[str, Any]], quick: bool, out: Path) -> Pa
 
 
 def _amount(row: Row, side: str) -> str:
+    """Format the time or memory of one side of a claim."""
     if row.get(f"{side}_mb") is not None:
         return memory(row[f"{side}_mb"])
     seconds = row.get(f"{side}_s")
@@ -105,6 +105,7 @@ def _amount(row: Row, side: str) -> str:
 
 
 def _ratio(row: Row) -> str:
+    """Format a ratio with its quartiles."""
     if row["ratio"] is None:
         return "–"
     spread = row.get("spread")
@@ -117,10 +118,10 @@ def _reached(row: Row) -> str:
 
 
 _COLUMNS = (
-    Column("what", lambda row: str(row["name"])),
-    Column("against", lambda row: row["against"] or "–"),
-    Column("ours", partial(_amount, side="ours"), right=True),
-    Column("theirs", partial(_amount, side="theirs"), right=True),
+    Column("work", lambda row: str(row["name"])),
+    Column("compared with", lambda row: row["against"] or "–"),
+    Column("echokit", partial(_amount, side="ours"), right=True),
+    Column("alternative", partial(_amount, side="theirs"), right=True),
     Column("ratio", _ratio, right=True),
     Column("goal", lambda row: row["goal"] or "–"),
     Column("", _reached),
@@ -137,17 +138,17 @@ _GROWTH = (
 def growth_chart(rows: Sequence[Row]) -> Figure:
     """Draw cost relative to the smallest size, on two logarithmic axes; linear growth is dotted."""
     lines = [_relative(row["points"]) for row in rows]
-    most = max(2.0, *(value for line in lines for point in line for value in point))
-    ticks = [2**i for i in range(math.ceil(math.log2(most)) + 1)]
+    largest = max(2.0, *(value for line in lines for point in line for value in point))
+    ticks = [2**i for i in range(math.ceil(math.log2(largest)) + 1)]
     figure = new_figure(720, 320)
     axes = new_axes(figure, left=44, right=210, bottom=30)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log", base=2)
-    axes.set(xlim=(1, most), ylim=(1, most))
+    axes.set(xlim=(1, largest), ylim=(1, largest))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks([tick for tick in ticks if tick <= most])
+        axis.set_ticks([tick for tick in ticks if tick <= largest])
         axis.set_major_formatter("{x:g}×")
-    draw_guess(axes, (1, most), (1, most))
+    draw_guess(axes, (1, largest), (1, largest))
     for index, (row, line) in enumerate(zip(rows, lines, strict=True)):
         axes.plot(
             [size for size, _ in line],
@@ -169,13 +170,13 @@ def growth_chart(rows: Sequence[Row]) -> Figure:
 
 
 def growth_words(rows: Sequence[Row]) -> str:
-    """What the chart of growth shows, in words."""
+    """Describe the chart of growth in words."""
     ends = (f"{_short(row)} {_relative(row['points'])[-1][1]:.2g} times" for row in rows)
     return f"Cost of the largest size relative to the smallest: {'; '.join(ends)}"
 
 
 def _relative(points: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
-    """Size and cost relative to the first point; a cost that falls counts as unchanged."""
+    """Divide sizes and costs by those of the first point; a falling cost counts as unchanged."""
     (size, cost), *_ = points
     return [(x / size, max(1.0, y / cost)) for x, y in points]
 
@@ -185,7 +186,7 @@ def _short(row: Row) -> str:
 
 
 def sentence(row: Row) -> str:
-    """One row for the terminal: a mark, what was measured, figures and the goal."""
+    """Format a row for the terminal: a mark, the name, the figures and the goal."""
     mark = {True: "✓", False: "✗", None: "·"}[row["reached"]]
     sides = _amount(row, "ours")
     if row["against"]:

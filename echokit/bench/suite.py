@@ -1,11 +1,10 @@
-"""What an accuracy benchmark compares: backbones, voting rules, explainers, on how many seeds."""
+"""Define an accuracy benchmark: its backbones, voting rules, explainers and seeds."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,69 +15,71 @@ from echokit.recipe.settings import parse_setting
 
 
 class Suite(BaseModel):
-    """The definition of an accuracy benchmark, as a TOML file or the command line gives it."""
+    """An accuracy benchmark, from a TOML file or the command line."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     recipe: str = "ph-newborn"
     preset: str | None = None
     settings: tuple[str, ...] = ()
-    """Overrides of the recipe, as `--set` takes them."""
+    """Settings of the recipe, as `--set` takes them."""
     seeds: int = Field(1, ge=1)
-    """Repeats from 0: each has its own splits, the same for every backbone, and weights."""
+    """Number of seeds, from 0; each has its own splits, the same for all backbones."""
     backbone: dict[str, Slot]
-    """Rows of the leaderboard by the name they have in it."""
+    """Backbones by their name in the leaderboard."""
     aggregator: dict[str, Slot]
-    """Voting rules; the first is the one that the others are held against."""
+    """Voting rules by name; the others are compared with the first."""
     explainer: dict[str, Slot] = {}
+    """Explainers by name."""
 
     def check(self) -> None:
-        """Check that every component is there and takes its options, and that settings count.
+        """Check the components and their options, and that no setting is ignored.
 
         Raises:
-            PluginError: a component is not there, or does not take an option.
-            UsageError: a setting is of a part that the suite itself puts into the recipe.
+            PluginError: a component does not exist, or does not take an option.
+            UsageError: a setting changes a part that the suite itself sets.
         """
         for text in self.settings:
             part = parse_setting(text)[0][0]
             if part in ("backbone", "explain"):
                 table = {"explain": "explainer"}.get(part, part)
                 raise UsageError(
-                    f"--set {text} would be lost, for the benchmark sets {part} itself: write a "
-                    f"suite with a table [{table}.NAME], and its options in it."
+                    f"--set {text} would have no effect, because the benchmark sets {part} itself: "
+                    f"write a suite with a table [{table}.NAME] that holds the options."
                 )
-        shape = {"num_classes": 2, "in_channels": 1}
-        kinds: list[tuple[Kind, dict[str, Slot], dict[str, Any]]] = [
+        shape: dict[str, object] = {"num_classes": 2, "in_channels": 1}
+        kinds: list[tuple[Kind, dict[str, Slot], dict[str, object]]] = [
             ("backbone", self.backbone, shape),
             ("aggregator", self.aggregator, {}),
             ("explainer", self.explainer, {}),
         ]
-        for kind, slots, given in kinds:
+        for kind, slots, arguments in kinds:
             for slot in slots.values():
-                check_options(registry().find(kind, slot.use), given | slot.options)
+                check_options(registry().find(kind, slot.use), arguments | slot.options)
 
 
-def read_suite(path: Path, **changes: Any) -> Suite:
-    """Read a suite's TOML file; what is not None in `changes` stands in its place.
+def read_suite(path: Path, **changes: object) -> Suite:
+    """Read a suite from a TOML file; values of `changes` other than None replace its own.
 
     Raises:
-        UsageError: the file is not there or not a suite.
+        UsageError: the file does not exist or is not a suite.
     """
     if not path.is_file():
         raise UsageError(f"There is no suite at {path}.")
     try:
         document = tomllib.loads(path.read_text("utf-8"))
-        return Suite(**document | {k: v for k, v in changes.items() if v is not None})
+        replaced = {key: value for key, value in changes.items() if value is not None}
+        return Suite.model_validate(document | replaced)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
-        one = error.errors()[0]
-        where = ".".join(map(str, one["loc"]))
-        unknown = one["type"] == "extra_forbidden"
-        advice = f" {nearest(where, Suite.model_fields)}" if unknown else ""
-        raise UsageError(f"{path}, {where}: {one['msg']}.{advice}") from error
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        unknown = first["type"] == "extra_forbidden"
+        advice = f" {nearest(key, Suite.model_fields)}" if unknown else ""
+        raise UsageError(f"{path}, {key}: {first['msg']}.{advice}") from error
 
 
 def slots(names: Sequence[str]) -> dict[str, Slot]:
-    """Components by their names alone, with their options as they are by default."""
+    """Make slots of components by name, with default options."""
     return {name: Slot(use=name) for name in names}

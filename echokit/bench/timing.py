@@ -1,4 +1,4 @@
-"""Paired timings: two ways of doing one thing, measured in turns within one run."""
+"""Time two ways of doing one thing in alternation, within one run."""
 
 from __future__ import annotations
 
@@ -6,84 +6,85 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from echokit.bench.result import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is compared with what, and how far apart they should be."""
+    """A claim about speed: what is compared with what, and the goal."""
 
     name: str
-    """What echokit does."""
+    """The work that echokit does."""
     against: str
-    """What it is compared with; empty where the goal is a time or a rate alone."""
+    """The alternative it is compared with; empty if the goal is a time alone."""
     at_least: float | None = None
-    """Goal of the speed-up, their seconds over ours."""
+    """Goal of the speed-up: the alternative's seconds over echokit's."""
     at_most: float | None = None
-    """Goal of the cost, our seconds over theirs."""
+    """Goal of the cost: echokit's seconds over the alternative's."""
     seconds: float | None = None
-    """Goal of our own time, seconds."""
+    """Goal of echokit's time, in seconds."""
 
     @property
     def goal(self) -> str:
         """The goal in words."""
-        words = []
+        goals = []
         if self.at_least is not None:
-            words.append(f"{self.at_least:g}× faster")
+            goals.append(f"{self.at_least:g}× faster")
         if self.at_most is not None:
-            words.append(f"at most {self.at_most:g}× the time")
+            goals.append(f"at most {self.at_most:g}× the time")
         if self.seconds is not None:
-            words.append(f"at most {_seconds(self.seconds)}")
-        return ", ".join(words)
+            goals.append(f"at most {_seconds(self.seconds)}")
+        return ", ".join(goals)
 
 
 def in_turns(works: Sequence[Callable[[], object]], repeats: int = 7) -> list[list[float]]:
-    """Time several functions in turns, after one unmeasured call of each.
+    """Time several functions in alternation, after one unmeasured call of each.
 
-    What slows the machine down for a while slows all of them down, so their ratios are worth more
-    than their times.
+    Whatever slows the machine down for a while slows all of them down, so that their ratios are
+    more reliable than their times.
 
     Returns:
-        Seconds of each call, function by function.
+        For each function, the seconds of its calls.
     """
     for work in works:
         work()
     times: list[list[float]] = [[] for _ in works]
     for repeat in range(repeats):
         order = list(zip(works, times, strict=True))
-        for work, kept in order if repeat % 2 == 0 else reversed(order):
+        for work, seconds in order if repeat % 2 == 0 else reversed(order):
             started = time.perf_counter()
             work()
-            kept.append(time.perf_counter() - started)
+            seconds.append(time.perf_counter() - started)
     return times
 
 
 def paired(
     ours: Callable[[], object], theirs: Callable[[], object], repeats: int = 7
 ) -> tuple[list[float], list[float]]:
-    """Time two functions in turns, as `in_turns` does: seconds of each call, ours and theirs."""
+    """Time two functions in alternation; return the seconds of the calls of each."""
     first, second = in_turns([ours, theirs], repeats)
     return first, second
 
 
 def alone(ours: Callable[[], object], repeats: int = 7) -> list[float]:
-    """Seconds of each call of one function, after one unmeasured call."""
+    """Time one function after one unmeasured call; return the seconds of its calls."""
     return in_turns([ours], repeats)[0]
 
 
-def judge(claim: Claim, ours: list[float], theirs: list[float] | None = None) -> dict[str, Any]:
-    """Make one row of a table of speed.
+def timing_row(claim: Claim, ours: list[float], theirs: list[float] | None = None) -> Row:
+    """Make the row of one claim in the table of speed.
 
     Args:
-        claim: what was measured and its goal.
+        claim: the claim and its goal.
         ours: seconds of each repeat.
-        theirs: seconds of each repeat of what it is compared with.
+        theirs: seconds of each repeat of the alternative.
 
     Returns:
-        Medians in seconds, the median of the paired ratios with its quartiles – a speed-up where
-        the goal is one, else a cost – and whether the goal was reached.
+        Medians in seconds, the median of the paired ratios with its quartiles (a speed-up if the
+        goal is one, otherwise a cost), and whether the goal was reached.
     """
-    row: dict[str, Any] = {
+    row: Row = {
         "name": claim.name,
         "against": claim.against,
         "ours_s": statistics.median(ours),
@@ -94,20 +95,20 @@ def judge(claim: Claim, ours: list[float], theirs: list[float] | None = None) ->
         "reached": None,
         "repeats": len(ours),
     }
-    met = []
+    reached = []
     if theirs:
         faster = claim.at_most is None
-        each = [(t / o) if faster else (o / t) for o, t in zip(ours, theirs, strict=True)]
-        row["ratio"] = statistics.median(each)
-        row["spread"] = _quartiles(each)
+        ratios = [(t / o) if faster else (o / t) for o, t in zip(ours, theirs, strict=True)]
+        row["ratio"] = statistics.median(ratios)
+        row["spread"] = _quartiles(ratios)
         if claim.at_least is not None:
-            met.append(row["ratio"] >= claim.at_least)
+            reached.append(row["ratio"] >= claim.at_least)
         if claim.at_most is not None:
-            met.append(row["ratio"] <= claim.at_most)
+            reached.append(row["ratio"] <= claim.at_most)
     if claim.seconds is not None:
-        met.append(row["ours_s"] <= claim.seconds)
-    if met:
-        row["reached"] = all(met)
+        reached.append(row["ours_s"] <= claim.seconds)
+    if reached:
+        row["reached"] = all(reached)
     return row
 
 

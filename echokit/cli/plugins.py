@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 import tomllib
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict, dataclass
+from typing import Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from echokit.cli import plugins_check, plugins_new
-
-if TYPE_CHECKING:
-    from echokit.plugins.registry import Component
+from echokit.cli.console import one_line, out, print_json
+from echokit.errors import PluginError, UsageError, nearest
+from echokit.plugins.component import KINDS, Component
+from echokit.plugins.registry import registry
 
 OWN = "echokit-cardiac:"
 """Our own components are listed without the plugin they come from."""
@@ -27,20 +31,16 @@ app.command("new")(plugins_new.new)
 @app.command("list")
 def list_plugins(
     kind: Annotated[
-        str | None, typer.Option(help="Only this kind: loader, transform, backbone ...")
+        str | None, typer.Option(help=f"Only this kind: {', '.join(KINDS[:-1])} or {KINDS[-1]}.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every component by kind, and the plugin it comes from where that is not ours."""
-    from echokit.cli.console import one_line, out, print_json
-    from echokit.errors import UsageError, nearest
-    from echokit.plugins.registry import KINDS, registry
-
     if kind is not None and kind not in KINDS:
         raise UsageError(f"There is no kind {kind!r}: {nearest(kind, KINDS)}")
     found = [c for k in KINDS for c in registry().of_kind(k) if kind in (None, k)]
     if as_json:
-        print_json([_describe(component) for component in found])
+        print_json([asdict(_describe(component)) for component in found])
         return
     for wanted in KINDS:
         rows = [(c.name, _what(c)) for c in found if c.kind == wanted]
@@ -57,10 +57,6 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a component, or all of one name: options with types and defaults, documentation."""
-    from echokit.cli.console import out, print_json
-    from echokit.errors import PluginError, nearest
-    from echokit.plugins.registry import KINDS, registry
-
     owner, _, bare = name.rpartition("/")
     found = [c for kind in KINDS for c in registry().of_kind(kind) if c.name == bare]
     if owner:
@@ -69,23 +65,20 @@ def show(
         names = {c.name for c in registry().components}
         raise PluginError(f"No component is called {name!r}: {nearest(bare, names)}")
     if as_json:
-        print_json([_describe(component) for component in found])
+        print_json([asdict(_describe(component)) for component in found])
         return
     for component in found:
         described = _describe(component)
         whose = f"{component.owner} {component.version}".rstrip()
         out.print(f"[bold]{component.name}[/bold]  {component.kind} of {whose}")
-        for option in described["options"]:
-            default = f" = {option['default']}" if option["default"] is not None else ""
-            out.print(f"  {option['name']}: {option['type']}{default}", markup=False)
-        out.print("\n" + described["doc"], markup=False, soft_wrap=True)
+        for option in described.options:
+            default = f" = {option.default}" if option.default is not None else ""
+            out.print(f"  {option.name}: {option.type}{default}", markup=False)
+        out.print("\n" + described.doc, markup=False, soft_wrap=True)
 
 
 def recipes() -> None:
     """List the recipes that `echokit run` knows, with their presets."""
-    from echokit.cli.console import out
-    from echokit.plugins.registry import registry
-
     for component in registry().of_kind("recipe"):
         document = tomllib.loads(component.factory.read_text("utf-8"))
         out.print(f"[bold]{component.name}[/bold]  {document.get('title', '')}")
@@ -105,11 +98,6 @@ def _what(component: Component) -> str:
 
 def _print_rows(rows: list[tuple[str, str]]) -> None:
     """Two columns; a terminal's width cuts the second, and nothing does in a pipe."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from echokit.cli.console import out
-
     if not out.is_terminal:
         for name, what in rows:
             out.print(f"{name:<26} {what}", markup=False, soft_wrap=True)
@@ -122,18 +110,48 @@ def _print_rows(rows: list[tuple[str, str]]) -> None:
     out.print(table)
 
 
-def _describe(component: Component) -> dict[str, Any]:
-    return {
-        "kind": component.kind,
-        "name": component.name,
-        "owner": component.owner,
-        "version": component.version,
-        "options": [
-            {"name": name, "type": _type(parameter), "default": _default(parameter)}
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a component, as it is shown."""
+
+    name: str
+    """Its name."""
+    type: str
+    """Its type, as the factory's signature writes it."""
+    default: str | None
+    """Its default as Python writes it; None where it must be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A component, as it is shown."""
+
+    kind: str
+    """Its kind."""
+    name: str
+    """Its name."""
+    owner: str
+    """`distribution:entrypoint`."""
+    version: str
+    """Version of the distribution."""
+    options: tuple[Option, ...]
+    """What its factory takes."""
+    doc: str
+    """Its documentation."""
+
+
+def _describe(component: Component) -> Description:
+    return Description(
+        kind=component.kind,
+        name=component.name,
+        owner=component.owner,
+        version=component.version,
+        options=tuple(
+            Option(name, _type(parameter), _default(parameter))
             for name, parameter in component.options.items()
-        ],
-        "doc": _doc(component),
-    }
+        ),
+        doc=_doc(component),
+    )
 
 
 def _default(parameter: inspect.Parameter) -> str | None:

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
+
+from echokit.plugins.component import KINDS, Kind
 
 
 def new(
     name: Annotated[str, typer.Argument(help="Name of the component, such as tiny3d.")],
     kind: Annotated[
         str,
-        typer.Option(help="loader, transform, backbone, aggregator, explainer or recipe."),
+        typer.Option(help=f"{', '.join(KINDS[:-1])} or {KINDS[-1]}."),
     ],
     out: Annotated[Path, typer.Option(help="The folder to write below.")] = Path(),
 ) -> None:
     """Write a new plugin: a package that pip installs, with its tests, to make your own."""
     from echokit.cli.console import out as console
-    from echokit.scaffold import write_plugin
-    from echokit.scaffold.write import SWAPS
+    from echokit.scaffold import how_to_use, write_plugin
 
-    folder = write_plugin(name, kind, out)  # type: ignore[arg-type]
+    wanted = cast(Kind, kind)
+    folder = write_plugin(name, wanted, out)
     bare = folder.name.removeprefix("echokit-")
     package = folder / folder.name.replace("-", "_") / "__init__.py"
-    swap = SWAPS.get(kind, "").format(name=bare, module=bare.replace("-", "_"))
-    run = f"echokit run {bare}" if kind == "recipe" else f"echokit run ph-newborn {swap}"
     source = " --source PATH" if kind == "loader" else ""
     for line in (
         f"Wrote {folder}. Its {kind} is in {package}. Next:",
         f'  pip install -e "{folder}[test]"',
         f"  echokit plugins check {bare}{source}",
         f"  pytest {folder}",
-        f"  {run}",
+        f"  {how_to_use(bare, wanted)}",
     ):
         console.print(line, markup=False, soft_wrap=True)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from echokit.cli.console import out
+from echokit.plugins.component import Component
 
 if TYPE_CHECKING:
-    from echokit.plugins.registry import Component
     from echokit.testing import Verdict
 
 
@@ -38,13 +42,11 @@ class Result:
 
 def show(result: Result) -> None:
     """Print a result, a rule a line."""
-    from echokit.cli.console import out
-
     component, guess = result.component, " (guessed)" if result.others else ""
     what = f"{result.stage}{guess} {component.kind}".strip()
     owner = f"{component.owner} {component.version}".rstrip()
-    name = _escaped(component.name)
-    out.print(f"[bold]{name}[/bold]  {_escaped(f'{what} of {owner}')}", soft_wrap=True)
+    name = escape(component.name)
+    out.print(f"[bold]{name}[/bold]  {escape(f'{what} of {owner}')}", soft_wrap=True)
     for verdict in result.verdicts:
         _show_rule(verdict)
     if result.not_tried is not None:
@@ -67,13 +69,11 @@ def show(result: Result) -> None:
 
 
 def _show_rule(verdict: Verdict) -> None:
-    from echokit.cli.console import out
-
     reason = verdict.broken or verdict.not_tried
     mark = "[green]✓[/green]"
     if reason is not None:
         mark = "[yellow]-[/yellow] not tried:" if verdict.broken is None else "[red]✗[/red]"
-    out.print(f"  {mark} {_escaped(verdict.sentence)}", soft_wrap=True)
+    out.print(f"  {mark} {escape(verdict.sentence)}", soft_wrap=True)
     if reason is not None:
         out.print(f"      {reason}", markup=False, soft_wrap=True)
 
@@ -92,13 +92,7 @@ def _rules(n: int) -> str:
     return "1 rule is" if n == 1 else f"{n} rules are"
 
 
-def _escaped(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
-def as_row(result: Result) -> dict[str, Any]:
+def as_row(result: Result) -> dict[str, object]:
     """A result as JSON tells it; a rule's `passed` is null where it was not tried."""
     component = result.component
     return {

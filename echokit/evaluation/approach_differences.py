@@ -10,10 +10,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from echokit.evaluation.bootstrap import confusion_metrics, mean_of_known, resample
+from echokit.evaluation.metric_names import ARGUED
 from echokit.voting.table import APPROACH, CLIP, PATIENT, SPLIT, TASK, VIEW, PredictionTable
-
-METRICS = ("f1", "balanced_accuracy")
-"""The metrics that the paper argues with."""
 
 Courses = Mapping[str, Float[np.ndarray, " draws"]]
 """Metric -> its value on the subjects as they are, and then in every resample."""
@@ -80,12 +78,10 @@ def _differences(
         minuend, subtrahend = (
             _courses(PredictionTable(side.frame[here]), classes, weights[:, here]) for side in both
         )
-        differences[str(views)] = {name: minuend[name] - subtrahend[name] for name in METRICS}
+        differences[str(views)] = {name: minuend[name] - subtrahend[name] for name in ARGUED}
         yield _row([str(views)], rows, differences[str(views)])
     if len(differences) > 1:
-        mean = {
-            name: mean_of_known([one[name] for one in differences.values()]) for name in METRICS
-        }
+        mean = {name: mean_of_known([one[name] for one in differences.values()]) for name in ARGUED}
         yield _row(list(differences), first, mean)
 
 
@@ -98,7 +94,7 @@ def _courses(
         confusion_metrics(truth[here], predicted[here], weights[:, here], len(classes))
         for here in (split == number for number in np.unique(split))
     ]
-    return {metric: mean_of_known([one[metric] for one in of_splits]) for metric in METRICS}
+    return {metric: mean_of_known([one[metric] for one in of_splits]) for metric in ARGUED}
 
 
 def _row(views: list[str], rows: PredictionTable, differences: Courses) -> dict[str, Any]:

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
-
-Metric = Literal["auroc", "f1", "precision", "recall", "balanced_accuracy"]
 
 
 def weighted_metrics(

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from echokit.evaluation.bootstrap import Metric, resample, weighted_metrics
+from echokit.evaluation.bootstrap import resample, weighted_metrics
+from echokit.evaluation.summary import mean_sd
 from echokit.voting.table import APPROACH, TASK, VIEW, PredictionTable
-
-METRICS: tuple[Metric, ...] = ("auroc", "f1", "precision", "recall", "balanced_accuracy")
-"""The paper's metrics (section 3.2): one-vs-one AUROC, then class-weighted ones."""
 
 
 def scores(
@@ -111,19 +109,15 @@ def _summary(
     if bootstrap:
         weights = resample(group.patients, bootstrap, seed)
         intervals = weighted_metrics(truth, predicted, probabilities, confidence, split, weights)
-    return {name: _mean_sd(values, intervals.get(name)) for name, values in per_split.items()}
+    return {name: _with_interval(values, intervals.get(name)) for name, values in per_split.items()}
 
 
 def _mean(values: Float[np.ndarray, " n"]) -> float | None:
     return float(values.mean()) if values.size else None
 
 
-def _mean_sd(values: Sequence[float | None], interval: list[float] | None) -> dict[str, Any] | None:
-    known = [value for value in values if value is not None]
-    if not known:
-        return None
-    return {
-        "mean": float(np.mean(known)),
-        "sd": float(np.std(known, ddof=1)) if len(known) > 1 else None,
-        "ci95": interval,
-    }
+def _with_interval(
+    values: Sequence[float | None], interval: list[float] | None
+) -> dict[str, Any] | None:
+    figure = mean_sd(values)
+    return None if figure is None else figure | {"ci95": interval}

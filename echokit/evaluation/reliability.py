@@ -5,7 +5,7 @@ Means and deviations are over splits; curves, bins and label sets are of all spl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from echokit.evaluation import calibration as calibrate
 from echokit.evaluation.conformal import enough_by_label, judge_sets, label_sets
+from echokit.evaluation.summary import mean_sd
 
 LEVELS = (0.9, 0.8)
 """How often label sets should hold the true label."""
@@ -62,7 +63,7 @@ def trust_in_confidence(
     )
     chance = calibrate.error_by_chance(confidence, np.random.default_rng(seed))
     return {
-        "ece": error | {"pooled": calibrate.expected_calibration_error(confidence, right)},
+        "ece": {**(error or {}), "pooled": calibrate.expected_calibration_error(confidence, right)},
         "ece_by_chance": chance,
         "reliability": [asdict(one) for one in calibrate.reliability(confidence, right)],
         "selective": selective_figures(confidence, right, split),
@@ -130,13 +131,6 @@ def trust_in_sets(
 
 def over_splits(
     split: Int[np.ndarray, " n"], figure: Callable[[Bool[np.ndarray, " n"]], float]
-) -> dict[str, float | None]:
+) -> dict[str, float | None] | None:
     """Mean and sd of a figure that is computed on the rows of each split."""
     return mean_sd(figure(split == number) for number in np.unique(split))
-
-
-def mean_sd(values: Iterable[float]) -> dict[str, float | None]:
-    """Mean and sample deviation; the latter None of a single value."""
-    known = list(values)
-    sd = float(np.std(known, ddof=1)) if len(known) > 1 else None
-    return {"mean": float(np.mean(known)), "sd": sd}

@@ -15,7 +15,8 @@ from echokit.evaluation.bootstrap import (
     pairwise_auroc,
     resample,
 )
-from echokit.evaluation.metrics import METRICS
+from echokit.evaluation.metric_names import METRICS
+from echokit.evaluation.summary import mean_sd
 
 Subset = frozenset[str]
 """Views that vote together."""
@@ -58,7 +59,7 @@ def figures(outcome: Outcome) -> dict[str, Any]:
         "n_subjects": len(set(outcome.patient)),
         "n_predictions": len(outcome.patient),
         "n_splits": len(per_split["f1"]),
-        **{name: _mean_sd(values) for name, values in per_split.items()},
+        **{name: mean_sd(values) for name, values in per_split.items()},
     }
 
 
@@ -184,11 +185,3 @@ def _counts(row: Mapping[str, Any], size: int, metric: str) -> bool:
 
 def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
-
-
-def _mean_sd(values: Sequence[float]) -> dict[str, float | None] | None:
-    known = [value for value in values if not np.isnan(value)]
-    if not known:
-        return None
-    sd = float(np.std(known, ddof=1)) if len(known) > 1 else None
-    return {"mean": float(np.mean(known)), "sd": sd}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from echokit.errors import DataError
-from echokit.evaluation.metrics import METRICS
+from echokit.evaluation.metric_names import METRICS
 from echokit.evaluation.rule_differences import (
     Outcome,
     Subset,

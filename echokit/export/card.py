@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from echokit.evaluation.metric_names import METRICS, NAMES
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe
 from echokit.system.files import read_json
-
-MEASURES = {
-    "auroc": "AUROC",
-    "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
-    "balanced_accuracy": "balanced accuracy",
-}
 
 
 def model_card(facts: Mapping[str, Any], run: RunFolder, recipe: Recipe) -> str:
@@ -100,11 +93,11 @@ def _figures(facts: Mapping[str, Any], run: RunFolder) -> str:
         f"Means over the run's splits, on {kind}, with the 95 % bootstrap interval over subjects. "
         "The networks in this bundle are those of the first split.",
         "",
-        f"| views | subjects | splits | {' | '.join(MEASURES.values())} |",
-        f"|---|--:|--:|{'--:|' * len(MEASURES)}",
+        f"| views | subjects | splits | {' | '.join(NAMES[name].heading for name in METRICS)} |",
+        f"|---|--:|--:|{'--:|' * len(METRICS)}",
     ]
     for row in rows:
-        cells = [_cell(row.get(name)) for name in MEASURES]
+        cells = [_cell(row.get(name)) for name in METRICS]
         head = f"| {row['views']} | {row['n_subjects']} | {row['n_splits']} |"
         lines.append(f"{head} {' | '.join(cells)} |")
     return "\n".join(lines)

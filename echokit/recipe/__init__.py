@@ -1,4 +1,4 @@
-"""A recipe: TOML in, one frozen and validated value out.
+"""Load a recipe: TOML in, one frozen and validated value out.
 
 Precedence: recipe < --preset < --config FILE < --set key=value.
 """

@@ -1,18 +1,17 @@
-"""From a recipe's name or file, and all that overrides it, to one frozen `Recipe`."""
+"""Load a recipe by name or file, apply its overrides and validate it."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from echokit.errors import PluginError, RecipeError, nearest
 from echokit.plugins.registry import registry
 from echokit.recipe.recipe import Recipe
-from echokit.recipe.settings import merge, override, parse_setting
+from echokit.recipe.settings import Table, merge, override, parse_setting
 
 
 def load_recipe(
@@ -23,18 +22,18 @@ def load_recipe(
     settings: Iterable[str] = (),
     data: Path | None = None,
 ) -> Recipe:
-    """Load and validate a recipe with everything that overrides it.
+    """Load and validate a recipe with its overrides.
 
     Args:
-        source: the name of a registered recipe, or the path of a TOML file.
-        preset: one of the recipe's `[presets.*]`; None takes its `default_preset`.
-        config: a TOML file that is laid over the recipe and the preset.
-        settings: `key=value` texts as `--set` takes them, laid over everything.
-        data: a user's own clips in place of the recipe's `[data]`: they are read as `[study]`
-            says, and `data.*` in `config` and `settings` then means that loader's options.
+        source: name of a registered recipe, or path of a TOML file.
+        preset: one of the recipe's `[presets.*]`; None selects its `default_preset`.
+        config: a TOML file that overrides the recipe and the preset.
+        settings: `key=value` texts as for `--set`, which override everything else.
+        data: the user's own clips, which replace the recipe's `[data]`. The loader of `[study]`
+            reads them, and `data.*` in `config` and `settings` then sets options of that loader.
 
     Raises:
-        RecipeError: something is unknown, missing or does not validate; says what and what to type.
+        RecipeError: a value is unknown, missing or invalid; the message says what to type instead.
     """
     document = _read_toml(_locate(source))
     presets = document.pop("presets", {})
@@ -47,21 +46,22 @@ def load_recipe(
         if not isinstance(chosen, str) or chosen not in presets:
             raise RecipeError(f"{source} has no preset {chosen!r}: {nearest(str(chosen), presets)}")
         document = merge(document, presets[chosen]) | {"preset": chosen}
-    if data is not None:  # [study] as it is overridden says how the clips are read
+    if data is not None:  # the overrides may have replaced the loader of [study]
         reader = _override_all(document, config, settings).get("study", {})
         document["data"] = reader | {"source": str(data)}
     document = _override_all(document, config, settings)
     if data is not None and isinstance(document["data"], dict):
-        document["data"].setdefault("source", str(data))  # lost where a setting swaps the loader
+        document["data"].setdefault(
+            "source", str(data)
+        )  # a setting that replaces the loader drops it
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:
         raise RecipeError(f"{source}: {_explain(error)}") from error
 
 
-def _override_all(
-    document: dict[str, Any], config: Path | None, settings: Iterable[str]
-) -> dict[str, Any]:
+def _override_all(document: Table, config: Path | None, settings: Iterable[str]) -> Table:
+    """Apply a config file, then each setting."""
     if config is not None:
         document = merge(document, _read_toml(config))
     for text in settings:
@@ -70,19 +70,20 @@ def _override_all(
 
 
 def _locate(source: str) -> Path:
+    """Find the TOML file of a recipe."""
     path = Path(source)
     if path.suffix == ".toml" or path.is_file():
         if not path.is_file():
             raise RecipeError(f"There is no recipe file {source}. `echokit recipes` lists recipes.")
         return path
     try:
-        found: Path = registry().find("recipe", source).factory
+        registered: Path = registry().find("recipe", source).factory
     except PluginError as error:
         raise RecipeError(f"{error} A path must end in .toml.") from error
-    return found
+    return registered
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> Table:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -92,10 +93,11 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _explain(error: ValidationError) -> str:
+    """State each problem with the key and the value that was given."""
     problems = []
     for item in error.errors():
-        where = ".".join(str(part) for part in item["loc"])
+        key = ".".join(str(part) for part in item["loc"])
         message = item["msg"].removeprefix("Value error, ")
         given = "" if item["type"] in ("value_error", "missing") else f" (given: {item['input']!r})"
-        problems.append(f"{where}: {message}{given}" if where else f"{message}{given}")
+        problems.append(f"{key}: {message}{given}" if key else f"{message}{given}")
     return "; ".join(problems)

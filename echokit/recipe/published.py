@@ -1,6 +1,6 @@
-"""The table `[published]`: a publication's figures, tables, findings and pictures.
+"""The table `[published]`: the figures, tables, findings and pictures of a publication.
 
-What is in it decides nothing of a run; a report prints it beside the run's own figures.
+It has no effect on a run. The report prints it beside the run's own figures.
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ from echokit.recipe.tables import Strict
 Axis: TypeAlias = Literal["tasks", "approaches", "views", "metrics"]
 
 BLANKS = ("absent", "near", "far", "ahead", "surely_ahead", "lead", "limits")
-"""What a finding's remark may be filled with: the names of `lower` that a run lacks, the distances
-of `nearer`, in how many rows the higher side is ahead, and in how many beyond noise, the mean lead
-and its interval."""
+"""Blanks of a finding's remark: the names of `lower` that a run lacks, the two distances of
+`nearer`, the number of rows in which the higher side is ahead, the number in which it is ahead
+beyond noise, the mean difference and its interval."""
 
 
 class Drop(Strict):
-    """What one task reached in cross-validation, and on patients held out from it."""
+    """The figure of one task in cross-validation, and on patients held out from it."""
 
     cross_validation: float
     held_out: float
 
 
 class FollowUp(Strict):
-    """Later figures of a publication's authors, which say how far the first ones carry."""
+    """Later figures of the same authors, which show how well the first ones generalise."""
 
     source: str
     """Where the figures are printed."""
     metric: str
-    """What they are of: the name of a metric as in `metrics.json`."""
+    """Name of the metric, as in `metrics.json`."""
     tasks: dict[str, Drop]
 
 
 class PublishedTable(Strict):
-    """A table of the publication, to be filled with a run's figures."""
+    """A table of the publication, which the report fills with a run's figures."""
 
     name: str = Field(pattern=r"^\w[\w.-]*$")
-    """What `echokit report --table` calls it: `3`."""
+    """Name for `echokit report --table`, such as `3`."""
     label: str
-    """Its heading: `Table 3`."""
+    """Heading, such as `Table 3`."""
     columns: tuple[str, ...] = Field(min_length=1)
     """Names of metrics as in `metrics.json`."""
     approaches: tuple[str, ...] = ()
-    """The approaches that it shows; empty for all."""
+    """Approaches in the table; empty for all."""
     views: tuple[str, ...] = ()
-    """The views and view sets that it shows; empty for all."""
+    """Views and view sets in the table; empty for all."""
     follow_up: bool = False
-    """Whether what the authors found later stands below it."""
+    """Whether the authors' later figures stand below the table."""
 
 
 class PublishedFinding(Strict):
@@ -61,33 +61,33 @@ class PublishedFinding(Strict):
     name: str
     sentence: str
     compare: Axis
-    """What `higher` and `lower` are names of."""
+    """The kind of names in `higher` and `lower`."""
     higher: tuple[str, ...] = Field(min_length=1)
-    """Each of these is said to be higher than each of `lower`; a run must have all of them."""
+    """Names whose figures are higher than those of `lower`; a run must have all of them."""
     lower: tuple[str, ...] = Field(min_length=1)
-    """A run must have one of these; those that it lacks are left out."""
+    """Names whose figures are lower; a run must have at least one of them."""
     tasks: tuple[str, ...] = ()
     approaches: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
-    """Where the comparison is made: in every row of these, with each of these metrics. The one
-    that is compared is left empty."""
+    """The rows and metrics in which the names are compared. The list of the kind that is compared
+    stays empty."""
     mean: bool = False
-    """Compare means over all rows that have both sides; by default row by row."""
+    """Compare means over all rows with both sides; by default compare row by row."""
     ties: bool = False
-    """Whether equal figures agree with it."""
+    """Whether equal figures agree with the finding."""
     nearer: tuple[str, str, str] | None = None
-    """It says besides that the first of these is nearer to the second than to the third."""
+    """The finding also states that the first name is nearer to the second than to the third."""
     words: dict[str, str] = Field({})
-    """What the details call a name of `higher` or `lower`, where not by itself."""
+    """Name of `higher` or `lower` -> words for it in the details."""
     remark: str = ""
-    """What the details say besides, with blanks that a run fills, each a name of `BLANKS` in
-    braces. Left out where one cannot be filled."""
+    """Additional text of the details, with names of `BLANKS` in braces that a run fills. It is left
+    out if one of them cannot be filled."""
     remark_tasks: tuple[str, ...] = ()
-    """Tasks that the remark is made of, one after the other; they decide nothing."""
+    """Tasks for which the remark is made; they do not affect the result of the finding."""
 
     @model_validator(mode="after")
-    def _every_place_is_said(self) -> PublishedFinding:
+    def _axes_are_complete(self) -> PublishedFinding:
         for axis in ("tasks", "approaches", "views", "metrics"):
             if (self.compare == axis) == bool(getattr(self, axis)):
                 raise ValueError(
@@ -101,13 +101,13 @@ class PublishedFinding(Strict):
 
 
 class PublishedFigure(Strict):
-    """A picture of the publication, to be drawn of a run's explained sequences."""
+    """A picture of the publication, which the report draws from a run's explained sequences."""
 
     name: str = Field(pattern=r"^\w[\w.-]*$")
     label: str
-    """Its heading: `Figure 2`."""
+    """Heading, such as `Figure 2`."""
     about: str = ""
-    """What it shows, as a sentence."""
+    """A sentence that says what the picture shows."""
     layout: Literal["labels", "beat"]
     """`labels`: a row for each label of a view, the frame at `phases[0]` and its saliency.
     `beat`: one sequence of each task and approach, a column for each phase, saliency below."""
@@ -117,19 +117,19 @@ class PublishedFigure(Strict):
 
 
 class Published(Strict):
-    """A publication's own figures, to stand beside those of a run, and what it found."""
+    """The figures and findings of a publication, for comparison with those of a run."""
 
     source: str
     """Where the figures are printed."""
     columns: tuple[str, ...]
-    """What each figure of a row is: names of metrics as in `metrics.json`."""
+    """Names of the metrics of each row, as in `metrics.json`."""
     rows: dict[str, dict[str, dict[str, tuple[tuple[float, float], ...]]]]
     """Task -> approach -> view or view set -> (mean, sd) for each of `columns`."""
     follow_up: FollowUp | None = None
     tables: tuple[PublishedTable, ...] | None = None
     findings: tuple[PublishedFinding, ...] | None = None
     figures: tuple[PublishedFigure, ...] | None = None
-    """None in recipes that were saved before there was such a list."""
+    """None in recipes that were saved before these lists existed."""
 
     @model_validator(mode="after")
     def _rows_are_complete(self) -> Published:

@@ -1,11 +1,10 @@
-"""The whole recipe: its tables together, what must fit between them, and its digests."""
+"""The recipe: all tables, the checks between them, and digests."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any
 
 import tomli_w
 from pydantic import Field, field_validator, model_validator
@@ -13,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from echokit.errors import PluginError, RecipeError
 from echokit.plugins.registry import Kind, check_options, registry
 from echokit.recipe.published import Published
+from echokit.recipe.settings import Table
 from echokit.recipe.tables import (
     TOGETHER,
     VIEW_COLUMN,
@@ -40,15 +40,15 @@ class Recipe(Strict):
     title: str = ""
     description: str = ""
     preset: str = ""
-    """The preset that this recipe was resolved with; for information."""
+    """Preset with which this recipe was resolved; for information."""
     seed: int = Field(0, ge=0, lt=2**32)
     data: Slot
-    """The loader of the cohort; its `source` is where."""
+    """Loader of the cohort; `source` is its path."""
     study: Slot
-    """The loader of a user's own files, for `--data` and `echokit predict`."""
+    """Loader of the user's own files, for `--data` and `echokit predict`."""
     views: Views
     view_sets: dict[str, tuple[str, ...]] = Field({})
-    """Sets of views that vote together; one is evaluated if all of its views are used."""
+    """Sets of views that vote together; a set is evaluated if all of its views are used."""
     tasks: dict[str, Task] = Field(min_length=1)
     split: Split = Split()
     prepare: dict[str, Slot] = Field({})
@@ -61,7 +61,7 @@ class Recipe(Strict):
     crossfit: Crossfit = Crossfit()
     aggregate: Aggregate
     fusion: dict[str, Slot] = Field({})
-    """Voting rules of views that are compared with each other, by name."""
+    """Voting rules of views to compare with each other, by name."""
     explain: Slot | None = None
     feature_fusion: FeatureFusion = FeatureFusion()
     evaluate: Evaluate = Evaluate()
@@ -77,7 +77,7 @@ class Recipe(Strict):
         return {"use": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _something_is_asked(self) -> Recipe:
+    def _tables_fit_together(self) -> Recipe:
         if not self.enabled_tasks:
             raise ValueError(f"no task is enabled; enable one of {', '.join(self.tasks)}")
         if not self.enabled_approaches:
@@ -85,25 +85,27 @@ class Recipe(Strict):
         if len(set(self.views.use)) < len(self.views.use):
             raise ValueError("views.use names a view twice")
         if TOGETHER in (*self.views.use, *self.view_sets):
-            raise ValueError(f"{TOGETHER!r} names all views together; call no view or set so")
+            raise ValueError(
+                f"{TOGETHER!r} stands for all views together; give no view or set this name"
+            )
         if self.views.together and self.feature_fusion.enabled:
             raise ValueError(
-                "views.together makes one network of all views, so that feature_fusion has no "
-                "features of views to fuse: switch one of them off"
+                "views.together trains one network for all views, so that feature_fusion has no "
+                "features of single views to fuse: disable one of them"
             )
         if self.views.classifier and self.view_tasks:
             raise ValueError(
-                f"views.classifier would answer what the task {self.view_tasks[0]} asks: leave it "
-                "out, and annotate the views"
+                f"views.classifier would predict what the task {self.view_tasks[0]} is to learn: "
+                "remove it, and annotate the views"
             )
         if taken := set(self.view_sets) & set(self.views.use):
-            raise ValueError(f"view_sets: {', '.join(taken)} is the name of a view already")
+            raise ValueError(f"view_sets: {', '.join(taken)} is already the name of a view")
         return self
 
     def of_approach(self, name: str) -> Recipe:
-        """The recipe as one of its approaches changes it."""
+        """Return the recipe with the changes of one of its approaches."""
         approach = self.approaches[name]
-        changes: dict[str, Any] = {"approaches": {name: Approach()}}
+        changes: dict[str, object] = {"approaches": {name: Approach()}}
         if approach.backbone is not None:
             changes["backbone"] = approach.backbone
         if approach.k is not None:
@@ -112,51 +114,54 @@ class Recipe(Strict):
 
     @property
     def enabled_tasks(self) -> dict[str, Task]:
-        """The tasks that are asked, by name."""
+        """Enabled tasks by name."""
         return {name: task for name, task in self.tasks.items() if task.enabled}
 
     @property
     def view_tasks(self) -> tuple[str, ...]:
-        """The enabled tasks that ask for the view."""
-        return tuple(n for n, task in self.enabled_tasks.items() if task.column == VIEW_COLUMN)
+        """Names of the enabled tasks that predict the view."""
+        return tuple(
+            name for name, task in self.enabled_tasks.items() if task.column == VIEW_COLUMN
+        )
 
     @property
     def enabled_approaches(self) -> tuple[str, ...]:
-        """The approaches that are taken, by name."""
+        """Names of the enabled approaches."""
         return tuple(name for name, approach in self.approaches.items() if approach.enabled)
 
     @property
     def used_view_sets(self) -> dict[str, tuple[str, ...]]:
-        """The view sets whose views are all in use, and all views where none is."""
-        sets = {n: v for n, v in self.view_sets.items() if set(v) <= set(self.views.use)}
+        """View sets whose views are all in use; one set of all views if there is none."""
+        sets = {k: v for k, v in self.view_sets.items() if set(v) <= set(self.views.use)}
         return sets or {f"MV-{len(self.views.use)}": self.views.use}
 
     def to_toml(self) -> str:
-        """The recipe as a TOML document that loads back to an equal recipe."""
+        """Format the recipe as a TOML document, which loads as an equal recipe."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def digest(self) -> str:
-        """A short digest of everything that determines the run's results."""
+        """Compute a short digest of everything that determines the results of a run."""
         return self._digest_of(
             self.model_dump(exclude={"compute", "executor", "report", "preset", "published"})
         )
 
     def training_digest(self) -> str:
-        """A short digest of how a network is trained, of whatever clips and for whatever votes.
+        """Compute a short digest of how networks are trained, without data and voting rules.
 
-        So a network serves every voting rule and explainer, and a view, task or split more leaves
-        the others as they are.
+        Trained networks then serve every voting rule and explainer, and another view, task or split
+        leaves those of the others valid.
         """
         parts = {"seed", "augment", "normalise", "backbone", "train"}
         return self._digest_of(self.model_dump(include=parts) | {"k": self.sequences.k})
 
-    def _digest_of(self, document: dict[str, Any]) -> str:
-        document["order"] = [*self.prepare, *self.augment]  # which the sorting of keys would lose
-        text = json.dumps(document, sort_keys=True, default=str)  # TOML's dates are not JSON's
+    def _digest_of(self, document: Table) -> str:
+        # transforms are ordered, and sorting the keys below would lose their order
+        document["order"] = [*self.prepare, *self.augment]
+        text = json.dumps(document, sort_keys=True, default=str)  # JSON has no dates, TOML has
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def slots(self) -> Iterable[tuple[str, Kind, Slot]]:
-        """Every slot in use as (where it stands, the kind of component, the slot)."""
+        """List the slots in use as (key in the recipe, kind of component, slot)."""
         yield "data", "loader", self.data
         yield "study", "loader", self.study
         for name, slot in self.prepare.items():
@@ -177,18 +182,18 @@ class Recipe(Strict):
             yield "executor", "executor", self.executor
 
     def check_components(self) -> None:
-        """Check that every slot names a component that exists and options that it takes.
+        """Check that the component of every slot exists and takes the given options.
 
         Raises:
-            RecipeError: one does not; the message says where it stands and what is valid.
+            RecipeError: a slot is invalid; the message names its key and the valid choices.
         """
-        given: dict[Kind, dict[str, Any]] = {
+        arguments: dict[Kind, dict[str, object]] = {
             "loader": {"source": ""},
             "backbone": {"num_classes": 2, "in_channels": 1},
         }
-        for where, kind, slot in self.slots():
+        for key, kind, slot in self.slots():
             try:
                 component = registry().find(kind, slot.use)
-                check_options(component, given.get(kind, {}) | slot.options)
+                check_options(component, arguments.get(kind, {}) | slot.options)
             except PluginError as error:
-                raise RecipeError(f"[{where}] {error}") from error
+                raise RecipeError(f"[{key}] {error}") from error

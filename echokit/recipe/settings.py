@@ -1,4 +1,4 @@
-"""Laying tables over tables: what a preset, a config file and `--set key=value` do to a recipe."""
+"""Override recipe tables by other tables: presets, config files and `--set key=value`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import Any
 from echokit.errors import RecipeError
 
 Table = dict[str, Any]
+"""A TOML table as it was read, before it is validated."""
 
 
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
-    """Lay one table over another, key by key and table by table; neither is changed.
+def merge(base: Mapping[str, object], over: Mapping[str, object]) -> Table:
+    """Merge two tables key by key, recursively; values of `over` replace those of `base`.
 
-    A slot that `over` gives to another component loses the old component's options, and a
-    named slot set to `false` is dropped.
+    A slot whose component `over` replaces loses the old component's options. A slot that `over`
+    sets to `false` is removed.
     """
-    result = dict(base)
+    result: Table = dict(base)
     for key, value in over.items():
         old = result.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
-            swapped = _is_slot(old) and value.get("use", old["use"]) != old["use"]
-            result[key] = dict(value) if swapped else merge(old, value)
+            replaced = _is_slot(old) and value.get("use", old["use"]) != old["use"]
+            result[key] = dict(value) if replaced else merge(old, value)
         elif _is_slot(old) and value is False:
             del result[key]
         else:
@@ -31,15 +32,15 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Table:
 
 
 def _is_slot(value: Any) -> bool:
-    """True for a table whose `use` names a component; that of `[views]` lists views."""
+    """Return True for a table whose `use` is a component's name; `[views]` has a list there."""
     return isinstance(value, Mapping) and isinstance(value.get("use"), str)
 
 
-def override(document: Mapping[str, Any], path: tuple[str, ...], value: Any) -> Table:
-    """Set one key by its path; a component's name given for a slot swaps the component.
+def override(document: Mapping[str, object], path: tuple[str, ...], value: Any) -> Table:
+    """Set one key by its path; a text for a slot is the name of its new component.
 
     Raises:
-        RecipeError: the path leads through something that is not a table.
+        RecipeError: a part of the path is not a table.
     """
     target: Any = document
     for depth, key in enumerate(path[:-1], start=1):
@@ -62,13 +63,13 @@ def override(document: Mapping[str, Any], path: tuple[str, ...], value: Any) -> 
 
 
 def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:
-    """Split `a.b."0.5"=value` into its path and value.
+    """Parse `a.b."0.5"=value` into its path and value.
 
-    The key is a TOML key, so that a part with a dot can be quoted; the value is a TOML value, or
-    else a plain string.
+    The key is a TOML key, so that a part with a dot can be quoted. The value is a TOML value, or a
+    plain string if it is not valid TOML.
 
     Raises:
-        RecipeError: there is no `=`, or the key is not one.
+        RecipeError: there is no `=`, or the key is not a TOML key.
     """
     key, equals, value = text.partition("=")
     try:

@@ -1,4 +1,4 @@
-"""The tables of a recipe: frozen, validated, refusing unknown keys.
+"""The tables of a recipe: frozen and validated, without unknown keys.
 
 A *slot* is a table whose `use` names a component and whose other keys are its options.
 """
@@ -14,16 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from echokit.errors import nearest
 
 DROP = "drop"
-"""In a task's `map`: leave clips of this grade out, counted."""
+"""Value in a task's `map` that leaves clips of a grade out; they are counted."""
 TOGETHER = "all"
-"""Stands in a view's place for the one network that judges the clips of all views."""
+"""Name in place of a view for one network that is trained on the clips of all views."""
 VIEW_COLUMN = "view"
-"""The annotation column of a task that asks for the view: every clip bears it, a label like any
-other."""
+"""Annotation column of a task that predicts the view; every clip with a known view has it."""
 
 
 class Strict(BaseModel):
-    """A frozen table that refuses unknown keys and names the nearest valid ones."""
+    """A frozen table that refuses unknown keys and suggests the nearest valid ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,7 +37,7 @@ class Strict(BaseModel):
 
 
 class Slot(BaseModel):
-    """A place for a component: `use` names it, every other key is an option of it."""
+    """A slot for a component: `use` is its name, every other key one of its options."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -46,47 +45,47 @@ class Slot(BaseModel):
 
     @property
     def options(self) -> dict[str, Any]:
-        """The component's options."""
+        """Options of the component."""
         return dict(self.model_extra or {})
 
 
 class Views(Strict):
-    """Which views are used, and what other names they go by."""
+    """The views in use, and other names for them."""
 
     use: tuple[str, ...] = Field(min_length=1)
     alias: dict[str, str] = {}
-    """A site's own view name -> the canonical one."""
+    """A site's own view name -> canonical name."""
     together: bool = False
-    """One network for the clips of all views; by default each view has its own."""
+    """Train one network on the clips of all views; by default each view has its own network."""
     classifier: str = ""
-    """Folder of a finished run that tells views: it is asked of clips whose view is unknown."""
+    """Folder of a finished run that predicts views, used for clips whose view is unknown."""
     threshold: float = Field(0.8, ge=0, le=1)
-    """Mean probability of the view it names; a clip below it is rejected by name."""
+    """Smallest mean probability of the predicted view; a clip below it is rejected."""
 
     @field_validator("classifier")
     @classmethod
-    def _found_from_anywhere(cls, path: str) -> str:
+    def _path_is_absolute(cls, path: str) -> str:
         return str(Path(path).expanduser().absolute()) if path else ""
 
     @property
     def networks(self) -> tuple[str, ...]:
-        """What each network is of: a view, or all of them."""
+        """Views that have a network, or `TOGETHER` for one network of all views."""
         return (TOGETHER,) if self.together else self.use
 
 
 class Task(Strict):
-    """One question asked of a clip: which of these labels does it bear?"""
+    """A classification task: which of these labels does a clip have?"""
 
     enabled: bool = True
     column: str
-    """The annotation column that the label is made from."""
+    """Annotation column from which the label is made."""
     labels: tuple[str, ...] = Field(min_length=2)
     """Label names, least severe first."""
     map: dict[str, str]
-    """Annotation as written -> label name, or `drop`."""
+    """Annotation -> label name, or `drop`."""
 
     @model_validator(mode="after")
-    def _map_leads_to_labels(self) -> Task:
+    def _map_has_known_labels(self) -> Task:
         for grade, label in self.map.items():
             if label != DROP and label not in self.labels:
                 raise ValueError(
@@ -97,7 +96,7 @@ class Task(Strict):
 
 
 class Split(Strict):
-    """How patients are held out."""
+    """How patients are split into training and held-out patients."""
 
     method: Literal["repeated", "k-fold"] = "repeated"
     splits: int = Field(10, ge=1)
@@ -106,101 +105,101 @@ class Split(Strict):
 
 
 class Sequences(Strict):
-    """The short windows that are cut out of a clip (paper, section 2.3)."""
+    """The sequences that are cut out of a clip (paper, section 2.3)."""
 
     n: int = Field(10, ge=1)
-    """Sequences that vote for a clip."""
+    """Number of sequences that vote for a clip."""
     k: int = Field(12, ge=1)
-    """Consecutive frames in a sequence."""
+    """Number of consecutive frames in a sequence."""
 
 
 class Train(Strict):
-    """How one network is trained (paper, section 3.1)."""
+    """How a network is trained (paper, section 3.1)."""
 
     epochs: int = Field(150, ge=1)
     n: int = Field(10, ge=1)
     """Sequences drawn for each training clip in an epoch, on average."""
     batch: int = Field(8, ge=1)
     lr: float = Field(1e-3, gt=0)
-    """Adam's learning rate; the peak of it under `one-cycle`."""
+    """Learning rate of Adam; its peak with the schedule `one-cycle`."""
     weight_decay: float = Field(1e-3, ge=0)
     schedule: Literal["constant", "one-cycle"] = "constant"
     augment: float = Field(0.9, ge=0, le=1)
-    """Share of training sequences that go through the `augment` transforms."""
+    """Share of the training sequences to which the `augment` transforms are applied."""
     balanced: bool = True
-    """Draw sequences with the inverse frequency of their class as weight."""
+    """Draw sequences weighted by the inverse frequency of their class."""
 
 
 class Aggregate(Strict):
-    """Who counts the votes."""
+    """The voting rules."""
 
     view: Slot
-    """Of sequences, to one prediction for a clip of a view."""
+    """From sequences to the prediction of a clip."""
     subject: Slot
-    """Of views, to one prediction for a subject."""
+    """From views to the prediction of a subject."""
 
 
 class Evaluate(Strict):
-    """How sure the figures are."""
+    """How the uncertainty of the figures is estimated."""
 
     bootstrap: int = Field(1000, ge=0)
-    """Resamples of the held-out subjects for the 95 % interval; 0 for none."""
+    """Number of resamples of the held-out subjects for 95 % intervals; 0 for no intervals."""
 
 
 class Crossfit(Strict):
-    """Honest predictions of training patients, to fit what is fitted after training.
+    """Cross-fitting: unbiased predictions of training patients, to fit what follows training.
 
-    Temperatures, label sets and learned voting rules must see how sure a network is of patients it
-    did *not* learn from. So the training patients are divided into folds, and each fold is
-    predicted by a network that learned from the others; held-out patients play no part.
+    Temperatures, label sets and learned voting rules must be fitted to predictions of patients from
+    whom the network did *not* learn. The training patients are therefore divided into folds, and
+    each fold is predicted by a network trained on the other folds. Held-out patients are not used.
     """
 
     folds: int = Field(0, ge=0)
-    """Folds of the training patients, 2 or more; 0 for none, and nothing is fitted."""
+    """Number of folds of the training patients, 2 or more; 0 disables everything fitted."""
 
     @model_validator(mode="after")
-    def _one_fold_is_none(self) -> Crossfit:
+    def _not_one_fold(self) -> Crossfit:
         if self.folds == 1:
             raise ValueError(
-                "folds is 1, and one fold has no others to learn from: 0, or 2 or more"
+                "folds is 1, which leaves no other fold to learn from: set 0, or 2 or more"
             )
         return self
 
 
 class FeatureFusion(Strict):
-    """One network over all views at once, to compare with networks that vote."""
+    """One network for all views at once, to compare with networks that vote."""
 
     enabled: bool = False
     epochs: int | None = Field(None, ge=1)
-    """Passes over the training patients; None for as many as the networks of one view take."""
+    """Passes over the training patients; None for as many as in `[train]`."""
     embedding: int = Field(32, ge=1)
-    """Features of each view."""
+    """Number of features of each view."""
     drop: float = Field(0.3, ge=0, lt=1)
-    """Probability that a view is left out of a training sequence."""
+    """Probability that a view is left out during training."""
 
 
 class Report(Strict):
-    """What the report shows."""
+    """The content of the report."""
 
     examples: int = Field(1, ge=0)
-    """Clips explained for each view and label."""
+    """Number of clips to explain for each view and label."""
 
 
 class Compute(Strict):
-    """Where and how the numbers are crunched."""
+    """Where and how networks are trained and run."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
-    """Processes that make sequences beside the training process; 0 makes them within it. auto: none
-    on a CPU, where they would take cores from the network, and up to eight beside a GPU."""
+    """Number of processes that load sequences; 0 loads them in the training process. `auto` is 0 on
+    a CPU, where they would take cores from the network, and up to eight beside a GPU."""
     compile: bool = False
-    """Whether networks are trained through `torch.compile`: half a minute each; for a GPU."""
+    """Whether networks are compiled by `torch.compile`, which takes half a minute; for a GPU."""
     jobs: int = Field(1, ge=1)
-    """Networks trained at the same time, each in a process of its own."""
+    """Number of networks trained at the same time, each in its own process."""
 
 
 class Approach(Strict):
-    """A way of looking at a clip: what it changes of the recipe."""
+    """A way to classify clips, by its changes of the recipe."""
 
     enabled: bool = True
     backbone: Slot | None = None

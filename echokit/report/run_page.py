@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from echokit.errors import UsageError
+from echokit.evaluation.metric_names import NAMES, REPORTED
 from echokit.report.charts.sheets import write_sheets
 from echokit.report.page import write_page
 from echokit.report.paper.beside import beside_published
@@ -21,7 +22,7 @@ from echokit.report.sections.checks import Checks, checks, frame_orders, network
 from echokit.report.sections.cohort import cohort_view
 from echokit.report.sections.figures import Task, task_figures
 from echokit.report.sections.fusion import fusion_view
-from echokit.report.words import METRICS, findings
+from echokit.report.words import findings
 
 BUDGET = 6 * MEGABYTE
 """Characters of a page that may be pictures."""
@@ -75,7 +76,7 @@ def build_run_report(run: Path) -> Path:
         confidence=_confidence(results),
         fusion=fusion_view(results),
         calibration=calibration_view(results),
-        metrics=METRICS,
+        headings=[NAMES[metric].heading for metric in REPORTED],
         paper_figures=paper_figures(results, album),
         sheets={task.name: _sheets(results, task) for task in tasks},
         gallery=_gallery(results, album),

@@ -8,18 +8,10 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from echokit.evaluation.metric_names import METRICS, NAMES
 from echokit.report.paper.tables import require_figures
 from echokit.report.results import Results, read_results
 from echokit.report.words import DISCLAIMER, SYNTHETIC, interval, mean_sd, plural
-
-COLUMNS = {
-    "auroc": "AUROC",
-    "f1": "F1-score",
-    "precision": "Precision",
-    "recall": "Recall",
-    "balanced_accuracy": "Bal. acc.",
-}
-"""Metric -> its heading: the paper's Table 1, as wide as a terminal of 80 columns."""
 
 
 def how_it_was_made(results: Results) -> list[str]:
@@ -56,8 +48,8 @@ def summary_table(run: Path) -> Table:
         padding=(0, 1, 0, 0),
     )
     table.add_column("Views", no_wrap=True)
-    for heading in COLUMNS.values():
-        table.add_column(heading, justify="right", no_wrap=True)
+    for metric in METRICS:
+        table.add_column(NAMES[metric].short, justify="right", no_wrap=True)
     table.add_column("n", justify="right")
     previous = None
     for row in results.rows:
@@ -66,7 +58,7 @@ def summary_table(run: Path) -> Table:
             table.add_section()
             table.add_row("[bold]" + escape("\n".join(group)) + "[/bold]")
         previous = group
-        cells = [row.get(metric) for metric in COLUMNS]
+        cells = [row.get(metric) for metric in METRICS]
         figures = [f"{mean_sd(c).replace(' ', '')}\n[dim]{interval(c)}[/dim]" for c in cells]
         table.add_row(escape(str(row["views"])), *figures, str(row.get("n_subjects", "–")))
     return table

@@ -8,16 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from echokit.report.judged import Judged
 
-METRICS = {
-    "f1": "F1-score",
-    "balanced_accuracy": "Balanced accuracy",
-    "auroc": "AUROC",
-    "precision": "Precision",
-    "recall": "Recall",
-    "confidence": "Confidence",
-}
-"""Metric -> its heading, in the order of the tables."""
-
 DISCLAIMER = "Research software, not a medical device"
 SYNTHETIC = "Synthetic cohort: a check of the machinery, not clinical evidence"
 
@@ -38,6 +28,12 @@ def mean_sd(cell: Mapping[str, Any] | None) -> str:
     if mean(cell) is None or cell is None:
         return "–"
     return number(cell["mean"]) + (f" ± {number(cell['sd'])}" if cell.get("sd") is not None else "")
+
+
+def is_best(value: float | None, among: Iterable[float | None]) -> bool:
+    """True for the highest figure as printed: two that look the same are both the best."""
+    printed = [number(other) for other in among if other is not None]
+    return value is not None and bool(printed) and number(value) == max(printed)
 
 
 def interval(cell: Mapping[str, Any] | None) -> str:

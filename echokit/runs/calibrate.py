@@ -18,6 +18,7 @@ from echokit.clips.labels import Labelled
 from echokit.components import make_aggregator
 from echokit.evaluation import reliability
 from echokit.evaluation.calibration import apply_temperature, fit_temperature, top_label
+from echokit.evaluation.summary import mean_sd
 from echokit.interfaces import Aggregator, SupportsFit
 from echokit.recipe import Recipe
 from echokit.runs.context import Run
@@ -185,7 +186,7 @@ class _Case:
         best, tempered = given, None
         if len(warm) == len(raw):
             best = _outcomes(warm, classes)
-            spread = reliability.mean_sd(temperatures) if temperatures else None
+            spread = mean_sd(temperatures)
             figures = reliability.trust_in_probabilities(best, seed)
             tempered = {"temperature": spread} | figures
         sets = None

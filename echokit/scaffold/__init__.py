@@ -1,5 +1,5 @@
 """A new plugin, written whole: package, tests, README."""
 
-from echokit.scaffold.write import write_plugin
+from echokit.scaffold.write import how_to_use, write_plugin
 
-__all__ = ["write_plugin"]
+__all__ = ["how_to_use", "write_plugin"]

@@ -12,14 +12,17 @@ from echokit.plugins.registry import KINDS, Kind, registry
 from echokit.system.files import whole_folder, write_text
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-SWAPS = {
-    "loader": "--data PATH --set study={name}",
-    "transform": "--set augment.{module}.use={name}",
-    "backbone": "--set backbone={name}",
-    "aggregator": "--set aggregate.view={name}",
-    "explainer": "--set explain={name}",
+USES: dict[Kind, str] = {
+    "loader": "echokit run ph-newborn --data PATH --set study={name}",
+    "transform": "echokit run ph-newborn --set augment.{module}.use={name}",
+    "backbone": "echokit run ph-newborn --set backbone={name}",
+    "aggregator": "echokit run ph-newborn --set aggregate.view={name}",
+    "explainer": "echokit run ph-newborn --set explain={name}",
+    "recipe": "echokit run {name}",
+    "executor": "echokit run ph-newborn --set executor={name}",
+    "command": "echokit {name} --help",
 }
-"""What puts a component of each kind into a run of `ph-newborn`."""
+"""What uses a component of each kind."""
 
 
 def write_plugin(name: str, kind: Kind, out: Path) -> Path:
@@ -58,6 +61,11 @@ def write_plugin(name: str, kind: Kind, out: Path) -> Path:
     return folder
 
 
+def how_to_use(name: str, kind: Kind) -> str:
+    """What to type to use a new component."""
+    return USES[kind].format(name=name, module=name.replace("-", "_"))
+
+
 def render(name: str, kind: Kind) -> dict[str, str]:
     """The files of a new plugin by their path."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -79,7 +87,7 @@ def render(name: str, kind: Kind) -> dict[str, str]:
         "distribution": f"echokit-{name}",
         "title": "".join(part.capitalize() for part in name.split("-")),
         "function": f"make_{module}" if kind == "recipe" else module,
-        "swap": SWAPS.get(kind, "").format(name=name, module=module),
+        "use": how_to_use(name, kind),
         "interface": INTERFACE,
         "version": echokit.__version__,
     }

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
+from echokit.evaluation.metric_names import NAMES, REPORTED
 from echokit.report.paper.publication import Figure, Key, own_figure
-from echokit.report.words import METRICS
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -156,4 +156,6 @@ def widened(of: int) -> float:
 
 def named(metric: str) -> str:
     """A metric in words: `confidence of wrong predictions`."""
-    return METRICS.get(metric, metric.replace("_", " of ") + " predictions")
+    if metric in REPORTED:
+        return NAMES[metric].heading
+    return metric.replace("_", " of ") + " predictions"

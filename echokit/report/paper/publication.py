@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from echokit.errors import RecipeError
+from echokit.evaluation.metric_names import NAMES
 from echokit.recipe import load_recipe
 from echokit.recipe.published import (
     FollowUp,
@@ -17,7 +18,7 @@ from echokit.recipe.published import (
     PublishedFinding,
     PublishedTable,
 )
-from echokit.report.words import METRICS, listing, number
+from echokit.report.words import listing, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def _sentence(later: FollowUp | None) -> str:
     """What the authors' later figures ask of a report."""
     if later is None:
         return ""
-    metric = METRICS.get(later.metric, later.metric)
+    metric = NAMES[later.metric].heading if later.metric in NAMES else later.metric
     fell = listing(
         f"from {number(of.cross_validation)} in cross-validation to "
         f"{number(of.held_out)} on held-out patients ({task})"

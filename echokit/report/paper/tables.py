@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 from echokit.errors import UsageError
+from echokit.evaluation.metric_names import NAMES, REPORTED
 from echokit.recipe.published import PublishedTable
 from echokit.report.paper.publication import Figures, Key, Publication, own_figure, publication
 from echokit.report.results import Gap, Results
-from echokit.report.words import DISCLAIMER, METRICS, SYNTHETIC, listing, number
+from echokit.report.words import DISCLAIMER, SYNTHETIC, is_best, listing
 
-ALL = PublishedTable(name="metrics", label="", columns=tuple(METRICS))
+ALL = PublishedTable(name="metrics", label="", columns=REPORTED)
 """Every figure of a run, for a recipe without tables of its own."""
 CONFIDENCE = PublishedTable(
     name="confidence",
@@ -22,7 +23,6 @@ CONFIDENCE = PublishedTable(
 )
 """How confident correct and wrong predictions are, of every run."""
 INTERVALS = "Below each figure its 95 % interval over resampled subjects"
-HEADINGS = METRICS | {"confidence_correct": "when correct", "confidence_wrong": "when wrong"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,9 @@ class PaperTable:
 
 def heading(metric: str) -> str:
     """A metric's name in the tables."""
-    return HEADINGS.get(metric, metric.replace("_", " "))
+    if metric not in NAMES:
+        return metric.replace("_", " ")
+    return NAMES[metric].heading if metric in REPORTED else NAMES[metric].short
 
 
 def run_tables(results: Results) -> dict[str, PublishedTable]:
@@ -195,23 +197,22 @@ def _line(
 
 
 def _mark_best(lines: list[Line], metrics: Iterable[str]) -> Iterator[Line]:
-    ours = _highest([line.ours for line in lines], metrics)
-    printed = _highest([line.published for line in lines], metrics)
+    """Mark the best of each column; a high confidence is no merit in itself."""
+    ranked = {metric for metric in metrics if not metric.startswith("confidence")}
+    ours, published = [line.ours for line in lines], [line.published for line in lines]
     for line in lines:
         yield replace(
-            line, ours=_marked(line.ours, ours), published=_marked(line.published, printed)
+            line,
+            ours=_marked(line.ours, ours, ranked),
+            published=_marked(line.published, published, ranked),
         )
 
 
-def _highest(column: Sequence[Figures], metrics: Iterable[str]) -> dict[str, str]:
-    """The highest figure of each metric as printed; a high confidence is no merit in itself."""
-    ranked = [metric for metric in metrics if not metric.startswith("confidence")]
-    shown = {m: [number(f[m].mean) for f in column if m in f] for m in ranked}
-    return {metric: max(numbers) for metric, numbers in shown.items() if numbers}
+def _marked(figures: Figures, column: Sequence[Figures], ranked: Collection[str]) -> Figures:
+    def best(metric: str, mean: float | None) -> bool:
+        return is_best(mean, [some[metric].mean for some in column if metric in some])
 
-
-def _marked(figures: Figures, highest: Mapping[str, str]) -> Figures:
-    return {m: replace(f, best=number(f.mean) == highest.get(m)) for m, f in figures.items()}
+    return {m: replace(f, best=m in ranked and best(m, f.mean)) for m, f in figures.items()}
 
 
 def _spread(lines: Sequence[Line]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,34 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from echokit.report.pictures.sheet import ALARM, QUIET
 from echokit.report.sections.checks import checks
 from echokit.report.words import number
 from echokit.saliency.overlay import overlay, place
 
 SURE = 0.5
 """Quality of found phases from which no doubt is printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Which frames of a sequence are at which phase of the beat."""
+
+    systole: int | None
+    diastole: int | None
+    middle: tuple[int | None, int | None]
+    """Half-way from systole to diastole, and half-way back."""
+    sure: bool
+    """False where the phases are to be doubted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A frame that a picture shows."""
+
+    frame: int | None
+    """None where the sequence does not reach it."""
+    name: str
+    """`systole, frame 5 of 12`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +57,55 @@ class Example:
         return bool(self.facts.get("label") == self.facts.get("predicted"))
 
     @property
-    def verdict(self) -> tuple[str, str]:
-        """The prediction in words, and the colour of the words."""
+    def verdict(self) -> str:
+        """The prediction in words."""
         said = f"predicted {self.facts.get('predicted')}"
         if isinstance(self.facts.get("confidence"), int | float):
             said += f", confidence {number(self.facts['confidence'])}"
-        return (said, QUIET) if self.right else (f"wrong: {said}", ALARM)
+        return said if self.right else f"wrong: {said}"
 
     @property
-    def checked(self) -> tuple[str, str]:
-        """Whether its map passes the checks, in words, and their colour."""
+    def flagged(self) -> bool:
+        """True where its map was checked and fails."""
         found = checks(self.facts.get("scores"))
-        if found is None:
-            return "Map not checked", QUIET
-        if found.passed:
-            return "Map passes its checks", QUIET
-        return "Map fails its checks: do not read it", ALARM
+        return found is not None and not found.passed
 
-    def pair(self, frame: int) -> tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W 3"]]:
-        """A frame as it is, and under its saliency."""
+    @property
+    def checked(self) -> str:
+        """Whether its map passes the checks, in words."""
+        if checks(self.facts.get("scores")) is None:
+            return "Map not checked"
+        return "Map fails its checks: do not read it" if self.flagged else "Map passes its checks"
+
+    def coloured(self, frame: int) -> UInt8[np.ndarray, "H W 3"]:
+        """A frame under its saliency."""
         grey = self.frames[frame]
         placed = place(self.saliency[frame], (grey.shape[0], grey.shape[1]), None, self.sector)
-        return np.repeat(grey[..., None], 3, axis=2), overlay(grey, placed)
+        return overlay(grey, placed)
 
-    def systole(self) -> tuple[int, str]:
-        """The frame that Figure 2 shows, and its name: end-systole, else the middle one."""
-        phases = phases_of(self.facts, len(self.frames))
-        if phases["systole"] is None:
-            return len(self.frames) // 2, self.counted(len(self.frames) // 2)
-        doubt = "" if phases["sure"] else "?"
-        return phases["systole"], f"systole{doubt}, {self.counted(phases['systole'])}"
+    def moments(self, phases: Sequence[str]) -> list[Moment]:
+        """The frames of some phases of the beat, in their order.
+
+        Where the sequence has none of them, frames at even distances stand in their place.
+
+        Args:
+            phases: `systole`, `diastole`, or `middle` for the next half-way between them.
+        """
+        k, stated = len(self.frames), phases_of(self.facts, len(self.frames))
+        between = iter(stated.middle)
+        known = {"systole": stated.systole, "diastole": stated.diastole}
+        frames = [next(between, None) if p == "middle" else known[p] for p in phases]
+        if all(frame is None for frame in frames):
+            steps = max(len(phases) - 1, 1)
+            even = [round(i * (k - 1) / steps) for i in range(len(phases))]
+            even = even if len(phases) > 1 else [k // 2]
+            return [Moment(frame, self.counted(frame)) for frame in even]
+        doubt = "" if stated.sure else "?"
+        names = ["mid" if phase == "middle" else phase for phase in phases]
+        return [
+            Moment(f, name if f is None else f"{name}{doubt}, {self.counted(f)}")
+            for f, name in zip(frames, names, strict=True)
+        ]
 
     def counted(self, frame: int) -> str:
         """A frame as a reader counts: the first is 1, of as many as the sequence has."""
@@ -94,8 +134,8 @@ def read_example(root: Path, facts: Mapping[str, Any]) -> Example | str:
     return Example(facts, frames, saliency.astype(np.float32), sector)
 
 
-def phases_of(facts: Mapping[str, Any], k: int) -> dict[str, Any]:
-    """The phases that the index states, each a frame of the sequence or None; and if surely."""
+def phases_of(facts: Mapping[str, Any], k: int) -> Phases:
+    """The phases that the index states, each a frame of the sequence of `k` frames or None."""
     stated = facts.get("phases")
     stated = stated if isinstance(stated, Mapping) else {}
 
@@ -105,9 +145,9 @@ def phases_of(facts: Mapping[str, Any], k: int) -> dict[str, Any]:
     between = stated.get("between")
     first, second = between if isinstance(between, list) and len(between) == 2 else (None, None)
     quality = stated.get("quality")
-    return {
-        "systole": frame(stated.get("systole")),
-        "diastole": frame(stated.get("diastole")),
-        "between": (frame(first), frame(second)),
-        "sure": isinstance(quality, int | float) and quality >= SURE,
-    }
+    return Phases(
+        systole=frame(stated.get("systole")),
+        diastole=frame(stated.get("diastole")),
+        middle=(frame(first), frame(second)),
+        sure=isinstance(quality, int | float) and quality >= SURE,
+    )

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from echokit.evaluation.metric_names import ARGUED, HEADLINE, NAMES, REPORTED
 from echokit.report.charts.chart import Chart
 from echokit.report.charts.confusion import confusion_chart, confusion_words
 from echokit.report.charts.curves import roc, roc_words, training, training_words
@@ -18,9 +19,9 @@ from echokit.report.charts.svg import colour
 from echokit.report.judged import Judged, confusion, curves, judged
 from echokit.report.results import History, Results
 from echokit.report.words import (
-    METRICS,
     guess_f1,
     interval,
+    is_best,
     listing,
     mean,
     mean_sd,
@@ -111,11 +112,7 @@ def task_figures(results: Results, task: str) -> Task:
         verdict=_verdict(best, mine),
         tiles=tuple(_tiles(best, mine, len(classes))) if best else (),
         approaches=tuple(_approach(name, results, rows, groups, task) for name in names),
-        forests=tuple(
-            (METRICS[m], forest(rows, m, names))
-            for m in ("f1", "balanced_accuracy")
-            if len(rows) > 1
-        ),
+        forests=tuple((NAMES[m].heading, forest(rows, m, names)) for m in ARGUED if len(rows) > 1),
         notes=tuple(_notes(rows)),
     )
 
@@ -165,15 +162,17 @@ def _tiles(row: Mapping[str, Any], group: Judged | None, classes: int) -> Iterab
     if group is not None:
         guesses["f1"] = guess_f1({str(k): n for k, n in Counter(group.truth.tolist()).items()})
     people = plural(int(row["n_subjects"]), "held-out patient") if row.get("n_subjects") else ""
-    for metric in ("f1", "balanced_accuracy", "auroc"):
+    for metric in HEADLINE:
         cell = row.get(metric)
         if mean(cell) is None or cell is None:
-            yield Tile(METRICS[metric], "–", "not computable: a label has no patient", Markup(), "")
+            yield Tile(
+                NAMES[metric].heading, "–", "not computable: a label has no patient", Markup(), ""
+            )
             continue
         said = f"95 % interval {interval(cell)}" if cell.get("ci95") else "no interval"
         guess = guesses[metric]
         note = people if guess is None else f"{people} · guessing: {number(guess)}"
-        yield Tile(METRICS[metric], mean_sd(cell), said, gauge(cell, guess), note)
+        yield Tile(NAMES[metric].heading, mean_sd(cell), said, gauge(cell, guess), note)
 
 
 def _approach(
@@ -197,18 +196,17 @@ def _approach(
 
 
 def _line(results: Results, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Line:
-    def is_best(metric: str) -> bool:
-        """True for the highest figure as printed; confidence is no merit in itself."""
-        printed = [number(mean(r.get(metric))) for r in rows if mean(r.get(metric)) is not None]
-        mine = number(mean(row.get(metric)))
-        return metric != "confidence" and bool(printed) and bool(mine == max(printed))
+    def best(metric: str) -> bool:
+        """Confidence is no merit in itself, so none is the best."""
+        values = [mean(other.get(metric)) for other in rows]
+        return metric != "confidence" and is_best(mean(row.get(metric)), values)
 
     return Line(
         views=str(row["views"]),
         is_set=results.is_set(str(row["views"])),
         cells=tuple(
-            Cell(mean_sd(row.get(metric)), interval(row.get(metric)), is_best(metric))
-            for metric in METRICS
+            Cell(mean_sd(row.get(metric)), interval(row.get(metric)), best(metric))
+            for metric in REPORTED
         ),
         subjects=row.get("n_subjects"),
         predictions=row.get("n_predictions"),
@@ -249,7 +247,7 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     """Why a deviation or an interval is absent, and whose a row of all views is."""
     if any(row["views"] == ALL_VIEWS for row in rows):
         yield f"“{ALL_VIEWS}”: one network for all views judges each clip by itself."
-    cells = [row[m] for row in rows for m in METRICS if isinstance(row.get(m), dict)]
+    cells = [row[m] for row in rows for m in REPORTED if isinstance(row.get(m), dict)]
     splits = {row.get("n_splits") for row in rows}
     if any(cell.get("sd") is None for cell in cells):
         if splits == {1}:

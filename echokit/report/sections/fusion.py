@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from echokit.evaluation.metric_names import HEADLINE, NAMES
 from echokit.report.charts.differences import (
     Difference,
     differences_chart,
@@ -24,10 +25,7 @@ from echokit.report.sections.fusion_words import (
     verdict,
     winners,
 )
-from echokit.report.words import METRICS, listing, mean, mean_sd, number, plural
-
-HEADLINE = ("f1", "balanced_accuracy", "auroc")
-"""Metrics on all views that are shown."""
+from echokit.report.words import is_best, listing, mean, mean_sd, number, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def fusion_view(results: Results) -> FusionView | None:
     return FusionView(
         synthetic=results.synthetic or bool(results.fusion.get("synthetic")),
         baseline=spoken(str(summaries[0].get("baseline", ""))),
-        headings=tuple(METRICS[metric] for metric in HEADLINE),
+        headings=tuple(NAMES[metric].heading for metric in HEADLINE),
         winners=winners(results.fusion),
         tables=tables,
     )
@@ -137,14 +135,14 @@ def _line(one: Row, methods: Sequence[Row], sizes: Sequence[str]) -> RuleLine:
         all_views=tuple(
             Cell(
                 mean_sd(one["all_views"].get(metric)),
-                _is_best(headline(one, metric), [headline(row, metric) for row in methods]),
+                is_best(headline(one, metric), [headline(row, metric) for row in methods]),
             )
             for metric in HEADLINE
         ),
         by_size=tuple(
             Cell(
                 number(sized(one, size)),
-                _is_best(sized(one, size), [sized(row, size) for row in methods]),
+                is_best(sized(one, size), [sized(row, size) for row in methods]),
             )
             for size in sizes
         ),
@@ -153,19 +151,13 @@ def _line(one: Row, methods: Sequence[Row], sizes: Sequence[str]) -> RuleLine:
     )
 
 
-def _is_best(value: float | None, among: Sequence[float | None]) -> bool:
-    """True for the highest figure as printed."""
-    known = [number(other) for other in among if other is not None]
-    return value is not None and number(value) == max(known)
-
-
 def _subsets(rows: Sequence[Row], names: Sequence[str]) -> Iterator[SubsetLine]:
     by_views: dict[tuple[str, ...], dict[str, Row]] = {}
     for row in rows:
         by_views.setdefault(tuple(row["views"]), {})[str(row["method"])] = row
     for views, found in by_views.items():
         values = [mean(found[name].get("f1")) if name in found else None for name in names]
-        cells = tuple(Cell(number(value), _is_best(value, values)) for value in values)
+        cells = tuple(Cell(number(value), is_best(value, values)) for value in values)
         subjects = max(int(row.get("n_subjects") or 0) for row in found.values())
         yield SubsetLine(" + ".join(views), subjects, cells)
 

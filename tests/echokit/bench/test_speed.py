@@ -12,7 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from echokit.bench.speed import GROUP, measure_all, sentence, write_speed
-from echokit.bench.timing import Claim, alone, judge, paired
+from echokit.bench.timing import Claim, alone, paired, timing_row
 from echokit.errors import UsageError
 from echokit.system.progress import Silent
 
@@ -44,13 +44,13 @@ def test_a_pause_is_timed():
     ],
 )
 def test_a_goal_is_reached_or_not(claim, ours, theirs, ratio, reached):
-    row = judge(claim, ours, theirs)
+    row = timing_row(claim, ours, theirs)
     assert row["reached"] is reached
     assert row["ratio"] == (None if ratio is None else pytest.approx(ratio))
 
 
 def test_the_spread_is_the_quartiles_of_paired_ratios():
-    row = judge(FAST, [1.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0])
+    row = timing_row(FAST, [1.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0])
     assert row["spread"] == [2.0, 4.0]
 
 
@@ -109,7 +109,7 @@ def test_an_unknown_case_is_refused_with_the_nearest():
 
 
 def test_a_suite_without_growth_has_one_table(tmp_path):
-    row = {"case": "x"} | judge(FAST, [1.0], [3.0])
+    row = {"case": "x"} | timing_row(FAST, [1.0], [3.0])
     page = write_speed([row], False, tmp_path)
     assert "Cost against size" not in page.read_text("utf-8")
     assert not (tmp_path / "speed-growth.csv").exists()

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from echokit.evaluation.bootstrap import confusion_metrics, pairwise_auroc, weighted_metrics
-from echokit.evaluation.metrics import METRICS, scores
+from echokit.evaluation.metric_names import METRICS
+from echokit.evaluation.metrics import scores
 
 
 def sure(truth):

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 from sklearn.preprocessing import label_binarize
 
-from echokit.evaluation import metrics as stage
 from echokit.evaluation.bootstrap import resample
+from echokit.evaluation.metric_names import METRICS
 from echokit.evaluation.metrics import evaluate, scores
 from echokit.voting.table import PredictionTable
 
@@ -107,7 +107,7 @@ def test_a_row_is_the_mean_and_sample_sd_of_its_splits():
     table = pd.DataFrame(rows(splits=3))
     [row] = evaluate(PredictionTable(table), CLASSES, 0, 0)
     each = [scores(*of_split(table, split)) for split in range(3)]
-    for name in stage.METRICS:
+    for name in METRICS:
         values = [one[name] for one in each]
         assert row[name]["mean"] == pytest.approx(np.mean(values))
         assert row[name]["sd"] == pytest.approx(np.std(values, ddof=1))
@@ -159,14 +159,14 @@ def test_copies_of_a_patients_clips_do_not_make_the_interval_narrower():
     one = pd.DataFrame(rows(patients=20, splits=1))
     copies = pd.concat([one.assign(clip=one["clip"] + f" again {n}") for n in range(10)])
     (a,), (b,) = (evaluate(PredictionTable(table), CLASSES, 300, 0) for table in (one, copies))
-    for name in stage.METRICS:
+    for name in METRICS:
         assert b[name]["ci95"] == pytest.approx(a[name]["ci95"], abs=1e-12)
 
 
 def test_the_interval_holds_the_mean_and_repeats_with_its_seed():
     table = pd.DataFrame(rows(patients=30))
     (a,), (b,), (c,) = (evaluate(PredictionTable(table), CLASSES, 200, seed) for seed in (0, 0, 1))
-    for name in stage.METRICS:
+    for name in METRICS:
         low, high = a[name]["ci95"]
         assert low < a[name]["mean"] < high
     assert a == b

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from echokit.evaluation.bootstrap import resample
-from echokit.evaluation.metrics import METRICS, evaluate
+from echokit.evaluation.metric_names import METRICS
+from echokit.evaluation.metrics import evaluate
 from echokit.voting.table import PredictionTable
 
 Scorer = Callable[[np.ndarray, np.ndarray, np.ndarray], float]

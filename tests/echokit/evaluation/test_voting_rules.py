@@ -15,7 +15,8 @@ from sklearn.metrics import f1_score
 
 from echokit import DataError, Prediction, UsageError, resolve
 from echokit.components import subject_rule
-from echokit.evaluation.metrics import METRICS, scores
+from echokit.evaluation.metric_names import METRICS
+from echokit.evaluation.metrics import scores
 from echokit.evaluation.rule_differences import Outcome, leads, together, winner
 from echokit.evaluation.voting_rules import compare, subsets_of
 from echokit.folder import RunFolder

@@ -196,7 +196,7 @@ def test_one_network_of_all_views_can_answer_any_task(tmp_path):
     [
         (["views.together=true", "feature_fusion.enabled=true"], "no features of views to fuse"),
         ([*view_settings(), "views.classifier=runs/views"], "what the task view asks"),
-        (["views.use=['all', 'A4C']"], "'all' names all views together"),
+        (["views.use=['all', 'A4C']"], "'all' stands for all views together"),
         (["views.threshold=1.2"], "views.threshold"),
     ],
 )

@@ -1,19 +1,30 @@
 """Figures 2 and 3 drawn from arrays whose every frame is known by its grey."""
 
 import json
+import tomllib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageColor
+import tomli_w
+from matplotlib.text import Text
+from PIL import Image
 
 from echokit.report import build_run_report, run_page
-from echokit.report.paper.figures import choose_beat, figure_2, figure_3
-from echokit.report.pictures.example import read_example
-from echokit.report.pictures.sheet import ALARM, EDGE
+from echokit.report.charts.sheets import ALARM
+from echokit.report.paper.figures import choose_beat
+from echokit.report.paper.layout import beat_grid, labels_grid
+from echokit.report.pictures.example import Moment, read_example
+from echokit.report.words import SYNTHETIC
+from echokit.saliency.overlay import overlay, palette, place
 
 LABELS = ("none", "mild", "moderate-severe")
 BEAT = {"systole": 4, "diastole": 9, "between": [6, 1], "rate": 140.0, "quality": 0.8}
+BEAT_PHASES = ("systole", "middle", "diastole", "middle")
 K = 12
+FIGURES = [
+    {"name": "2", "label": "Figure 2", "layout": "labels", "phases": ["systole"]},
+    {"name": "3", "label": "Figure 3", "layout": "beat", "phases": BEAT_PHASES, "views": ["PLAX"]},
+]
 
 
 def grey(frame):
@@ -42,23 +53,35 @@ def facts(**other):
     } | other  # fmt: skip
 
 
-def pixels(sheet):
-    return np.asarray(sheet.convert("RGB")).astype(int)
+def drawn(figure):
+    """Every picture of a figure by the row and column of its axes: the array that is plotted."""
+    return {
+        (place.rowspan.start, place.colspan.start): np.asarray(axes.images[0].get_array())
+        for axes in figure.axes
+        if (place := axes.get_subplotspec()) and axes.images
+    }
 
 
-def greys(sheet):
-    """Every grey of a frame that fills a large block of the sheet, from left to right."""
-    picture = pixels(sheet)
+def frames(figure, row=0):
+    """The frames of a row, from left to right, told by their grey; None for a coloured one."""
     found = {}
-    for t in range(K):
-        mask = (picture == grey(t)).all(-1)
-        if mask.sum() > 5000:
-            found[t] = np.nonzero(mask)[1].mean()
-    return sorted(found, key=found.__getitem__)
+    for (at, column), array in drawn(figure).items():
+        if at == row:
+            (t,) = {(int(array.flat[0]) - 20) // 10} if array.ndim == 2 else (None,)
+            assert t is None or (array == grey(t)).all()
+            found[column] = t
+    return [found.get(column) for column in range(max(found) + 1)]
 
 
-def alarmed(picture):
-    return int((pixels(picture) == ImageColor.getrgb(ALARM)).all(-1).sum())
+def words(figure):
+    """What a figure says -> the colour that it is said in."""
+    figure.draw_without_rendering()
+    said = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
+    return {" ".join(text.get_text().split()): text.get_color() for text in said}
+
+
+def alarmed(figure):
+    return {said for said, colour in words(figure).items() if colour == ALARM}
 
 
 @pytest.fixture
@@ -69,34 +92,49 @@ def example(tmp_path):
 
 
 def test_figure_2_shows_the_systolic_frame_and_beside_it_the_saliency(example):
-    sheet = figure_2({"mild": example()}, ["mild"], "PSAX-P", synthetic=False)
-    assert greys(sheet) == [BEAT["systole"]]
-    picture = pixels(sheet)
-    row = picture[picture.shape[0] // 2]
-    bare, right = row[EDGE : EDGE + 420], row[EDGE + 432 : EDGE + 852]
-    assert (bare == grey(4)).all()
-    assert (right[:150] == grey(4)).all()
-    assert (right[270:].max(-1) - right[270:].min(-1) > 60).all()
+    given = example()
+    figure = labels_grid({"mild": given}, ["mild"], "systole", "PSAX-P", synthetic=False)
+    arrays = drawn(figure)
+    assert (arrays[0, 0] == given.frames[BEAT["systole"]]).all()
+    placed = place(given.saliency[BEAT["systole"]], (32, 32), None, given.sector)
+    assert (arrays[0, 1] == overlay(given.frames[BEAT["systole"]], placed)).all()
+    spread = arrays[0, 1].astype(int).max(-1) - arrays[0, 1].min(-1)
+    assert (spread[:, :10] == 0).all()  # bare where no saliency is
+    assert (spread[:, 22:] > 60).all()
+    (bare, *_), (colours,) = [
+        [a for a in figure.axes if bool(a.images) == b] for b in (True, False)
+    ]
+    assert bare.images[0].get_clim() == (0, 255)
+    assert {"little", "much"} <= set(words(figure))
+    mesh = colours.collections[-1]
+    assert (np.round(mesh.get_cmap()(np.arange(256))[:, :3] * 255) == palette()).all()
 
 
-def test_figure_2_has_a_row_for_every_label(example):
-    shown = {label: example(label=label, predicted=label) for label in LABELS}
-    whole = figure_2(shown, LABELS, "PSAX-P", synthetic=False)
-    two = figure_2(dict(list(shown.items())[:2]), LABELS, "PSAX-P", synthetic=False)
-    one_row = 420
-    assert whole.height - two.height > one_row
-    assert two.height > 2 * one_row
+def test_figure_2_has_a_row_for_every_label_least_severe_first(example):
+    phases = dict(zip(LABELS, (1, 2, 3), strict=True))
+    shown = {
+        label: example(label=label, predicted=label, phases=BEAT | {"systole": t})
+        for label, t in phases.items()
+    }
+    figure = labels_grid(shown, LABELS, "systole", "PSAX-P", synthetic=False)
+    assert [frames(figure, row) for row in range(3)] == [[1, None], [2, None], [3, None]]
+    del shown["mild"]
+    figure = labels_grid(shown, LABELS, "systole", "PSAX-P", synthetic=False)
+    assert sorted(drawn(figure)) == [(0, 0), (0, 1), (2, 0), (2, 1)]
+    assert "no sequence was explained" in words(figure)
 
 
 def test_a_wrong_prediction_and_a_synthetic_cohort_are_marked(example):
-    def inks(synthetic, **other):
+    def alarms(synthetic, **other):
         given = example(**other)
-        two = figure_2({given.facts["label"]: given}, LABELS, "PSAX-P", synthetic)
-        return alarmed(two), alarmed(figure_3(given, "PSAX-P", synthetic))
+        two = labels_grid({given.facts["label"]: given}, LABELS, "systole", "PSAX-P", synthetic)
+        return alarmed(two), alarmed(beat_grid(given, BEAT_PHASES, "PSAX-P", synthetic))
 
-    assert inks(synthetic=False) == (0, 0)
-    assert min(inks(synthetic=True)) > 100
-    assert min(inks(synthetic=False, predicted="none")) > 100
+    assert alarms(synthetic=False) == (set(), set())
+    assert alarms(synthetic=True) == ({SYNTHETIC}, {SYNTHETIC})
+    two, three = alarms(synthetic=False, predicted="none")
+    assert two == {"wrong: predicted none, confidence 0.90"}
+    assert three == {"true mild; wrong: predicted none, confidence 0.90"}
 
 
 PASSES = {"verdict": {"passed": True, "reasons": []}}
@@ -104,40 +142,52 @@ FAILS = {"verdict": {"passed": False, "reasons": ["It shows the picture."]}}
 
 
 @pytest.mark.parametrize(
-    ("scores", "words", "flagged"),
+    ("scores", "said", "flagged"),
     [
         (PASSES, "Map passes its checks", False),
         (FAILS, "Map fails its checks: do not read it", True),
         (None, "Map not checked", False),
     ],
 )
-def test_every_map_carries_its_verdict(small, kit, scores, words, flagged):
+def test_every_map_carries_its_verdict(small, kit, scores, said, flagged):
     explain(small)
     index = json.loads((small / "saliency" / "index.json").read_text())
     for one in index["maps"]:
         one["scores"] = scores
     (small / "saliency" / "index.json").write_text(json.dumps(index))
     given = read_example(small, index["maps"][0])
-    assert given.checked[0] == words
-    for sheet in (
-        figure_2({"none": given}, ["none"], "PLAX", synthetic=False),
-        figure_3(given, "PLAX", synthetic=False),
+    for figure in (
+        labels_grid({"none": given}, ["none"], "systole", "PLAX", synthetic=False),
+        beat_grid(given, BEAT_PHASES, "PLAX", synthetic=False),
     ):
-        assert (alarmed(sheet) > 100) == flagged
+        assert said in words(figure)
+        assert alarmed(figure) == ({said} if flagged else set())
     shown = [image["alt"] for image in kit.Page(build_run_report(small)).all("img")]
     figures = [alt for alt in shown if alt.startswith("Figure")]
     assert len(figures) == 2
-    assert f"none: {words.lower()}; PH: {words.lower()}" in figures[0]
-    assert words in figures[1]
+    assert f"none: {said.lower()}; PH: {said.lower()}" in figures[0]
+    assert said in figures[1]
 
 
-def test_figure_3_runs_systole_mid_diastole_mid(example):
-    assert greys(figure_3(example(), "PSAX-P", synthetic=False)) == [4, 6, 9, 1]
+def test_figure_3_runs_systole_mid_diastole_mid_above_the_same_under_their_saliency(example):
+    given = example()
+    figure = beat_grid(given, BEAT_PHASES, "PSAX-P", synthetic=False)
+    assert frames(figure) == [4, 6, 9, 1]
+    arrays = drawn(figure)
+    for column, t in enumerate((4, 6, 9, 1)):
+        assert (arrays[1, column] == given.coloured(t)).all()
 
 
 def test_a_phase_that_the_sequence_does_not_reach_is_left_empty(example):
-    phases = BEAT | {"diastole": None}
-    assert greys(figure_3(example(phases=phases), "PSAX-P", synthetic=False)) == [4, 6, 1]
+    given = example(phases=BEAT | {"diastole": None})
+    figure = beat_grid(given, BEAT_PHASES, "PSAX-P", synthetic=False)
+    assert frames(figure) == [4, 6, None, 1]
+    assert (0, 2) not in drawn(figure)
+    assert "not in this sequence" in words(figure)
+
+
+def test_other_phases_are_drawn_as_they_are_asked_for(example):
+    assert frames(beat_grid(example(), ("diastole", "systole"), "", synthetic=False)) == [9, 4]
 
 
 @pytest.mark.parametrize(
@@ -146,18 +196,24 @@ def test_a_phase_that_the_sequence_does_not_reach_is_left_empty(example):
 )
 def test_without_a_beat_frames_stand_at_even_distances(example, phases):
     given = example(phases=phases)
-    assert greys(figure_3(given, "PSAX-P", synthetic=False)) == [0, 4, 7, 11]
-    assert given.systole() == (6, "frame 7 of 12")
+    assert frames(beat_grid(given, BEAT_PHASES, "PSAX-P", synthetic=False)) == [0, 4, 7, 11]
+    assert given.moments(["systole"]) == [Moment(6, "frame 7 of 12")]
 
 
 def test_a_sequence_of_one_frame_is_not_counted(tmp_path):
     write_arrays(tmp_path, k=1)
-    assert read_example(tmp_path, facts(phases=None)).systole() == (0, "one frame")
+    assert read_example(tmp_path, facts(phases=None)).moments(["systole"]) == [
+        Moment(0, "one frame")
+    ]
 
 
 def test_doubtful_phases_carry_a_question_mark(example):
-    assert example().systole()[1] == "systole, frame 5 of 12"
-    assert example(phases=BEAT | {"quality": 0.2}).systole()[1] == "systole?, frame 5 of 12"
+    def name(**other):
+        (moment,) = example(**other).moments(["systole"])
+        return moment.name
+
+    assert name() == "systole, frame 5 of 12"
+    assert name(phases=BEAT | {"quality": 0.2}) == "systole?, frame 5 of 12"
 
 
 def test_figure_3_takes_the_surest_right_one_of_the_most_severe_label(example):
@@ -169,9 +225,10 @@ def test_figure_3_takes_the_surest_right_one_of_the_most_severe_label(example):
         example(label="moderate-severe", predicted="none", view="PLAX", confidence=1.0),
         example(view="PLAX", confidence=1.0),
     ]
-    assert choose_beat([*others, best], LABELS) is best
-    assert choose_beat(others[2:3], LABELS) is others[2]
-    assert choose_beat([], LABELS) is None
+    assert choose_beat([*others, best], LABELS, ["PLAX"]) is best
+    assert choose_beat([*others, best], LABELS) is others[1]  # no view is preferred
+    assert choose_beat(others[2:3], LABELS, ["PLAX"]) is others[2]
+    assert choose_beat([], LABELS, ["PLAX"]) is None
 
 
 @pytest.mark.parametrize(
@@ -205,6 +262,9 @@ def explain(run, **other):
         facts(**task, label="PH", predicted="none", array="saliency/broken.npz"),
     ]
     (run / "saliency" / "index.json").write_text(json.dumps({"schema": 1, "maps": maps}))
+    recipe = tomllib.loads((run / "recipe.toml").read_text())
+    published = {"source": "a paper", "columns": [], "rows": {}, "figures": FIGURES}
+    (run / "recipe.toml").write_text(tomli_w.dumps(recipe | {"published": published}))
 
 
 def test_the_page_carries_the_figures_and_names_what_is_missing(small, kit):
@@ -220,6 +280,18 @@ def test_the_page_carries_the_figures_and_names_what_is_missing(small, kit):
     assert [alt[:8] for alt in shown] == ["Figure 2", "Figure 3"]
     with Image.open(figures / "figure-2-binary-spatial-PLAX.png") as image:
         assert image.info["dpi"] == pytest.approx((300, 300), abs=1)
+
+
+def test_a_recipe_that_names_no_pictures_has_none(small, kit):
+    explain(small)
+    recipe = tomllib.loads((small / "recipe.toml").read_text())
+    for published in ({}, {"published": recipe["published"] | {"figures": []}}):
+        del recipe["published"]
+        (small / "recipe.toml").write_text(tomli_w.dumps(recipe | published))
+        page = kit.Page(build_run_report(small))
+        assert not any(image["alt"].startswith("Figure") for image in page.all("img"))
+        assert not list((small / "report" / "figures").glob("figure-*"))
+        recipe |= {"published": {}}
 
 
 def test_a_figure_that_does_not_fit_is_linked(small, kit, monkeypatch):

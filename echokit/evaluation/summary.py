@@ -1,0 +1,23 @@
+"""Summarise a metric over splits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+
+def mean_sd(values: Iterable[float | None]) -> dict[str, float | None] | None:
+    """Mean and sample deviation of the values that could be computed.
+
+    Args:
+        values: one for each split; None or NaN where a split does not define the metric.
+
+    Returns:
+        `mean` and `sd`, the latter None of a single value; None where there is no value.
+    """
+    known = [value for value in values if value is not None and not np.isnan(value)]
+    if not known:
+        return None
+    sd = float(np.std(known, ddof=1)) if len(known) > 1 else None
+    return {"mean": float(np.mean(known)), "sd": sd}
