@@ -25,12 +25,14 @@ def hooks() -> str:
         f"{hookspecs.INTERFACE}. Written by `python docs/plugins/reference.py`.",
         "A plugin is a module that an entry point of the group `echokit` names. It implements the "
         "hooks it needs, each marked with `@hookimpl`, and echokit calls each with a function "
-        "`register`.",
+        "`register`, or for commands with a group.",
     ]
     for kind in KINDS:
         function = getattr(hookspecs, f"register_{kind}s")
         text = " ".join((inspect.getdoc(function) or "").split())
-        parts.append(f"## `{function.__name__}(register)`")
+        parts.append(
+            f"## `{function.__name__}({', '.join(inspect.signature(function).parameters)})`"
+        )
         parts.append(f"{text} [What {article(kind)} must do]({kind}.md).")
     return "\n\n".join(parts) + "\n"
 

@@ -1,1 +1,1 @@
-"""Evaluation on held-out patients: metrics, intervals, differences, calibration."""
+"""Evaluate held-out predictions: metrics, intervals, differences and calibration."""

@@ -1,8 +1,8 @@
-"""Bootstrap intervals of every metric at once: all resamples as one matrix of weights.
+"""Compute bootstrap intervals of all metrics at once, with resamples as a matrix of weights.
 
-Resampling subjects is weighting rows by how often they were drawn, and every metric here is a
-ratio of sums of weights. So a thousand resamples cost a few matrix products, where calling
-scikit-learn on each would take minutes; with integer weights both agree exactly.
+To resample subjects is to weight rows by how often they were drawn, and every metric here is a
+ratio of sums of weights. A thousand resamples are therefore a few matrix products, whereas
+scikit-learn would take minutes. With integer weights both agree exactly.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ def weighted_metrics(
     split: Int[np.ndarray, " n"],
     weights: Int[np.ndarray, "draws n"],
 ) -> Mapping[str, list[float] | None]:
-    """The 2.5 and 97.5 percentiles of each metric's mean over splits, over the resamples.
+    """Compute 95 % intervals of each metric's mean over splits: percentiles over the resamples.
 
     Args:
         truth: index of each row's true label.
-        predicted: index of its predicted label.
+        predicted: index of each row's predicted label.
         probabilities: class probabilities.
-        confidence: of each row's predicted label, in [0, 1].
+        confidence: confidence of each row's predicted label, in [0, 1].
         split: the split each row was held out in.
         weights: how often each row was drawn in each resample.
 
     Returns:
-        Metric -> `[low, high]`, or None where no resample defines it; so too the mean confidence of
-        all rows, and of those rightly and wrongly predicted.
+        Metric -> `[low, high]`, or None if it is undefined in every resample; also for the mean
+        confidence of all rows, of the correct and of the wrong ones.
     """
     right = truth == predicted
     draws: dict[str, list[Float[np.ndarray, " draws"]]] = {}
@@ -55,18 +55,18 @@ def weighted_metrics(
 
 
 def resample(patients: np.ndarray, draws: int, seed: int) -> Int[np.ndarray, "draws n"]:
-    """How often each row counts in each resample: patients are drawn, with all their rows."""
-    names, of_row = np.unique(patients, return_inverse=True)
+    """Draw patients with all their rows; return how often each row counts in each resample."""
+    names, index = np.unique(patients, return_inverse=True)
     rng = np.random.default_rng(seed)
     counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    return np.asarray(counts[:, of_row])
+    return np.asarray(counts[:, index])
 
 
 def mean_of_known(
-    courses: Sequence[Float[np.ndarray, " draws"]],
+    figures: Sequence[Float[np.ndarray, " draws"]],
 ) -> Float[np.ndarray, " draws"]:
-    """The mean of several figures in each resample, of those that are defined; NaN if none is."""
-    stacked = np.stack(courses)
+    """Average several figures in each resample, ignoring undefined ones; NaN if all are."""
+    stacked = np.stack(figures)
     known = ~np.isnan(stacked)
     return _ratio(np.where(known, stacked, 0.0).sum(0), known.sum(0), np.nan)
 
@@ -77,20 +77,20 @@ def confusion_metrics(
     weights: Int[np.ndarray, "draws n"],
     classes: int,
 ) -> dict[str, Float[np.ndarray, " draws"]]:
-    """Weighted F1, precision and recall and balanced accuracy of every resample.
+    """Compute weighted F1, precision, recall and balanced accuracy of every resample.
 
     A class that is never predicted has precision 0; balanced accuracy is over the classes present.
-    NaN where a resample holds no row.
+    Figures are NaN if a resample holds no row.
     """
     is_true = np.eye(classes)[truth]  # (n, K)
     is_predicted = np.eye(classes)[predicted]
     present = weights @ is_true  # (draws, K)
-    named = weights @ is_predicted
+    claimed = weights @ is_predicted
     hit = weights @ (is_true * is_predicted)
     total = present.sum(1)
-    precision = _ratio(hit, named, 0.0)
+    precision = _ratio(hit, claimed, 0.0)
     recall = _ratio(hit, present, 0.0)
-    f1 = _ratio(2 * hit, present + named, 0.0)
+    f1 = _ratio(2 * hit, present + claimed, 0.0)
 
     def prevalence_weighted(values: Float[np.ndarray, "draws K"]) -> Float[np.ndarray, " draws"]:
         return _ratio((values * present).sum(1), total, np.nan)
@@ -108,11 +108,11 @@ def pairwise_auroc(
     probabilities: Float[np.ndarray, "n K"],
     weights: Int[np.ndarray, "draws n"],
 ) -> Float[np.ndarray, " draws"]:
-    """One-vs-one AUROC of every resample, pairs weighted by prevalence (Hand and Till 2001).
+    """Compute the one-vs-one AUROC of every resample (Hand and Till 2001).
 
-    doi:10.1023/A:1010920819831, with the prevalence weighting of scikit-learn. For a pair the area
-    is the share of (positive, negative) rows in the right order, ties counting half: a bilinear
-    form in the weights. NaN where a resample lacks a class.
+    doi:10.1023/A:1010920819831, with pairs weighted by prevalence as in scikit-learn. The area of a
+    pair is the share of (positive, negative) rows in the right order, where ties count half: a
+    bilinear form in the weights. It is NaN if a resample lacks a class.
     """
     classes = probabilities.shape[1]
     masses = [weights[:, truth == c].sum(1) for c in range(classes)]
@@ -121,8 +121,8 @@ def pairwise_auroc(
         areas = []
         for positive, negative in ((a, b), (b, a)):
             score = probabilities[:, positive]
-            up, down = score[truth == positive], score[truth == negative]
-            order = (up[:, None] > down) + 0.5 * (up[:, None] == down)
+            high, low = score[truth == positive], score[truth == negative]
+            order = (high[:, None] > low) + 0.5 * (high[:, None] == low)
             area = ((weights[:, truth == positive] @ order) * weights[:, truth == negative]).sum(1)
             areas.append(_ratio(area, masses[positive] * masses[negative], np.nan))
         mass = masses[a] + masses[b]
@@ -136,19 +136,19 @@ def mean_confidences(
     right: Bool[np.ndarray, " n"],
     weights: Int[np.ndarray, "draws n"],
 ) -> dict[str, Float[np.ndarray, " draws"]]:
-    """Weighted mean confidence of all rows, of right and of wrong ones; NaN for none."""
-    counted = {"": np.ones(len(right), bool), "_correct": right, "_wrong": ~right}
+    """Compute the mean confidence of all rows, of correct and of wrong ones; NaN without rows."""
+    groups = {"": np.ones(len(right), bool), "_correct": right, "_wrong": ~right}
     return {
-        f"confidence{which}": _ratio(
-            weights[:, these] @ confidence[these], weights[:, these].sum(1), np.nan
+        f"confidence{suffix}": _ratio(
+            weights[:, rows] @ confidence[rows], weights[:, rows].sum(1), np.nan
         )
-        for which, these in counted.items()
+        for suffix, rows in groups.items()
     }
 
 
 def _ratio(
-    above: Num[np.ndarray, "..."], below: Num[np.ndarray, "..."], otherwise: float
+    numerator: Num[np.ndarray, "..."], denominator: Num[np.ndarray, "..."], fallback: float
 ) -> Float[np.ndarray, "..."]:
-    """`above / below`, and `otherwise` where `below` is 0."""
-    safe = np.where(below == 0, 1, below)
-    return np.where(below == 0, otherwise, above / safe)
+    """Divide; where the denominator is 0, return the fallback."""
+    safe = np.where(denominator == 0, 1, denominator)
+    return np.where(denominator == 0, fallback, numerator / safe)

@@ -1,4 +1,4 @@
-"""Whether a stated probability is a frequency: calibration, temperature, selective prediction."""
+"""Measure calibration, fit temperatures and compute accuracy against coverage."""
 
 from __future__ import annotations
 
@@ -6,50 +6,52 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 
 from echokit.errors import DataError
 
 BINS = 10
 LEAST = float(np.finfo(np.float64).eps)
-"""Probabilities below it count as it, so that their logarithm is finite; scikit-learn's choice."""
+"""Smaller probabilities are raised to it, so that logarithms stay finite, as in scikit-learn."""
 COLDEST, HOTTEST = 0.05, 20.0
-"""Temperatures are looked for between these."""
+"""Range of temperatures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Predictions of about the same confidence."""
+    """Predictions of similar confidence."""
 
     confidence: float
-    """Their mean confidence in [0, 1]."""
+    """Mean confidence in [0, 1]."""
     accuracy: float
-    """Share of them that is right."""
+    """Share of correct predictions."""
     n: int
-    """How many, at least 1."""
+    """Number of predictions, at least 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selective:
-    """How often predictions are right if the least confident are left undecided."""
+    """Accuracy against coverage: the least confident predictions are left undecided."""
 
     coverage: Float[np.ndarray, " g"]
-    """Share of predictions that is kept, rising to 1; equally confident ones stay together."""
+    """Share of predictions kept, rising to 1; equally confident ones are kept together."""
     accuracy: Float[np.ndarray, " g"]
-    """Share of the kept ones that is right."""
+    """Share of correct predictions among those kept."""
     aurc: float
     """Area under the curve of risk (1 - accuracy) against coverage, in [0, 1]; lower is better."""
     error: float
-    """Share of all predictions that is wrong: what `aurc` is for a confidence that says nothing."""
+    """Share of all predictions that are wrong: the `aurc` of a constant confidence."""
 
     def at(self, coverage: float) -> float:
-        """Accuracy if at least this share of the predictions is kept, and no more than need be."""
+        """Return the accuracy at the smallest coverage of at least this share."""
         return float(self.accuracy[np.argmax(self.coverage >= coverage - 1e-9)])
 
 
 def top_label(
     probabilities: Float[np.ndarray, "n K"], truth: Int[np.ndarray, " n"]
 ) -> tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]:
-    """Confidence in the most probable label of each row, and whether that label is the true one.
+    """Return the confidence of each row's most probable label, and whether it is the true one.
 
     Args:
         probabilities: class probabilities, rows summing to 1.
@@ -61,31 +63,32 @@ def top_label(
 def reliability(
     confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"], bins: int = BINS
 ) -> tuple[Bin, ...]:
-    """Divide predictions into bins of equal width by confidence; the empty ones are left out.
+    """Group predictions into bins of equal width by confidence, without empty bins.
 
     Args:
-        confidence: of a label's probability or of a vote, in [0, 1].
-        right: whether each prediction is the true label.
-        bins: how many; a bin holds its upper edge, the first one 0 as well.
+        confidence: probability of a label or confidence of a vote, in [0, 1].
+        right: whether each prediction is correct.
+        bins: number of bins; a bin includes its upper edge, the first one also 0.
     """
-    of_row = _bin_of(confidence, bins)
+    index = _bin_of(confidence, bins)
     return tuple(
-        Bin(float(confidence[here].mean()), float(right[here].mean()), int(here.sum()))
-        for here in (of_row == i for i in np.unique(of_row))
+        Bin(float(confidence[rows].mean()), float(right[rows].mean()), int(rows.sum()))
+        for rows in (index == i for i in np.unique(index))
     )
 
 
 def expected_calibration_error(
     confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"], bins: int = BINS
 ) -> float:
-    """Mean distance between confidence and accuracy over the bins, weighted by their size.
+    """Compute the expected calibration error, in [0, 1].
 
-    In [0, 1]. Top-label, bins of equal width (Guo et al. 2017, arXiv:1706.04599, equation 3). It
-    is never 0 on few predictions, however honest: see `error_by_chance`.
+    It is the mean distance between confidence and accuracy over bins of equal width, weighted by
+    their size (Guo et al. 2017, arXiv:1706.04599, equation 3). With few predictions it is above 0
+    even for a perfectly calibrated confidence: see `error_by_chance`.
     """
     return sum(
-        one.n / len(confidence) * abs(one.accuracy - one.confidence)
-        for one in reliability(confidence, right, bins)
+        group.n / len(confidence) * abs(group.accuracy - group.confidence)
+        for group in reliability(confidence, right, bins)
     )
 
 
@@ -95,10 +98,10 @@ def error_by_chance(
     bins: int = BINS,
     draws: int = 500,
 ) -> float:
-    """The expected calibration error to be seen if every confidence were exactly a frequency.
+    """Compute the expected calibration error that a perfectly calibrated confidence would have.
 
-    Outcomes are drawn with the stated probabilities (consistency resampling: Bröcker and Smith
-    2007, doi:10.1175/WAF993.1), so that an error can be held against what chance alone gives.
+    Outcomes are drawn with the given probabilities (consistency resampling: Bröcker and Smith 2007,
+    doi:10.1175/WAF993.1), so that a measured error can be compared with that of chance alone.
 
     Returns:
         The mean over the draws, in [0, 1].
@@ -110,11 +113,12 @@ def error_by_chance(
 
 
 def _bin_of(confidence: Float[np.ndarray, " n"], bins: int) -> Int[np.ndarray, " n"]:
+    """Return the index of each row's bin."""
     return np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence)
 
 
 def brier(probabilities: Float[np.ndarray, "n K"], truth: Int[np.ndarray, " n"]) -> float:
-    """Mean squared distance of the probabilities from the truth, summed over all K labels.
+    """Compute the Brier score: mean squared distance from the truth, summed over all K labels.
 
     In [0, 2] (Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2). For two labels it
     is twice the score that scikit-learn's `brier_score_loss` gives by default.
@@ -126,41 +130,37 @@ def brier(probabilities: Float[np.ndarray, "n K"], truth: Int[np.ndarray, " n"])
 def negative_log_likelihood(
     probabilities: Float[np.ndarray, "n K"], truth: Int[np.ndarray, " n"]
 ) -> float:
-    """Mean of -ln p(true label), p being no less than `LEAST`."""
-    given = probabilities[np.arange(len(truth)), truth]
-    return float(-np.log(np.maximum(given, LEAST)).mean())
+    """Compute the mean of -ln p(true label), where p is at least `LEAST`."""
+    likelihood = probabilities[np.arange(len(truth)), truth]
+    return float(-np.log(np.maximum(likelihood, LEAST)).mean())
 
 
 def apply_temperature(
     probabilities: Float[np.ndarray, "n K"], temperature: float
 ) -> Float[np.ndarray, "n K"]:
-    """Soften (T > 1) or sharpen (T < 1) probabilities: softmax(ln p / T); their order stays."""
-    from scipy.special import softmax
-
+    """Soften (T > 1) or sharpen (T < 1) probabilities: softmax(ln p / T), in the same order."""
     logits = np.log(np.maximum(np.asarray(probabilities, np.float64), LEAST))
     return np.asarray(softmax(logits / temperature, axis=1))
 
 
 def fit_temperature(probabilities: Float[np.ndarray, "n K"], truth: Int[np.ndarray, " n"]) -> float:
-    """The temperature of least negative log-likelihood (Guo et al. 2017, section 4.2).
+    """Fit the temperature of the smallest negative log-likelihood (Guo et al. 2017, section 4.2).
 
-    ln p stands for the logits, from which it differs by a constant that softmax takes away.
+    ln p replaces the logits, from which it differs by a constant that softmax cancels.
 
     Args:
-        probabilities: of predictions that no network learned from.
+        probabilities: predictions of patients from whom their network did not learn.
         truth: index of each row's true label.
 
     Returns:
-        T in [0.05, 20]; an end of it where no row, or every row, is right with room to spare.
+        T in [0.05, 20]; an end of the range if no row, or every row, is clearly correct.
 
     Raises:
-        DataError: there is no row.
+        DataError: there are no rows.
     """
-    from scipy.optimize import minimize_scalar
-
     if not len(truth):
-        raise DataError("A temperature is fitted on predictions, and there are none: give some.")
-    found = minimize_scalar(  # one minimum: the likelihood is convex in 1 / T
+        raise DataError("A temperature cannot be fitted without predictions: give at least one.")
+    optimum = minimize_scalar(  # a single minimum: the likelihood is convex in 1 / T
         lambda log_t: negative_log_likelihood(
             apply_temperature(probabilities, float(np.exp(log_t))), truth
         ),
@@ -168,25 +168,25 @@ def fit_temperature(probabilities: Float[np.ndarray, "n K"], truth: Int[np.ndarr
         method="bounded",
         options={"xatol": 1e-6},
     )
-    return float(np.clip(np.exp(found.x), COLDEST, HOTTEST))
+    return float(np.clip(np.exp(optimum.x), COLDEST, HOTTEST))
 
 
 def selective(confidence: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"]) -> Selective:
-    """Accuracy against coverage as ever less confident predictions are kept.
+    """Compute accuracy against coverage.
 
-    Selective prediction: El-Yaniv and Wiener 2010 (JMLR 11:1605); the area AURC: Geifman et al.
-    2019, arXiv:1805.08206. The area takes equally confident predictions in random order, in the
-    mean over all orders, so that a constant confidence has the error rate as its area.
+    Selective prediction: El-Yaniv and Wiener 2010 (JMLR 11:1605). Area AURC: Geifman et al. 2019,
+    arXiv:1805.08206. Equally confident predictions enter the area in random order, averaged over
+    all orders, so that the area of a constant confidence is the error rate.
 
     Raises:
-        DataError: there is no prediction.
+        DataError: there are no predictions.
     """
     if not len(confidence):
-        raise DataError("A curve of coverage is made of predictions, and there are none.")
+        raise DataError("Accuracy against coverage cannot be computed without predictions.")
     _, group, size = np.unique(-confidence, return_inverse=True, return_counts=True)
     wrong = np.bincount(group, weights=~right)
     kept = size.cumsum()
-    expected = np.repeat(wrong / size, size).cumsum()  # errors among the i + 1 most confident
+    expected = np.repeat(wrong / size, size).cumsum()  # errors of the i + 1 most confident
     risk = expected / np.arange(1, len(confidence) + 1)
     return Selective(
         coverage=kept / len(confidence),

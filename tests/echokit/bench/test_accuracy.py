@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,8 +13,8 @@ import pytest
 from echokit.bench import accuracy
 from echokit.bench.accuracy import train_all, vote_again
 from echokit.bench.leaderboard import write_leaderboard
-from echokit.bench.suite import Suite, read_suite, slots
-from echokit.errors import EchokitError, PluginError, UsageError
+from echokit.bench.suite import Suite, slots
+from echokit.errors import PluginError, UsageError
 from echokit.recipe import Slot
 from echokit.system.progress import Silent
 
@@ -187,17 +186,3 @@ def test_what_is_not_there_is_refused_before_anything_is_made(suite, tmp_path, c
     with pytest.raises(PluginError, match=says):
         train_all(suite.model_copy(update=changes), tmp_path / "out", Silent())
     assert not (tmp_path / "out").exists()
-
-
-def test_a_suites_file_is_read_and_overridden(tmp_path: Path):
-    path = tmp_path / "suite.toml"
-    path.write_text(
-        'seeds = 3\n[backbone.small]\nuse = "tiny3d"\nwidth = 2\n[aggregator.vote]\nuse = "v"\n'
-    )
-    found = read_suite(path, seeds=1, preset=None)
-    assert (found.seeds, found.backbone["small"].options) == (1, {"width": 2})
-    path.write_text(path.read_text().replace("seeds", "seed"))
-    with pytest.raises(EchokitError, match="did you mean 'seeds'"):
-        read_suite(path)
-    with pytest.raises(UsageError, match="There is no suite"):
-        read_suite(tmp_path / "none.toml")

@@ -130,22 +130,6 @@ def test_unknown_recipes_presets_and_files_say_what_there_is(tmp_path):
         load_recipe(str(tmp_path / "broken.toml"))
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("seed=3", (("seed",), 3)),
-        ('tasks.severity.map."0.5"=drop', (("tasks", "severity", "map", "0.5"), "drop")),
-        ("a.b=true", (("a", "b"), True)),
-        ("a=[1, 2]", (("a",), [1, 2])),
-        ("data.source=/data/echo study", (("data", "source"), "/data/echo study")),
-        ("a='x=y'", (("a",), "x=y")),
-        ("a=x=y", (("a",), "x=y")),
-    ],
-)
-def test_settings_are_toml_keys_with_toml_values_or_plain_text(text, expected):
-    assert parse_setting(text) == expected
-
-
 def test_a_quoted_key_reaches_the_label_table():
     task = load('tasks.severity.map."0.5"="none"').tasks["severity"]
     assert task.map == {"0": "none", "0.5": "none", "1": "drop", "2": "severe"}

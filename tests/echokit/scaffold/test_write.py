@@ -30,7 +30,7 @@ def run(*words: str, path: Path, where: Path) -> subprocess.CompletedProcess[str
 
 
 @pytest.fixture(scope="module")
-def six(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def every_kind(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """One new plugin of every kind, and where pip installed them."""
     source, site = tmp_path_factory.mktemp("new"), tmp_path_factory.mktemp("site")
     folders = [write_plugin(f"my-{kind}", kind, source) for kind in KINDS]
@@ -39,19 +39,19 @@ def six(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return source, site
 
 
-def test_its_own_tests_pass_for_every_kind(six):
-    source, site = six
+def test_its_own_tests_pass_for_every_kind(every_kind):
+    source, site = every_kind
     done = run("-m", "pytest", "-q", "-p", "no:cacheprovider", str(source), path=site, where=source)
     total = sum(len(list(rules(CONTRACTS[kind]))) for kind in KINDS)
     assert f"{total} passed" in done.stdout, done.stdout
 
 
-def test_every_kind_is_listed_with_its_owner_and_keeps_its_contract(six):
-    source, site = six
+def test_every_kind_is_listed_with_its_owner_and_keeps_its_contract(every_kind):
+    source, site = every_kind
     listed = run("-m", "echokit", "plugins", "list", path=site, where=source).stdout
     for kind in KINDS:
         assert f"my-{kind}" in listed
-    for kind in ("aggregator", "transform", "recipe"):
+    for kind in ("aggregator", "transform", "recipe", "executor", "command"):
         done = run("-m", "echokit", "plugins", "check", f"my-{kind}", path=site, where=source)
         assert done.returncode == 0, done.stdout
         assert f"{kind} of echokit-my-{kind}:my-{kind} 0.1.0" in done.stdout
@@ -60,15 +60,15 @@ def test_every_kind_is_listed_with_its_owner_and_keeps_its_contract(six):
 @pytest.mark.parametrize(
     "command", [["check", "--select", "E,F,W,I,UP,B,C4,SIM"], ["format", "--check"]]
 )
-def test_what_it_writes_is_tidy(six, command):
-    source, _ = six
+def test_what_it_writes_is_tidy(every_kind, command):
+    source, _ = every_kind
     words = [*command, "--isolated", "--line-length", "100", str(source)]
     done = run("-m", "ruff", *words, path=source, where=source)
     assert done.returncode == 0, done.stdout
 
 
-def test_a_backbone_is_some_twenty_lines(six):
-    source, _ = six
+def test_a_backbone_is_some_twenty_lines(every_kind):
+    source, _ = every_kind
     text = (source / "echokit-my-backbone" / "echokit_my_backbone" / "__init__.py").read_text()
     body = text.split('"""')[0::2]
     code = [line for part in body for line in part.splitlines() if line.strip()]
