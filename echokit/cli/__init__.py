@@ -4,42 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 from echokit.cli import bench, data, doctor, export, plugins, predict, report, run
+from echokit.cli.groups import WithPlugins
 from echokit.errors import EchokitError
-
-
-class WithPlugins(TyperGroup):
-    """The group `echokit`: its own commands, and those of plugins when they are asked for."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names of echokit's own commands, then those of plugins."""
-        from echokit.plugins.registry import registry
-
-        return [*super().list_commands(ctx), *registry().unambiguous("command")]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return echokit's own command of that name, else a plugin's, else None.
-
-        Plugins are loaded only for a name that echokit does not have.
-
-        Raises:
-            PluginError: several plugins have a command of that name.
-        """
-        own = super().get_command(ctx, cmd_name)
-        if own is not None:
-            return own
-        from echokit.plugins.registry import registry
-
-        bare = cmd_name.rpartition("/")[2]
-        if not any(component.name == bare for component in registry().of_kind("command")):
-            return None
-        return registry().find("command", cmd_name).factory
-
 
 app = typer.Typer(
     name="echokit",

@@ -7,7 +7,11 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Measure accuracy and speed, repeatably.", no_args_is_help=True)
+from echokit.cli.groups import WithPlugins
+
+app = typer.Typer(
+    cls=WithPlugins, help="Measure accuracy and speed, repeatably.", no_args_is_help=True
+)
 
 
 @app.command("speed")

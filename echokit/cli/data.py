@@ -1,23 +1,18 @@
-"""`echokit data`: look at clips before they are used, and make synthetic ones."""
+"""`echokit data`: look at clips before they are used. Plugins add commands that write clips."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from echokit.cli.groups import WithPlugins
 from echokit.errors import UsageError
 
-app = typer.Typer(help="Check your own clips, or write synthetic ones.", no_args_is_help=True)
-
-
-class Format(StrEnum):
-    """File formats that the synthetic cohort is written in."""
-
-    dicom = "dicom"
-    mp4 = "mp4"
+app = typer.Typer(
+    cls=WithPlugins, help="Check clips before they are used, or write some.", no_args_is_help=True
+)
 
 
 @app.command("check")
@@ -80,27 +75,3 @@ def _words(summary: dict[str, Any]) -> str:
             lines.append(f"{title.replace('_', ' ')}: {counts}")
     lines += [f"same content: {', '.join(files)}" for files in summary["duplicates"]]
     return "\n".join(lines)
-
-
-@app.command("phantom")
-def phantom(
-    out: Annotated[Path, typer.Option(help="Folder to write into; must be new or empty.")],
-    patients: Annotated[int, typer.Option(min=1, help="How many patients.")] = 12,
-    format: Annotated[Format, typer.Option(help="dicom or mp4.")] = Format.dicom,
-    seed: Annotated[int, typer.Option(help="Seed of the cohort.")] = 0,
-    size: Annotated[int, typer.Option(min=32, help="Side of the sector image in pixels.")] = 224,
-    frames: Annotated[int, typer.Option(min=2, help="Mean number of frames of a clip.")] = 122,
-) -> None:
-    """Write a synthetic cohort as ordinary files, with its manifest and ground-truth masks."""
-    from echokit.cli.console import err
-    from echokit.cli.console import out as console
-    from echokit.interfaces import SupportsWrite
-    from echokit.plugins.registry import resolve
-
-    loader = resolve("loader", "phantom", patients=patients, seed=seed, size=size, frames=frames)
-    if not isinstance(loader, SupportsWrite):
-        raise UsageError("The installed loader 'phantom' cannot write files.")
-    with err.status("Writing synthetic clips ...", spinner="dots"):
-        manifest = loader.write(out, format.value)
-    console.print(f"Manifest: {manifest}", soft_wrap=True)
-    console.print(f"Run on it: echokit run ph-newborn --data {out}", soft_wrap=True)

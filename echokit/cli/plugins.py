@@ -13,6 +13,7 @@ from rich.text import Text
 
 from echokit.cli import plugins_check, plugins_new
 from echokit.cli.console import one_line, out, print_json
+from echokit.cli.groups import WithPlugins
 from echokit.errors import PluginError, UsageError, nearest
 from echokit.plugins.component import KINDS, Component
 from echokit.plugins.registry import registry
@@ -21,6 +22,7 @@ OWN = "echokit-cardiac:"
 """Our own components are listed without the plugin they come from."""
 
 app = typer.Typer(
+    cls=WithPlugins,
     help="What is installed, whose it is, what it takes; checking and writing plugins.",
     no_args_is_help=True,
 )

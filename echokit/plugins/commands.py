@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from echokit.errors import PluginError
@@ -11,18 +11,25 @@ from echokit.errors import PluginError
 if TYPE_CHECKING:
     import typer
 
-OWN_COMMANDS = (
-    "bench",
-    "data",
-    "doctor",
-    "export",
-    "plugins",
-    "predict",
-    "recipes",
-    "report",
-    "run",
-)
-"""Commands that echokit has itself. A plugin cannot take one of these names."""
+OWN_COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "bench": ("accuracy", "speed"),
+    "data": ("check",),
+    "doctor": (),
+    "export": (),
+    "plugins": ("check", "list", "new", "show"),
+    "predict": (),
+    "recipes": (),
+    "report": (),
+    "run": (),
+}
+"""Commands that echokit has itself, and the commands of those that are groups. A plugin cannot take
+one of these names; it can add a command to a group, as in `echokit data mine`."""
+
+
+def is_own(name: str) -> bool:
+    """Whether echokit itself has the command of a name, `run` or `data check`."""
+    group, _, below = name.partition(" ")
+    return group in OWN_COMMANDS and (not below or below in OWN_COMMANDS[group])
 
 
 def collect_commands(hook: Callable[[typer.Typer], None]) -> dict[str, Any]:
@@ -32,7 +39,8 @@ def collect_commands(hook: Callable[[typer.Typer], None]) -> dict[str, Any]:
     only here: a process in which no plugin has a command does not pay for it.
 
     Returns:
-        Commands and sub-groups (typer's `TyperCommand` and `TyperGroup`) by name.
+        Commands and sub-groups (typer's `TyperCommand` and `TyperGroup`) by name. Of a group that
+        echokit has itself, the commands in it: `data mine`.
 
     Raises:
         PluginError: a name is taken twice, or the plugin sets options of the group itself.
@@ -56,4 +64,8 @@ def collect_commands(hook: Callable[[typer.Typer], None]) -> dict[str, Any]:
     for name, times in names.items():
         if times > 1:
             raise PluginError(f"It registers the command {name!r} twice: give each its own name.")
-    return dict(get_group(group).commands)
+    found: dict[str, Any] = {}
+    for name, command in get_group(group).commands.items():
+        below = getattr(command, "commands", {}) if OWN_COMMANDS.get(name) else {}
+        found |= {f"{name} {word}": one for word, one in below.items()} or {name: command}
+    return found

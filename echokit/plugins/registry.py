@@ -16,7 +16,7 @@ import pluggy
 
 from echokit import hookspecs
 from echokit.errors import EchokitError, OptionError, PluginError, nearest
-from echokit.plugins.commands import OWN_COMMANDS, collect_commands
+from echokit.plugins.commands import collect_commands, is_own
 from echokit.plugins.component import (
     KINDS,
     Component,
@@ -121,7 +121,7 @@ class Registry:
 
     def _is_taken(self, component: Component) -> bool:
         """Warn of a command whose name echokit has itself; the plugin's other parts are used."""
-        taken = component.kind == "command" and component.name in OWN_COMMANDS
+        taken = component.kind == "command" and is_own(component.name)
         if taken:
             self._warn(
                 f"Plugin {component.owner}: its command {component.name!r} is not used, since "

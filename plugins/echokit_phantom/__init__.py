@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from echokit import VIEWS, Loader, hookimpl
+
+if TYPE_CHECKING:
+    import typer
 
 
 @hookimpl
 def register_loaders(register: Callable[[str, Callable[..., Any]], None]) -> None:
     """Add the synthetic cohort."""
     register("phantom", phantom)
+
+
+@hookimpl
+def register_commands(group: typer.Typer) -> None:
+    """Add `echokit data phantom`, which writes the cohort as files."""
+    from echokit_phantom.command import data
+
+    group.add_typer(data, name="data")
 
 
 def phantom(

@@ -23,7 +23,6 @@ COMMANDS = [
     ("plugins", "show"),
     ("data",),
     ("data", "check"),
-    ("data", "phantom"),
     ("doctor",),
 ]
 

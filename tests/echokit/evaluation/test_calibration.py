@@ -142,9 +142,9 @@ def test_a_probability_of_0_is_survived_by_all():
 
 
 def test_nothing_to_fit_or_to_judge_is_refused():
-    with pytest.raises(DataError, match="there are none"):
+    with pytest.raises(DataError, match="without predictions"):
         fit_temperature(np.empty((0, 3)), np.empty(0, int))
-    with pytest.raises(DataError, match="there are none"):
+    with pytest.raises(DataError, match="without predictions"):
         selective(np.empty(0), np.empty(0, bool))
 
 

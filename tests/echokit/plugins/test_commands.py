@@ -129,7 +129,49 @@ def test_a_name_of_echokits_own_is_refused_and_the_plugins_other_parts_are_used(
 
 def test_the_list_of_echokits_own_commands_is_complete():
     group = typer.main.get_group(app)
-    assert sorted(group.commands) == sorted(OWN_COMMANDS)
+    own = {name: getattr(one, "commands", {}) for name, one in group.commands.items()}
+    assert {name: sorted(below) for name, below in own.items()} == {
+        name: sorted(below) for name, below in OWN_COMMANDS.items()
+    }
+
+
+class Below:
+    """Adds a command to one of echokit's own groups."""
+
+    def __init__(self, group: str, name: str, answer: str = "") -> None:
+        self.group, self.name, self.answer = group, name, answer
+
+    @hookimpl
+    def register_commands(self, group: Any) -> None:
+        mine = typer.Typer()
+
+        @mine.command(self.name)
+        def hello() -> None:
+            """Say hello."""
+            print(self.answer)
+
+        group.add_typer(mine, name=self.group)
+
+
+def test_a_plugin_adds_a_command_to_a_group_that_echokit_has(isolated_plugins):
+    isolated_plugins.add(Below("data", "hello", "one"), "echokit-a:a")
+    assert output("data", "hello") == "one\n"
+    assert "Say hello." in output("data", "--help")
+    assert "check" in output("data", "--help")
+    assert "Say hello." not in output("--help")
+    isolated_plugins.add(Below("data", "hello", "two"), "echokit-b:b")
+    with pytest.raises(PluginError):
+        output("data", "hello")
+    assert output("data", "echokit-b:b/hello") == "two\n"
+    group = typer.main.get_group(app).commands["data"]
+    assert "echokit-a:a/hello" in group.list_commands(None)
+
+
+def test_a_command_that_a_group_of_echokits_has_is_refused():
+    registry = Registry()
+    with pytest.warns(PluginWarning, match="'data check'"):
+        registry.add(Below("data", "check"), "echokit-a:a")
+    assert registry.components == []
 
 
 def test_an_own_command_is_looked_up_without_loading_any_plugin(monkeypatch):
