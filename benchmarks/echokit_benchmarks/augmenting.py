@@ -19,7 +19,7 @@ from torchvision.transforms import functional as TF
 
 from echokit import Clip, Transform
 from echokit.bench.timing import Claim, paired, timing_row
-from echokit.components import make_sequence_spec
+from echokit.components.slots import make_sequence_spec
 from echokit.recipe import load_recipe
 from echokit.testing import tiny_clip
 

@@ -15,12 +15,8 @@ import numpy as np
 from echokit import Clip
 from echokit.clips.sequences import Item
 from echokit.clips.store import Store
-from echokit.components import (
-    make_aggregator,
-    make_model,
-    make_preparation,
-    make_sequence_spec,
-)
+from echokit.components.networks import make_model
+from echokit.components.slots import make_aggregator, make_preparation, make_sequence_spec
 from echokit.engines.eager import run_eagerly
 from echokit.recipe import load_recipe
 from echokit.testing import tiny_clip

@@ -23,7 +23,7 @@ from echokit import ClipRef, Loader, resolve
 from echokit.bench.timing import Claim, paired, timing_row
 from echokit.clips.preparation import Preparation, prepare, unused_generator
 from echokit.clips.store import Store
-from echokit.components import make_preparation
+from echokit.components.slots import make_preparation
 from echokit.recipe import load_recipe
 
 Screen = UInt8[np.ndarray, "T H W"]

@@ -16,7 +16,7 @@ from echokit import Loader, resolve
 from echokit.bench.timing import Claim, paired, timing_row
 from echokit.clips.preparation import prepare
 from echokit.clips.store import Store
-from echokit.components import make_preparation
+from echokit.components.slots import make_preparation
 from echokit.recipe import load_recipe
 
 AT_MOST_SIZE = 0.5

@@ -20,7 +20,8 @@ from echokit import VIEWS, resolve
 from echokit.bench.timing import Claim, in_turns, timing_row
 from echokit.clips.sequences import Item
 from echokit.clips.store import Store
-from echokit.components import make_aggregator, make_loader, make_model, make_sequence_spec
+from echokit.components.networks import make_model
+from echokit.components.slots import make_aggregator, make_loader, make_sequence_spec
 from echokit.engines.agreement import TOLERANCE
 from echokit.engines.choose import ChosenEngine, EngineRequest
 from echokit.engines.engine import PRECISIONS, Precision

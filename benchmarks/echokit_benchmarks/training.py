@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from echokit.bench.timing import Claim, timing_row
-from echokit.components import make_model
+from echokit.components.networks import make_model
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe, load_recipe
 from echokit.runs import open_run

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from echokit.bench.suite import Suite
-from echokit.components import make_aggregator, make_model, subject_rule
+from echokit.components.networks import make_model
+from echokit.components.slots import make_aggregator, subject_rule
 from echokit.errors import UsageError
 from echokit.folder import RunFolder
 from echokit.interfaces import Aggregator, SupportsFit

@@ -67,7 +67,7 @@ def predict(
     """
     from echokit.cli.console import Bars, print_json
     from echokit.cli.console import out as console
-    from echokit.components import newest_view_run, open_view_classifier
+    from echokit.components.views import newest_view_run, open_view_classifier
     from echokit.engines.choose import EngineRequest
     from echokit.folder import next_free
     from echokit.studies.predict import open_predictor, predict_study

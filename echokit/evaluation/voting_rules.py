@@ -25,7 +25,8 @@ from echokit.evaluation.rule_differences import (
 from echokit.interfaces import Aggregator, SupportsFit
 from echokit.types import Prediction
 from echokit.voting.ballots import Ballot, ballots, check_apart, fit, of_views
-from echokit.voting.table import APPROACH, TASK, PredictionTable, SubsetTable
+from echokit.voting.subset_table import SubsetTable
+from echokit.voting.table import APPROACH, TASK, PredictionTable
 
 Rules = Mapping[str, Callable[[], Aggregator]]
 """Name of a rule -> what makes it, anew for each split."""

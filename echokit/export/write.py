@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import echokit
-from echokit.components import load_model, make_sequence_spec
+from echokit.components.networks import load_model
+from echokit.components.slots import make_sequence_spec
 from echokit.engines.agreement import compare
 from echokit.engines.choose import on_cpu
 from echokit.engines.engine import PRECISIONS

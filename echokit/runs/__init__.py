@@ -7,7 +7,7 @@ that was stopped goes on where it stopped. A file per step, named as the step is
 from __future__ import annotations
 
 from echokit.clips.store import Store
-from echokit.components import try_components
+from echokit.components.trial import try_components
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe
 from echokit.runs import calibrate, crossfit, evaluate, explain, fuse, predict, report, train

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from echokit.clips.labels import Labelled
-from echokit.components import make_aggregator
+from echokit.components.slots import make_aggregator
 from echokit.evaluation import reliability
 from echokit.evaluation.calibration import apply_temperature, fit_temperature, top_label
 from echokit.evaluation.summary import mean_sd

@@ -8,7 +8,8 @@ from pathlib import Path
 from echokit.clips.cohort import gather
 from echokit.clips.labels import Labelled, label
 from echokit.clips.store import Store
-from echokit.components import make_loader, open_view_classifier
+from echokit.components.slots import make_loader
+from echokit.components.views import open_view_classifier
 from echokit.recipe import DROP, VIEW_COLUMN, Recipe
 from echokit.system.progress import Progress
 from echokit.types import ClipRef, Cohort

@@ -10,7 +10,9 @@ from pathlib import Path
 from torch import nn
 
 from echokit.clips.store import Store
-from echokit.components import Parts, load_model, make_parts, subject_rule
+from echokit.components.networks import load_model
+from echokit.components.parts import Parts, make_parts
+from echokit.components.slots import subject_rule
 from echokit.folder import RunFolder
 from echokit.interfaces import Aggregator
 from echokit.networks.job import WEIGHTS, Job

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import combinations
 
-from echokit.components import load_fused, make_fused
+from echokit.components.networks import load_fused, make_fused
 from echokit.errors import CohortError
 from echokit.networks.fused import SubjectSequences, encode_subject, votes_of_subsets
 from echokit.networks.job import Job
@@ -14,7 +14,7 @@ from echokit.recipe import Recipe
 from echokit.runs.context import Run
 from echokit.runs.jobs import FEATURE_FUSION, Work, fused_jobs
 from echokit.types import Votes
-from echokit.voting.table import SubsetRow, SubsetTable
+from echokit.voting.subset_table import SubsetRow, SubsetTable
 
 
 def fused_works(run: Run) -> Iterator[Work]:

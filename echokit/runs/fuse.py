@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from echokit.components import make_aggregator
+from echokit.components.slots import make_aggregator
 from echokit.evaluation.voting_rules import compare, subsets_of
 from echokit.runs.context import Run
 from echokit.system.files import write_json
-from echokit.voting.table import SubsetTable
+from echokit.voting.subset_table import SubsetTable
 
 
 def step(run: Run) -> str:

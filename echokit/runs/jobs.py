@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from echokit.clips.store import Store
-from echokit.components import make_sequence_spec
+from echokit.components.slots import make_sequence_spec
 from echokit.networks import train
 from echokit.networks.job import Job, Labelled, device_of, is_trained, job_seed
 from echokit.recipe import TOGETHER, Compute, Recipe

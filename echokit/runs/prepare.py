@@ -13,7 +13,7 @@ from echokit.clips.labels import Labelled
 from echokit.clips.preparation import too_short
 from echokit.clips.splits import Split, split_patients
 from echokit.clips.store import Store
-from echokit.components import make_loader, make_preparation
+from echokit.components.slots import make_loader, make_preparation
 from echokit.errors import ClipError, CohortError
 from echokit.folder import RunFolder
 from echokit.recipe import VIEW_COLUMN, Recipe

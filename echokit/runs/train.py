@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from echokit.components import make_executor, make_model
+from echokit.components.networks import make_model
+from echokit.components.slots import make_executor
 from echokit.errors import CohortError
 from echokit.folder import RunFolder
 from echokit.networks.job import WEIGHTS, Job

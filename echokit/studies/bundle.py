@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from echokit.components import load_model, make_sequence_spec, subject_rule
+from echokit.components.networks import load_model
+from echokit.components.slots import make_sequence_spec, subject_rule
 from echokit.engines.agreement import Agreement, compare
 from echokit.engines.choose import ChosenEngine, EngineRequest, choose, refusal
 from echokit.engines.engine import Engine, EngineWarning, Running, need_torch

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from echokit.clips import cohort as cohorts
 from echokit.clips.preparation import prepare, too_short
-from echokit.components import (
+from echokit.components.slots import (
     make_aggregator,
     make_explainer,
     make_preparation,

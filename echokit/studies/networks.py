@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from echokit.components import load_model
+from echokit.components.networks import load_model
 from echokit.engines.choose import ChosenEngine, EngineRequest, choose
 from echokit.plugins.registry import registry
 from echokit.recipe import Recipe

@@ -9,7 +9,7 @@ from typing import Any
 
 import echokit
 from echokit.clips.store import Store
-from echokit.components import make_loader, subject_rule
+from echokit.components.slots import make_loader, subject_rule
 from echokit.engines.choose import EngineRequest
 from echokit.engines.engine import need_torch
 from echokit.errors import CohortError, UsageError

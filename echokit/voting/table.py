@@ -77,12 +77,13 @@ class Row:
             APPROACH: self.place.approach,
             VIEW: self.place.view,
             SPLIT: self.place.split,
-            **_outcome(self.label, self.prediction),
+            **outcome_cells(self.label, self.prediction),
             PATIENT: self.patient,
         }
 
 
-def _outcome(label: str, prediction: Prediction) -> dict[str, Any]:
+def outcome_cells(label: str, prediction: Prediction) -> dict[str, Any]:
+    """Return the cells of the true label and of a prediction beside it."""
     return {
         LABEL: label,
         PREDICTED: prediction.label,
@@ -193,7 +194,7 @@ class PredictionTable:
                 Place(cells[TASK], cells[APPROACH], cells[VIEW], int(cells[SPLIT])),
                 str(cells[PATIENT]),
                 cells[LABEL],
-                _prediction(cells),
+                prediction_of(cells),
                 cells.get(CLIP, ""),
                 int(cells.get(START, -1)),
             )
@@ -277,85 +278,10 @@ class PredictionTable:
         return Votes(classes, starts, probabilities.argmax(1), probabilities)
 
 
-def _prediction(cells: Mapping[Any, Any]) -> Prediction:
+def prediction_of(cells: Mapping[Any, Any]) -> Prediction:
+    """Return the prediction in the cells of a row."""
     return Prediction(cells[PREDICTED], cells[CONFIDENCE], np.array(cells[PROBABILITIES]))
 
 
 def _indices(labels: pd.Series[Any], classes: Iterable[str]) -> Int[np.ndarray, " n"]:
     return labels.map({name: i for i, name in enumerate(classes)}).to_numpy(int)
-
-
-@dataclass(frozen=True, slots=True)
-class SubsetRow:
-    """A subject's prediction from a subset of its views, by other means than a vote."""
-
-    method: str
-    """Name of the means, such as feature fusion."""
-    task: str
-    approach: str
-    split: int
-    patient: str
-    views: tuple[str, ...]
-    """The subset."""
-    label: str
-    """The true label of the patient."""
-    prediction: Prediction
-
-
-@dataclass(frozen=True, slots=True)
-class SubsetTable:
-    """Predictions of subjects from subsets of their views: `fusion.parquet`."""
-
-    frame: pd.DataFrame
-
-    @classmethod
-    def of(cls, rows: Iterable[SubsetRow]) -> SubsetTable:
-        """Make a table of rows."""
-        return cls(
-            pd.DataFrame(
-                [
-                    {
-                        TASK: row.task,
-                        APPROACH: row.approach,
-                        METHOD: row.method,
-                        SPLIT: row.split,
-                        PATIENT: row.patient,
-                        VIEWS: "+".join(row.views),
-                        **_outcome(row.label, row.prediction),
-                    }
-                    for row in rows
-                ]
-            )
-        )
-
-    @classmethod
-    def read_if_there(cls, path: Path) -> SubsetTable:
-        """Read a table, or return an empty one where there is no file."""
-        return cls(pd.read_parquet(path) if path.is_file() else pd.DataFrame())
-
-    def write(self, path: Path) -> None:
-        """Write a Parquet file, whole or not at all."""
-        with whole_file(path) as partial:
-            self.frame.to_parquet(partial, index=False)
-
-    def __len__(self) -> int:
-        return len(self.frame)
-
-    def of_approach(self, task: str, approach: str) -> SubsetTable:
-        """Return the rows of one task and approach."""
-        if self.frame.empty:
-            return self
-        wanted = (self.frame[TASK] == task) & (self.frame[APPROACH] == approach)
-        return SubsetTable(self.frame[wanted])
-
-    def by_method(
-        self,
-    ) -> Iterator[tuple[str, dict[frozenset[str], dict[tuple[int, str], Prediction]]]]:
-        """Yield each method with its predictions: subset -> (split, patient) -> prediction."""
-        for method, rows in () if self.frame.empty else self.frame.groupby(METHOD, sort=False):
-            found: dict[frozenset[str], dict[tuple[int, str], Prediction]] = {}
-            for cells in rows.to_dict("records"):
-                views = cells[VIEWS].split("+") if isinstance(cells[VIEWS], str) else cells[VIEWS]
-                place = (int(cells[SPLIT]), str(cells[PATIENT]))
-                found.setdefault(frozenset(views), {})[place] = _prediction(cells)
-            yield str(method), found

@@ -48,7 +48,7 @@ class RecipeContract(Contract):
 
     def test_dry_run(self) -> None:
         """Every component that its default preset uses can be made."""
-        from echokit.components import try_components
+        from echokit.components.trial import try_components
 
         with attempt("Making the recipe's components"):
             try_components(load_recipe(str(self.make())))

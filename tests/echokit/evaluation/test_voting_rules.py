@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from echokit import DataError, Prediction, UsageError, resolve
-from echokit.components import subject_rule
+from echokit.components.slots import subject_rule
 from echokit.evaluation.metric_names import METRICS
 from echokit.evaluation.metrics import scores
 from echokit.evaluation.voting_rules import compare, subsets_of
@@ -21,7 +21,8 @@ from echokit.folder import RunFolder
 from echokit.recipe import Slot, load_recipe
 from echokit.runs.context import Run
 from echokit.runs.fuse import step as fuse
-from echokit.voting.table import PredictionTable, SubsetTable
+from echokit.voting.subset_table import SubsetTable
+from echokit.voting.table import PredictionTable
 from echokit.voting.votes import vote_views
 
 VIEWS = ("PLAX", "A4C", "PSAX-P")

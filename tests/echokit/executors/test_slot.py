@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from echokit import OptionError, RecipeError, hookimpl
-from echokit.components import make_executor, try_components
+from echokit.components.slots import make_executor
+from echokit.components.trial import try_components
 from echokit.executors.local import Local
 from echokit.recipe import load_recipe
 

@@ -9,7 +9,7 @@ import pytest
 from safetensors.torch import load_file
 
 from echokit import Prediction
-from echokit.components import make_model
+from echokit.components.networks import make_model
 from echokit.folder import RunFolder
 from echokit.networks.checkpoint import save_tensors
 from echokit.recipe import load_recipe

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from echokit import OptionError, hookimpl, read_weights
-from echokit.components import bare_model, make_model, try_components
+from echokit.components.networks import bare_model, make_model
+from echokit.components.trial import try_components
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
 from echokit.runs import carry_out

@@ -8,13 +8,8 @@ import pytest
 
 from echokit import Prediction
 from echokit.voting.ballots import ballots
-from echokit.voting.table import (
-    Place,
-    PredictionTable,
-    Row,
-    SubsetRow,
-    SubsetTable,
-)
+from echokit.voting.subset_table import SubsetRow, SubsetTable
+from echokit.voting.table import Place, PredictionTable, Row
 
 CLASSES = ("none", "mild", "severe")
 

@@ -16,7 +16,8 @@ import pytest
 from echokit import ClipError, ClipRef, CohortError, RecipeError, Rejection, UsageError, hookimpl
 from echokit.cli import main
 from echokit.clips.store import Store
-from echokit.components import make_loader, newest_view_run, open_view_classifier
+from echokit.components.slots import make_loader
+from echokit.components.views import newest_view_run, open_view_classifier
 from echokit.folder import RunFolder
 from echokit.plugins.registry import registry
 from echokit.recipe import Recipe, load_recipe

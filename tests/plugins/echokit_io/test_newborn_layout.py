@@ -16,7 +16,7 @@ from openpyxl import Workbook
 from echokit import ClipError, ClipRef, DataError, OptionError, Rejection, resolve
 from echokit.clips.cohort import gather
 from echokit.clips.labels import label
-from echokit.components import make_loader
+from echokit.components.slots import make_loader
 from echokit.recipe import load_recipe
 from echokit.testing.contracts import check_loader
 

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from echokit import Clip
-from echokit.components import make_sequence_spec, make_transforms
+from echokit.components.slots import make_sequence_spec, make_transforms
 from echokit.recipe import load_recipe
 from echokit.testing import tiny_clip
 

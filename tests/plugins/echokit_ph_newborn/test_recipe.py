@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from echokit import resolve
-from echokit.components import make_model, make_sequence_spec
+from echokit.components.networks import make_model
+from echokit.components.slots import make_sequence_spec
 from echokit.recipe import Recipe, load_recipe
 from echokit.testing import tiny_clip
 from echokit.types import VIEWS

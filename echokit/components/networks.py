@@ -1,0 +1,82 @@
+"""Make and load the networks that a recipe names. Importing this imports torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from echokit.errors import OptionError
+from echokit.networks.checkpoint import load_weights
+from echokit.networks.fused import FusedNetwork
+from echokit.networks.job import device_of
+from echokit.plugins.registry import registry, resolve
+from echokit.recipe import Recipe, Slot
+
+IN_CHANNELS = 1
+"""Prepared clips are grey."""
+
+
+def make_model(recipe: Recipe, classes: int) -> nn.Module:
+    """Make the network that the recipe names, with the weights it starts training from.
+
+    Raises:
+        OptionError: the weights cannot be had or do not fit, or an encoder that stays as it is
+            would start from none.
+    """
+    model = _network(recipe.backbone, classes)
+    _refuse_random_encoder(recipe.backbone, model)
+    return model
+
+
+def bare_model(recipe: Recipe, classes: int) -> nn.Module:
+    """Make the network without the weights that training starts from, which may not be here."""
+    options = {k: v for k, v in recipe.backbone.options.items() if k != "weights"}
+    with torch.random.fork_rng():  # trained weights replace those drawn here
+        return _network(Slot(use=recipe.backbone.use, **options), classes)
+
+
+def load_model(recipe: Recipe, classes: int, weights: Path) -> nn.Module:
+    """Load the network that the recipe names, with trained weights, ready to predict."""
+    return load_weights(bare_model(recipe, classes), weights, device_of(recipe.compute.device))
+
+
+def make_fused(recipe: Recipe, classes: int) -> FusedNetwork:
+    """Make the recipe's backbone once for each view, its output as features, under one head."""
+    width = recipe.feature_fusion.embedding
+    encoders = [make_model(recipe, width) for _ in recipe.views.use]
+    return FusedNetwork(encoders, width, classes)
+
+
+def load_fused(recipe: Recipe, classes: int, weights: Path) -> FusedNetwork:
+    """Load a trained network over all views, ready to predict."""
+    width = recipe.feature_fusion.embedding
+    with torch.random.fork_rng():  # trained weights replace those drawn here
+        encoders = [bare_model(recipe, width) for _ in recipe.views.use]
+        fused = FusedNetwork(encoders, width, classes)
+    network = load_weights(fused, weights)
+    assert isinstance(network, FusedNetwork)
+    return network
+
+
+def _network(slot: Slot, classes: int) -> nn.Module:
+    model: nn.Module = resolve(
+        "backbone", slot.use, num_classes=classes, in_channels=IN_CHANNELS, **slot.options
+    )
+    return model
+
+
+def _refuse_random_encoder(slot: Slot, model: nn.Module) -> None:
+    """Refuse a network that is mostly frozen while its option for weights says none."""
+    option = registry().find("backbone", slot.use).options.get("weights")
+    if option is None or slot.options.get("weights", option.default) != "none":
+        return
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    # a small frozen table, such as positions, may well be random: the larger part decides
+    if sum(n if learns else -n for n, learns in sizes) < 0:
+        raise OptionError(
+            f"The backbone {slot.use!r} trains a head on an encoder that stays as it is, and "
+            "without weights that encoder is random: type --set backbone.weights=PATH, the file "
+            "of an encoder that has learned."
+        )

@@ -1,0 +1,38 @@
+"""Try a recipe's components before any work begins."""
+
+from __future__ import annotations
+
+import torch
+
+from echokit.components.networks import bare_model, make_model
+from echokit.components.parts import make_parts
+from echokit.components.slots import (
+    make_aggregator,
+    make_executor,
+    make_sequence_spec,
+)
+from echokit.recipe import Recipe
+
+
+def try_components(recipe: Recipe, *, start: bool = False) -> None:
+    """Make every component once, so that a wrong option shows before minutes of work.
+
+    Args:
+        recipe: names the components.
+        start: make networks with the weights that training starts from too, as a run must that has
+            yet to train; else those weights need not be here.
+
+    Raises:
+        OptionError: a component cannot be made with its options.
+    """
+    make_sequence_spec(recipe, training=True)
+    make_aggregator(recipe.aggregate.subject)
+    for slot in recipe.fusion.values():
+        make_aggregator(slot)
+    if recipe.executor is not None:
+        make_executor(recipe)
+    make = make_model if start else bare_model
+    for name in recipe.enabled_approaches:
+        parts = make_parts(recipe, name)
+        with torch.random.fork_rng():
+            make(parts.recipe, 2)

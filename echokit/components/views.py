@@ -1,0 +1,101 @@
+"""Open the network that tells the views of clips which have none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from echokit.components.parts import make_parts
+from echokit.engines.engine import need_torch
+from echokit.errors import EchokitError, UsageError
+from echokit.folder import RunFolder
+from echokit.interfaces import (
+    Forward,
+)
+from echokit.plugins.registry import registry
+from echokit.recipe import TOGETHER, Recipe, load_recipe
+from echokit.system.files import read_json
+from echokit.voting.view_classifier import ViewClassifier
+
+
+def open_view_classifier(folder: Path, threshold: float) -> ViewClassifier:
+    """Open a finished run whose network tells views.
+
+    Args:
+        folder: the run's folder.
+        threshold: confidence in [0, 1] from which on its answer is taken.
+
+    Raises:
+        UsageError: the folder is not a run, does not tell views, or is not trained yet; or the
+            threshold is no probability.
+    """
+    if not 0 <= threshold <= 1:
+        raise UsageError(f"The view threshold {threshold:g} is no probability: 0 to 1.")
+    need_torch("Telling views by a network")
+    run = RunFolder.open(folder)
+    recipe = run.recipe()
+    if not _tells_views(recipe):
+        raise UsageError(
+            f"{folder} is a run of {recipe.name}, which does not tell views. {_how_to_tell_views()}"
+        )
+    approach = recipe.enabled_approaches[0]
+    stem = run.models / recipe.view_tasks[0] / approach / TOGETHER / "split-00"
+    weights = stem.with_suffix(".safetensors")
+    if not weights.is_file():
+        raise UsageError(
+            f"{folder} holds no trained network. Finish it with `echokit run --resume {folder}`."
+        )
+    classes = tuple(read_json(stem.with_suffix(".json"))["classes"])
+    parts = make_parts(recipe, approach)
+
+    def load() -> Forward:
+        # these import torch, and a machine without it is told so above
+        from echokit.components.networks import load_model
+        from echokit.engines.eager import run_eagerly
+
+        return run_eagerly(load_model(parts.recipe, len(classes), weights)).forward
+
+    return ViewClassifier(
+        run=folder.resolve().name,
+        classes=classes,
+        preparation=parts.preparation,
+        voting=parts.voting,
+        rule=parts.view_rule,
+        open=load,
+        threshold=threshold,
+        synthetic=bool(run.state["synthetic"]),
+    )
+
+
+def newest_view_run(run: Path) -> Path:
+    """Return the newest finished run beside a run whose network tells views.
+
+    Raises:
+        UsageError: there is none.
+    """
+    finished = {}
+    for path in run.resolve().parent.iterdir():
+        try:
+            folder = RunFolder.open(path)
+            if folder.state.get("finished") and _tells_views(folder.recipe()):
+                finished[path] = str(folder.state["finished"])
+        except EchokitError:
+            continue
+    if not finished:
+        raise UsageError(
+            f"No finished run that tells views stands beside {run}, and --view auto needs its "
+            f"network. {_how_to_tell_views()} Or name one with --view-run."
+        )
+    return max(finished, key=lambda path: (finished[path], path.name))
+
+
+def _tells_views(recipe: Recipe) -> bool:
+    return recipe.views.together and bool(recipe.view_tasks)
+
+
+def _how_to_tell_views() -> str:
+    """Name the installed recipes whose runs tell views."""
+    recipes = [component.name for component in registry().of_kind("recipe")]
+    able = [name for name in recipes if _tells_views(load_recipe(name))]
+    if not able:
+        return "No installed recipe makes one that does."
+    return f"Make one with {' or '.join(f'`echokit run {name}`' for name in able)}."
