@@ -102,8 +102,12 @@ def leaderboard(
             (figures,) = evaluate(PredictionTable(part), {str(task): names}, bootstrap, 0)
             lead = ahead.get(f"{backbone} / {aggregator}")
             found.append({"backbone": backbone, "aggregator": aggregator, **figures, "lead": lead})
-        rows += sorted(found, key=lambda row: -row["f1"]["mean"])
+        rows += sorted(found, key=lambda row: -_f1(row))
     return rows
+
+
+def _f1(row: Mapping[str, Any]) -> float:
+    return float(row["f1"]["mean"])
 
 
 def _outcome(part: pd.DataFrame, classes: tuple[str, ...]) -> Any:

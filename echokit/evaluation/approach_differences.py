@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from echokit.evaluation.bootstrap import confusion_metrics, mean_of_known, resample
 from echokit.evaluation.metric_names import ARGUED
+from echokit.evaluation.rows import ApproachDifference, Interval
 from echokit.voting.table import APPROACH, CLIP, PATIENT, SPLIT, TASK, VIEW, PredictionTable
 
 Courses = Mapping[str, Float[np.ndarray, " draws"]]
@@ -19,7 +19,7 @@ Courses = Mapping[str, Float[np.ndarray, " draws"]]
 
 def paired(
     predictions: PredictionTable, classes: Mapping[str, Sequence[str]], bootstrap: int, seed: int
-) -> list[dict[str, Any]]:
+) -> list[ApproachDifference]:
     """The `paired` entries of `metrics.json`: approaches held against each other, row by row.
 
     Patients are drawn with replacement, with all that both approaches said of them in any view, so
@@ -41,9 +41,17 @@ def paired(
         approaches = [str(name) for name in group.frame[APPROACH].unique()]
         for first, second in combinations(approaches, 2):
             both = _both(group, first, second)
-            place = {"task": str(task), "approaches": [first, second]}
-            rows = _differences(both, classes[str(task)], bootstrap, seed)
-            found += [place | row for row in rows]
+            for views, rows, courses in _differences(both, classes[str(task)], bootstrap, seed):
+                found.append(
+                    ApproachDifference(
+                        task=str(task),
+                        approaches=[first, second],
+                        views=views,
+                        n_subjects=rows.n_subjects,
+                        f1=_interval(courses["f1"]),
+                        balanced_accuracy=_interval(courses["balanced_accuracy"]),
+                    )
+                )
     return found
 
 
@@ -66,7 +74,8 @@ def _differences(
     classes: Sequence[str],
     bootstrap: int,
     seed: int,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[tuple[list[str], PredictionTable, Courses]]:
+    """Yield views, the first approach's rows of them, and the course of each difference."""
     first = both[0]
     if not len(first):
         return
@@ -79,10 +88,10 @@ def _differences(
             _courses(PredictionTable(side.frame[here]), classes, weights[:, here]) for side in both
         )
         differences[str(views)] = {name: minuend[name] - subtrahend[name] for name in ARGUED}
-        yield _row([str(views)], rows, differences[str(views)])
+        yield [str(views)], rows, differences[str(views)]
     if len(differences) > 1:
         mean = {name: mean_of_known([one[name] for one in differences.values()]) for name in ARGUED}
-        yield _row(list(differences), first, mean)
+        yield list(differences), first, mean
 
 
 def _courses(
@@ -97,15 +106,7 @@ def _courses(
     return {metric: mean_of_known([one[metric] for one in of_splits]) for metric in ARGUED}
 
 
-def _row(views: list[str], rows: PredictionTable, differences: Courses) -> dict[str, Any]:
-    return {
-        "views": views,
-        "n_subjects": rows.n_subjects,
-        **{metric: _figure(course) for metric, course in differences.items()},
-    }
-
-
-def _figure(course: Float[np.ndarray, " draws"]) -> dict[str, Any]:
+def _interval(course: Float[np.ndarray, " draws"]) -> Interval:
     drawn = course[1:][~np.isnan(course[1:])]
     ends = np.quantile(drawn, [0.025, 0.975]).tolist() if drawn.size else None
-    return {"mean": float(course[0]), "ci95": ends}
+    return Interval(mean=float(course[0]), ci95=ends)

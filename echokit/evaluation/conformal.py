@@ -15,10 +15,11 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from echokit.evaluation.rows import SetFigures
 
 
 def label_sets(
@@ -70,7 +71,7 @@ def enough_by_label(truth: Int[np.ndarray, " n"], classes: int, level: float) ->
 
 def judge_sets(
     sets: Bool[np.ndarray, "m K"], truth: Int[np.ndarray, " m"], classes: Sequence[str]
-) -> dict[str, Any]:
+) -> SetFigures:
     """Evaluate label sets: how often they hold the true label, and how large they are.
 
     Args:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from echokit.evaluation.bootstrap import resample, weighted_metrics
+from echokit.evaluation.rows import Figure, MetricsRow
 from echokit.evaluation.summary import mean_sd
 from echokit.voting.table import APPROACH, TASK, VIEW, PredictionTable
 
@@ -64,7 +64,7 @@ def evaluate(
     classes: Mapping[str, tuple[str, ...]],
     bootstrap: int,
     seed: int,
-) -> list[dict[str, Any]]:
+) -> list[MetricsRow]:
     """Compute the rows of `metrics.json`: one for each task, approach and view or view set.
 
     Args:
@@ -74,23 +74,23 @@ def evaluate(
         seed: of the resampling.
     """
     return [
-        {
-            "task": task,
-            "approach": approach,
-            "views": views,
-            "n_splits": group.n_splits,
-            "n_subjects": group.n_subjects,
-            "n_predictions": len(group),
-            "classes": list(classes[task]),
-            **_summary(group, classes[task], bootstrap, seed),
-        }
+        MetricsRow(
+            task=task,
+            approach=approach,
+            views=views,
+            n_splits=group.n_splits,
+            n_subjects=group.n_subjects,
+            n_predictions=len(group),
+            classes=list(classes[task]),
+            **_summary(group, classes[task], bootstrap, seed),  # type: ignore[typeddict-item]
+        )
         for (task, approach, views), group in predictions.evaluated.groups(TASK, APPROACH, VIEW)
     ]
 
 
 def _summary(
     group: PredictionTable, classes: Sequence[str], bootstrap: int, seed: int
-) -> dict[str, Any]:
+) -> dict[str, Figure | None]:
     truth, predicted = group.truth(classes), group.predicted(classes)
     probabilities, confidence, split = group.probabilities, group.confidence, group.split
     right = truth == predicted
@@ -116,8 +116,6 @@ def _mean(values: Float[np.ndarray, " n"]) -> float | None:
     return float(values.mean()) if values.size else None
 
 
-def _with_interval(
-    values: Sequence[float | None], interval: list[float] | None
-) -> dict[str, Any] | None:
-    figure = mean_sd(values)
-    return None if figure is None else figure | {"ci95": interval}
+def _with_interval(values: Sequence[float | None], interval: list[float] | None) -> Figure | None:
+    spread = mean_sd(values)
+    return None if spread is None else Figure(**spread, ci95=interval)

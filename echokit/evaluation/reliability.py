@@ -6,14 +6,22 @@ Means and deviations are over splits; curves, bins and label sets are of all spl
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from echokit.evaluation import calibration as calibrate
 from echokit.evaluation.conformal import enough_by_label, judge_sets, label_sets
+from echokit.evaluation.rows import (
+    Bin,
+    ConfidenceFigures,
+    LevelFigures,
+    PooledSpread,
+    ProbabilityFigures,
+    SelectiveFigures,
+    Spread,
+)
 from echokit.evaluation.summary import mean_sd
 
 LEVELS = (0.9, 0.8)
@@ -45,7 +53,7 @@ def trust_in_confidence(
     right: Bool[np.ndarray, " n"],
     split: Int[np.ndarray, " n"],
     seed: int,
-) -> dict[str, Any]:
+) -> ConfidenceFigures:
     """Calibration of a confidence, and what is right if only confident predictions are kept.
 
     Args:
@@ -58,19 +66,22 @@ def trust_in_confidence(
         `ece` (mean, sd, and `pooled` over all rows), `ece_by_chance` (for all rows),
         `reliability`, and `selective` as in `selective_figures`.
     """
-    error = over_splits(
+    spread = over_splits(
         split, lambda here: calibrate.expected_calibration_error(confidence[here], right[here])
     )
-    chance = calibrate.error_by_chance(confidence, np.random.default_rng(seed))
-    return {
-        "ece": {**(error or {}), "pooled": calibrate.expected_calibration_error(confidence, right)},
-        "ece_by_chance": chance,
-        "reliability": [asdict(one) for one in calibrate.reliability(confidence, right)],
-        "selective": selective_figures(confidence, right, split),
-    }
+    pooled = calibrate.expected_calibration_error(confidence, right)
+    return ConfidenceFigures(
+        ece=PooledSpread(**spread, pooled=pooled),
+        ece_by_chance=calibrate.error_by_chance(confidence, np.random.default_rng(seed)),
+        reliability=[
+            Bin(confidence=b.confidence, accuracy=b.accuracy, n=b.n)
+            for b in calibrate.reliability(confidence, right)
+        ],
+        selective=selective_figures(confidence, right, split),
+    )
 
 
-def trust_in_probabilities(judged: Judged, seed: int) -> dict[str, Any]:
+def trust_in_probabilities(judged: Judged, seed: int) -> ProbabilityFigures:
     """Calibration of class probabilities: as `trust_in_confidence`, and `brier` and `nll`."""
     p, truth, split = judged.probabilities, judged.truth, judged.split
     return {
@@ -86,7 +97,7 @@ def selective_figures(
     confidence: Float[np.ndarray, " n"],
     right: Bool[np.ndarray, " n"],
     split: Int[np.ndarray, " n"],
-) -> dict[str, Any]:
+) -> SelectiveFigures:
     """The curve of accuracy against coverage: `coverage`, `accuracy`, `aurc`, `error`, `at`."""
     curve = calibrate.selective(confidence, right)
     return {
@@ -102,7 +113,7 @@ def selective_figures(
 
 def trust_in_sets(
     held_out: Judged, training: Judged, classes: Sequence[str]
-) -> list[dict[str, Any]] | None:
+) -> list[LevelFigures] | None:
     """Label sets of held-out predictions, each split's calibrated on its own training patients.
 
     Whether labels are calibrated one by one is the same for all splits.
@@ -123,14 +134,22 @@ def trust_in_sets(
             label_sets(known.probabilities, known.truth, new.probabilities, level, by_label)
             for known, new in zip(fitted, own, strict=True)
         ]
-        facts = {"level": level, "by_label": by_label, "n_calibration": min(map(len, fitted))}
         truth = np.concatenate([new.truth for new in own])
-        rows.append(facts | judge_sets(np.concatenate(sets), truth, classes))
+        rows.append(
+            LevelFigures(
+                level=level,
+                by_label=by_label,
+                n_calibration=min(map(len, fitted)),
+                **judge_sets(np.concatenate(sets), truth, classes),
+            )
+        )
     return rows
 
 
 def over_splits(
     split: Int[np.ndarray, " n"], figure: Callable[[Bool[np.ndarray, " n"]], float]
-) -> dict[str, float | None] | None:
-    """Mean and sd of a figure that is computed on the rows of each split."""
-    return mean_sd(figure(split == number) for number in np.unique(split))
+) -> Spread:
+    """Compute mean and sd of a figure that is computed on the rows of each split."""
+    spread = mean_sd(figure(split == number) for number in np.unique(split))
+    assert spread is not None, "every split has rows"
+    return spread

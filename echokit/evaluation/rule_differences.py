@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,6 +15,7 @@ from echokit.evaluation.bootstrap import (
     resample,
 )
 from echokit.evaluation.metric_names import METRICS
+from echokit.evaluation.rows import RuleDifference, RuleFigures, RuleRow, Spread
 from echokit.evaluation.summary import mean_sd
 
 Subset = frozenset[str]
@@ -39,7 +39,7 @@ class Outcome:
         return list(zip(self.split.tolist(), self.patient, strict=True))
 
 
-def figures(outcome: Outcome) -> dict[str, Any]:
+def figures(outcome: Outcome) -> RuleFigures:
     """Counts, and each metric's mean and sd over splits, as `evaluate.scores` computes them.
 
     Returns:
@@ -55,24 +55,28 @@ def figures(outcome: Outcome) -> dict[str, Any]:
         found["auroc"] = pairwise_auroc(truth, p, once)
         for name in METRICS:
             per_split[name].append(float(found[name][0]))
-    return {
-        "n_subjects": len(set(outcome.patient)),
-        "n_predictions": len(outcome.patient),
-        "n_splits": len(per_split["f1"]),
-        **{name: mean_sd(values) for name, values in per_split.items()},
-    }
+    return RuleFigures(
+        n_subjects=len(set(outcome.patient)),
+        n_predictions=len(outcome.patient),
+        n_splits=len(per_split["f1"]),
+        auroc=mean_sd(per_split["auroc"]),
+        f1=mean_sd(per_split["f1"]),
+        precision=mean_sd(per_split["precision"]),
+        recall=mean_sd(per_split["recall"]),
+        balanced_accuracy=mean_sd(per_split["balanced_accuracy"]),
+    )
 
 
-def mean_by_size(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """Each metric's mean over the subsets of 1, 2, ... views; None where none defines it.
+def mean_by_size(rows: Sequence[RuleRow]) -> dict[str, dict[str, float | None]]:
+    """Compute each metric's mean over the subsets of 1, 2, ... views; None where none defines it.
 
     Args:
-        rows: of one rule: `views` and metric -> {mean, sd}.
+        rows: of one rule.
     """
     sizes = sorted({len(row["views"]) for row in rows})
     return {
         str(size): {
-            name: _mean([row[name]["mean"] for row in rows if _counts(row, size, name)])
+            name: _mean([row[name] for row in rows if len(row["views"]) == size])
             for name in METRICS
         }
         for size in sizes
@@ -81,7 +85,7 @@ def mean_by_size(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float
 
 def leads(
     outcomes: Mapping[str, Outcome], baseline: str, draws: int, seed: int
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Iterator[tuple[str, RuleDifference]]:
     """How far each rule's weighted F1-score lies above the baseline's, on the same patients.
 
     Patients are drawn with replacement, with all their rows; every rule is judged on the same
@@ -107,12 +111,12 @@ def leads(
         ends = corrected.get(rule)
         yield (
             rule,
-            {
-                "mean": float(course[0]),
-                "ci95": np.quantile(course[1:], [0.025, 0.975]).tolist() if draws else None,
-                "ci95_together": ends,
-                "excludes_zero": bool(ends and (ends[0] > 0 or ends[1] < 0)),
-            },
+            RuleDifference(
+                mean=float(course[0]),
+                ci95=np.quantile(course[1:], [0.025, 0.975]).tolist() if draws else None,
+                ci95_together=ends,
+                excludes_zero=bool(ends and (ends[0] > 0 or ends[1] < 0)),
+            ),
         )
 
 
@@ -142,7 +146,7 @@ def together(
 
 
 def winner(
-    f1: Mapping[str, float], lead: Mapping[str, Mapping[str, Any]], baseline: str
+    f1: Mapping[str, float], lead: Mapping[str, RuleDifference], baseline: str
 ) -> tuple[str, bool]:
     """The rule of the highest F1-score (the baseline in a tie), and whether its lead is clear.
 
@@ -163,9 +167,8 @@ def winner(
     return best, bool(ends and ends[0] > 0)
 
 
-def _corrected(lead: Mapping[str, Any]) -> list[float] | None:
-    ends: list[float] | None = lead["ci95_together"]
-    return ends
+def _corrected(lead: RuleDifference) -> list[float] | None:
+    return lead["ci95_together"]
 
 
 def _f1(outcome: Outcome, weights: Int[np.ndarray, "draws n"]) -> Float[np.ndarray, " draws"]:
@@ -179,9 +182,6 @@ def _f1(outcome: Outcome, weights: Int[np.ndarray, "draws n"]) -> Float[np.ndarr
     return mean_of_known(per_split)  # NaN where no split has a drawn patient
 
 
-def _counts(row: Mapping[str, Any], size: int, metric: str) -> bool:
-    return len(row["views"]) == size and row[metric] is not None
-
-
-def _mean(values: Sequence[float]) -> float | None:
+def _mean(spreads: Sequence[Spread | None]) -> float | None:
+    values = [spread["mean"] for spread in spreads if spread is not None]
     return float(np.mean(values)) if values else None

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from echokit.evaluation.rows import Spread
 
-def mean_sd(values: Iterable[float | None]) -> dict[str, float | None] | None:
+
+def mean_sd(values: Iterable[float | None]) -> Spread | None:
     """Mean and sample deviation of the values that could be computed.
 
     Args:
@@ -20,4 +22,4 @@ def mean_sd(values: Iterable[float | None]) -> dict[str, float | None] | None:
     if not known:
         return None
     sd = float(np.std(known, ddof=1)) if len(known) > 1 else None
-    return {"mean": float(np.mean(known)), "sd": sd}
+    return Spread(mean=float(np.mean(known)), sd=sd)

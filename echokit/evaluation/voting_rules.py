@@ -5,15 +5,15 @@ What learns is fitted on training patients alone, split by split; held-out patie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from echokit.errors import DataError
 from echokit.evaluation.metric_names import METRICS
+from echokit.evaluation.rows import RuleDifference, RuleRow, RuleSummary, SkippedRule, TaskSummary
 from echokit.evaluation.rule_differences import (
     Outcome,
     Subset,
@@ -36,10 +36,10 @@ Rules = Mapping[str, Callable[[], Aggregator]]
 class Comparison:
     """How the rules fared in one task and approach; everything fit for JSON."""
 
-    rows: tuple[dict[str, Any], ...]
+    rows: tuple[RuleRow, ...]
     """One for each rule and subset of the views, with its metrics."""
-    summary: dict[str, Any]
-    skipped: tuple[dict[str, str], ...]
+    summary: TaskSummary
+    skipped: tuple[SkippedRule, ...]
     """Rules that could not be judged, and why."""
 
 
@@ -89,23 +89,43 @@ def compare(
         others = extra.of_approach(task, approach) if extra else None
         more, refused = _outcomes_of(others, held_out, views)
         outcomes |= more
-        head: dict[str, Any] = {"task": task, "approach": approach}
         rows = [
-            head | {"method": method, "views": [v for v in views if v in subset]} | figures(outcome)
+            RuleRow(
+                task=task,
+                approach=approach,
+                method=method,
+                views=[view for view in views if view in subset],
+                **figures(outcome),
+            )
             for method, by_subset in outcomes.items()
             for subset, outcome in by_subset.items()
         ]
-        said = {"views": list(views), "classes": list(names), "bootstrap": bootstrap}
         learned = {method for method, make in rules.items() if isinstance(make(), SupportsFit)}
-        whole = {method: one[frozenset(views)] for method, one in outcomes.items()}
+        whole = {method: by_subset[frozenset(views)] for method, by_subset in outcomes.items()}
+        differences = dict(leads(whole, baseline, bootstrap, seed)) if baseline in whole else {}
+        methods = [
+            _summarise(method, rows, len(views), method in learned, differences.get(method))
+            for method in whole
+        ]
+        best, clear = _best(methods, differences, baseline)
         yield Comparison(
             rows=tuple(rows),
-            summary=head
-            | said
-            | _fitted_on(training)
-            | _summary(rows, whole, learned, len(views), baseline, bootstrap, seed),
+            summary=TaskSummary(
+                task=task,
+                approach=approach,
+                views=list(views),
+                classes=list(names),
+                bootstrap=bootstrap,
+                n_training_subjects=len({ballot.patient for ballot in training}),
+                n_training_ballots=len(training),
+                baseline=baseline,
+                methods=methods,
+                winner=best,
+                winner_is_clear=clear,
+            ),
             skipped=tuple(
-                head | {"method": m, "reason": w} for m, w in (skipped | refused).items()
+                SkippedRule(task=task, approach=approach, method=method, reason=reason)
+                for method, reason in (skipped | refused).items()
             ),
         )
 
@@ -183,36 +203,32 @@ def _outcomes_of(
     return outcomes, skipped
 
 
-def _fitted_on(training: Sequence[Ballot]) -> dict[str, Any]:
-    patients = {one.patient for one in training}
-    return {"n_training_subjects": len(patients), "n_training_ballots": len(training)}
-
-
-def _summary(
-    rows: Sequence[Mapping[str, Any]],
-    whole: Mapping[str, Outcome],
-    learned: Collection[str],
+def _summarise(
+    method: str,
+    rows: Sequence[RuleRow],
     n_views: int,
-    baseline: str,
-    bootstrap: int,
-    seed: int,
-) -> dict[str, Any]:
-    """Every rule in short, and which is ahead on all views."""
-    lead = dict(leads(whole, baseline, bootstrap, seed)) if baseline in whole else {}
-    methods: list[dict[str, Any]] = []
-    for method in whole:
-        own = [row for row in rows if row["method"] == method]
-        (everything,) = (row for row in own if len(row["views"]) == n_views)
-        metrics = {name: everything[name] for name in METRICS}
-        methods.append(
-            {
-                "method": method,
-                "learned": method in learned,
-                "all_views": metrics,
-                "by_size": mean_by_size(own),
-                "lead": lead.get(method),
-            }
-        )
-    f1 = {one["method"]: one["all_views"]["f1"]["mean"] for one in methods}
-    best, clear = winner(f1, lead, baseline) if f1 else (None, False)
-    return {"baseline": baseline, "methods": methods, "winner": best, "winner_is_clear": clear}
+    learned: bool,
+    difference: RuleDifference | None,
+) -> RuleSummary:
+    """Summarise one rule: on all views, and by the number of views."""
+    own = [row for row in rows if row["method"] == method]
+    (everything,) = (row for row in own if len(row["views"]) == n_views)
+    return RuleSummary(
+        method=method,
+        learned=learned,
+        all_views={name: everything[name] for name in METRICS},
+        by_size=mean_by_size(own),
+        lead=difference,
+    )
+
+
+def _best(
+    methods: Sequence[RuleSummary], differences: Mapping[str, RuleDifference], baseline: str
+) -> tuple[str | None, bool]:
+    """Return the rule of the highest F1-score on all views, and whether it is clearly ahead."""
+    f1 = {
+        summary["method"]: spread["mean"]
+        for summary in methods
+        if (spread := summary["all_views"]["f1"]) is not None
+    }
+    return winner(f1, differences, baseline) if f1 else (None, False)

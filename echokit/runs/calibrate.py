@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -18,6 +17,7 @@ from echokit.clips.labels import Labelled
 from echokit.components.slots import make_aggregator
 from echokit.evaluation import reliability
 from echokit.evaluation.calibration import apply_temperature, fit_temperature, top_label
+from echokit.evaluation.rows import CalibrationRow, TemperedFigures
 from echokit.evaluation.summary import mean_sd
 from echokit.interfaces import Aggregator, SupportsFit
 from echokit.recipe import Recipe
@@ -63,11 +63,13 @@ def step(run: Run) -> str:
     if isinstance(vote, SupportsFit):
         vote = _mean_of_views
         notes += [LEARNED] if len(crossfit) else []
-    rows: list[dict[str, Any]] = []
+    rows: list[CalibrationRow] = []
     groups = list(run.held_out.groups(TASK, APPROACH))
     with run.progress.bar("Calibrating", len(groups), "tasks and approaches") as tick:
         for (task, approach), held_out in groups:
             case = _Case(
+                task,
+                approach,
                 held_out,
                 crossfit.where(task=task, approach=approach),
                 run.population.labelled[task],
@@ -75,7 +77,7 @@ def step(run: Run) -> str:
                 vote,
             )
             for row in case.rows():
-                rows.append({"task": task, "approach": approach} | row)
+                rows.append(row)
                 if len(crossfit) and not (row["tempered"] and row["conformal"]):
                     notes.append(UNFITTED.format(task, approach, row["views"]))
             tick(1)
@@ -90,6 +92,8 @@ def step(run: Run) -> str:
 class _Case:
     """One task and approach."""
 
+    task: str
+    approach: str
     held_out: PredictionTable
     training: PredictionTable
     """Predictions of training patients by networks that did not learn from them; may be empty."""
@@ -98,7 +102,7 @@ class _Case:
     vote: Aggregator
     """The voting rule of views."""
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[CalibrationRow]:
         """Yield one row of the document for each view, then for each set of views."""
         temperatures = self._temperatures()
         tempered = self._temper(temperatures)
@@ -170,7 +174,7 @@ class _Case:
         warm: PredictionTable,
         training: PredictionTable,
         temperatures: Sequence[float],
-    ) -> dict[str, Any]:
+    ) -> CalibrationRow:
         """Compute one row of the document.
 
         Args:
@@ -186,28 +190,31 @@ class _Case:
         best, tempered = given, None
         if len(warm) == len(raw):
             best = _outcomes(warm, classes)
-            spread = mean_sd(temperatures)
-            figures = reliability.trust_in_probabilities(best, seed)
-            tempered = {"temperature": spread} | figures
+            tempered = TemperedFigures(
+                temperature=mean_sd(temperatures),
+                **reliability.trust_in_probabilities(best, seed),
+            )
         sets = None
         if len(scored) == len(raw) and len(training):
             sets = reliability.trust_in_sets(
                 _outcomes(scored, classes), _outcomes(training, classes), classes
             )
-        return {
-            "views": views,
-            "n_subjects": raw.n_subjects,
-            "n_predictions": len(raw),
-            "n_splits": raw.n_splits,
-            "classes": list(classes),
-            "vote": reliability.trust_in_confidence(raw.confidence, raw.correct, raw.split, seed),
-            "raw": reliability.trust_in_probabilities(given, seed),
-            "tempered": tempered,
-            "selective": reliability.selective_figures(
+        return CalibrationRow(
+            task=self.task,
+            approach=self.approach,
+            views=views,
+            n_subjects=raw.n_subjects,
+            n_predictions=len(raw),
+            n_splits=raw.n_splits,
+            classes=list(classes),
+            vote=reliability.trust_in_confidence(raw.confidence, raw.correct, raw.split, seed),
+            raw=reliability.trust_in_probabilities(given, seed),
+            tempered=tempered,
+            selective=reliability.selective_figures(
                 *top_label(best.probabilities, best.truth), best.split
             ),
-            "conformal": sets,
-        }
+            conformal=sets,
+        )
 
 
 def _outcomes(table: PredictionTable, classes: tuple[str, ...]) -> reliability.Judged:

@@ -1,0 +1,216 @@
+"""The rows of the result files, as they are written to JSON and read back.
+
+Results stay plain JSON objects from the moment they are computed; these types say what is in each.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class Spread(TypedDict):
+    """A figure over splits."""
+
+    mean: float
+    sd: float | None
+    """Sample deviation; None of a single split."""
+
+
+class Figure(Spread):
+    """A figure over splits, with its 95 % bootstrap interval over subjects."""
+
+    ci95: list[float] | None
+
+
+class Counts(TypedDict):
+    """What the figures of a row are computed on."""
+
+    n_subjects: int
+    n_predictions: int
+    n_splits: int
+
+
+class MetricsRow(Counts):
+    """One row of `metrics.json`: an approach and view, or set of views, in one task."""
+
+    task: str
+    approach: str
+    views: str
+    classes: list[str]
+    auroc: Figure | None
+    f1: Figure | None
+    precision: Figure | None
+    recall: Figure | None
+    balanced_accuracy: Figure | None
+    confidence: Figure | None
+    confidence_correct: Figure | None
+    confidence_wrong: Figure | None
+
+
+class Interval(TypedDict):
+    """A figure on the subjects as they are, and its 95 % bootstrap interval."""
+
+    mean: float
+    ci95: list[float] | None
+
+
+class ApproachDifference(TypedDict):
+    """One row of `paired` in `metrics.json`: the first approach minus the second."""
+
+    task: str
+    approaches: list[str]
+    views: list[str]
+    """One view or set of views, or all of which it is the mean."""
+    n_subjects: int
+    f1: Interval
+    balanced_accuracy: Interval
+
+
+class RuleDifference(Interval):
+    """How far the weighted F1-score of a rule lies above the baseline's."""
+
+    ci95_together: list[float] | None
+    """Corrected for the number of rules."""
+    excludes_zero: bool
+    """Whether the corrected interval leaves out 0."""
+
+
+class RuleFigures(Counts):
+    """The figures of one voting rule on one subset of the views."""
+
+    auroc: Spread | None
+    f1: Spread | None
+    precision: Spread | None
+    recall: Spread | None
+    balanced_accuracy: Spread | None
+
+
+class RuleRow(RuleFigures):
+    """One row of `fusion.json`: a voting rule on a subset of the views."""
+
+    task: str
+    approach: str
+    method: str
+    views: list[str]
+
+
+class RuleSummary(TypedDict):
+    """One voting rule in short."""
+
+    method: str
+    learned: bool
+    """Whether it was fitted on training patients."""
+    all_views: dict[str, Spread | None]
+    """Metric -> its figure on all views."""
+    by_size: dict[str, dict[str, float | None]]
+    """Number of views -> metric -> its mean over the subsets of that many views."""
+    lead: RuleDifference | None
+    """None of the baseline."""
+
+
+class TaskSummary(TypedDict):
+    """One row of `summary` in `fusion.json`: the rules of one task and approach."""
+
+    task: str
+    approach: str
+    views: list[str]
+    classes: list[str]
+    bootstrap: int
+    n_training_subjects: int
+    n_training_ballots: int
+    baseline: str
+    methods: list[RuleSummary]
+    winner: str | None
+    winner_is_clear: bool
+
+
+class SkippedRule(TypedDict):
+    """A rule that could not be evaluated, and why."""
+
+    task: str
+    approach: str
+    method: str
+    reason: str
+
+
+class Bin(TypedDict):
+    """One bin of a reliability diagram."""
+
+    confidence: float
+    accuracy: float
+    n: int
+
+
+class SelectiveFigures(TypedDict):
+    """Accuracy against coverage, where the least confident predictions are left out."""
+
+    coverage: list[float]
+    accuracy: list[float]
+    aurc: Spread | None
+    """Area under the curve of error against coverage."""
+    error: float
+    """Share of all predictions that are wrong."""
+    at: dict[str, float | None]
+    """Coverage -> accuracy."""
+
+
+class PooledSpread(Spread):
+    """A figure over splits, and of all rows together."""
+
+    pooled: float
+
+
+class ConfidenceFigures(TypedDict):
+    """Calibration of a confidence."""
+
+    ece: PooledSpread
+    """Expected calibration error."""
+    ece_by_chance: float
+    reliability: list[Bin]
+    selective: SelectiveFigures
+
+
+class ProbabilityFigures(ConfidenceFigures):
+    """Calibration of class probabilities."""
+
+    brier: Spread | None
+    nll: Spread | None
+
+
+class TemperedFigures(ProbabilityFigures):
+    """Calibration of class probabilities after temperature scaling."""
+
+    temperature: Spread | None
+
+
+class SetFigures(TypedDict):
+    """How conformal label sets fare on held-out predictions."""
+
+    coverage: float
+    coverage_by_label: dict[str, float | None]
+    size: float
+    single: float
+    single_right: float | None
+    empty: float
+
+
+class LevelFigures(SetFigures):
+    """Label sets of one level."""
+
+    level: float
+    by_label: bool
+    n_calibration: int
+
+
+class CalibrationRow(Counts):
+    """One row of `calibration.json`: a view, or a set of views."""
+
+    task: str
+    approach: str
+    views: str
+    classes: list[str]
+    vote: ConfidenceFigures
+    raw: ProbabilityFigures
+    tempered: TemperedFigures | None
+    selective: SelectiveFigures
+    conformal: list[LevelFigures] | None
