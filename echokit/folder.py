@@ -103,7 +103,7 @@ class RunFolder:
         if not (path / "run.json").is_file() or not (path / "recipe.toml").is_file():
             raise UsageError(
                 f"{path} is not a run: it has no run.json and recipe.toml. "
-                "`echokit run ph-newborn` makes one below runs/."
+                "`echokit run RECIPE` makes one below runs/."
             )
         try:
             folder.state = read_json(path / "run.json")

@@ -65,7 +65,7 @@ def test_a_folder_that_is_no_run_is_refused_with_what_to_type(tmp_path, recipe, 
     if missing:
         folder = RunFolder.create(tmp_path / "one", recipe)
         (folder.path / missing).unlink()
-    with pytest.raises(UsageError, match=r"one is not a run.*`echokit run ph-newborn`"):
+    with pytest.raises(UsageError, match=r"one is not a run.*`echokit run RECIPE`"):
         RunFolder.open(tmp_path / "one")
 
 

@@ -83,7 +83,6 @@ def test_the_core_knows_no_plugin_and_no_plugin_library(path):
 
 WORDS = {"attention", "borda", "files", "local", "monai", "stacking"}
 """Names of components that are words of their own, or a library's name."""
-STILL_NAMED = {"components.py", "evaluation/voting_rules.py", "folder.py", "studies/views.py"}
 
 
 def first_party() -> set[str]:
@@ -103,8 +102,6 @@ def literals(path: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize("path", files(CORE), ids=lambda p: p.relative_to(CORE).as_posix())
 def test_no_file_of_the_core_names_a_component_or_recipe_of_a_plugin(path):
-    if path.relative_to(CORE).as_posix() in STILL_NAMED:
-        return
     names = "|".join(map(re.escape, sorted(first_party(), key=len, reverse=True)))
     named = re.compile(rf"(?<![\w-])({names})(?![\w-])")
     assert [(line, text) for line, text in literals(path) if named.search(text)] == []
