@@ -17,7 +17,7 @@ from echokit.errors import UsageError
 from echokit.recipe import Recipe, load_recipe
 from echokit.system.cost import Cost
 from echokit.system.files import read_json, write_json, write_text
-from echokit.system.machine import PACKAGES, machine, version_of
+from echokit.system.machine import machine, packages, version_of
 
 RESULTS = {
     "crossfit": "crossfit.parquet",
@@ -103,7 +103,7 @@ class RunFolder:
         if not (path / "run.json").is_file() or not (path / "recipe.toml").is_file():
             raise UsageError(
                 f"{path} is not a run: it has no run.json and recipe.toml. "
-                "`echokit run ph-newborn` makes one below runs/."
+                "`echokit run RECIPE` makes one below runs/."
             )
         try:
             folder.state = read_json(path / "run.json")
@@ -191,7 +191,7 @@ def environment(recipe: Recipe) -> dict[str, Any]:
         "echokit": echokit.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "packages": {name: version_of(name) for name in PACKAGES},
+        "packages": {name: version_of(name) for name in packages()},
         "seed": recipe.seed,
         "recipe_digest": recipe.digest(),
         "commit": _commit(),

@@ -1,1 +1,1 @@
-"""The cases of the speed suite: each measures one stage against what a user would write."""
+"""The cases of the speed suite: each times one step against what a user would write."""

@@ -1,4 +1,4 @@
-"""The augmentation of a sequence: one draw for all frames, against one frame after the other."""
+"""Augmentation of a sequence: one draw for all frames, against frame by frame."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from echokit.recipe import load_recipe
 from echokit.testing import tiny_clip
 
 K = 12
+"""Frames of a sequence."""
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """Every step applied, against two libraries; and each with the recipe's probability."""
+    """Time all steps against two libraries, and the steps at the recipe's chance: one row each."""
     side, repeats = (48, 2) if quick else (224, 41)
     torch.set_num_threads(1)
     clip = tiny_clip(K, side, side)
@@ -38,9 +39,9 @@ def measure(quick: bool) -> list[dict[str, Any]]:
         ("MONAI", 1.0, 4.0),
         ("torchvision", 0.5, None),
     ):
-        said = "every step" if probability == 1 else "each step with the recipe's chance"
+        extent = "every step" if probability == 1 else "each step with the recipe's chance"
         claim = Claim(
-            f"augmentation of a sequence {K}×{side}×{side}, {said}, one thread",
+            f"augmentation of a sequence {K}×{side}×{side}, {extent}, one thread",
             f"the same steps frame by frame, {peer}",
             at_least=at_least,
             seconds=10e-3,
@@ -55,20 +56,20 @@ STEPS = ("sharpness", "brightness", "gamma", "noise", "background", "affine")
 
 
 def _profile(clip: Clip, repeats: int) -> str:
-    """Milliseconds of each step."""
-    took: dict[str, list[float]] = {step: [] for step in STEPS}
+    """Time each step, in milliseconds."""
+    times: dict[str, list[float]] = {step: [] for step in STEPS}
     rng = torch.Generator().manual_seed(0)
     for _ in range(repeats):
         changed = clip
         for step, transform in zip(STEPS, _steps(1.0), strict=True):
             started = time.perf_counter()
             changed = transform(changed, rng)
-            took[step].append(time.perf_counter() - started)
-    return ", ".join(f"{step} {1e3 * statistics.median(t):.1f} ms" for step, t in took.items())
+            times[step].append(time.perf_counter() - started)
+    return ", ".join(f"{step} {1e3 * statistics.median(t):.1f} ms" for step, t in times.items())
 
 
 def _steps(probability: float) -> tuple[Transform, ...]:
-    """The recipe's own steps, at another chance."""
+    """Make the recipe's steps with another chance."""
     settings = [f"augment.{step}.probability={probability}" for step in STEPS]
     recipe = load_recipe("ph-newborn", preset="paper", settings=settings)
     assert tuple(recipe.augment) == STEPS
@@ -88,13 +89,16 @@ def _ours(probability: float) -> Callable[[Clip], Clip]:
 
 @dataclass(frozen=True, slots=True)
 class _Peer:
-    """A library's way of changing one frame `(1, H, W)`."""
+    """A library's functions that change one frame `(1, H, W)`."""
 
     sharpen: Callable[[Tensor, float], Tensor]
+    """Sharpens by a factor, or blurs if it is below 1."""
     brighten: Callable[[Tensor, float], Tensor]
+    """Multiplies by a factor."""
     gamma: Callable[[Tensor, float], Tensor]
+    """Raises to a power."""
     move: Callable[[Tensor, float, list[int], float], Tensor]
-    """By degrees, pixels and a factor."""
+    """Rotates by degrees, shifts by pixels and scales by a factor."""
 
 
 def _monai_sharpen(frame: Tensor, factor: float) -> Tensor:
@@ -126,22 +130,22 @@ PEERS = {
     ),
     "MONAI": _Peer(
         _monai_sharpen,
-        lambda frame, by: ScaleIntensity(minv=None, maxv=None, factor=by - 1)(frame).clamp(0, 1),
-        lambda frame, by: AdjustContrast(by)(frame),
+        lambda frame, factor: ScaleIntensity(None, None, factor - 1)(frame).clamp(0, 1),
+        lambda frame, gamma: AdjustContrast(gamma)(frame),
         _monai_move,
     ),
 }
 
 
 def _frame_by_frame(peer: _Peer, probability: float) -> Callable[[Clip], Tensor]:
-    """The other side, with a generator of its own."""
+    """Make the peer's augmentation, with a generator of its own."""
     rng = np.random.default_rng(0)
     return lambda clip: _theirs(peer, clip, probability, rng)
 
 
 def _theirs(peer: _Peer, clip: Clip, probability: float, rng: np.random.Generator) -> Tensor:
-    """The same steps as the libraries' own documentation has them: images, one after another."""
-    on = rng.random(6) < probability
+    """Apply the same steps as the library's documentation shows them: image by image."""
+    applied = rng.random(6) < probability
     sharpness = rng.uniform(0, 1) if rng.random() < 0.5 else rng.uniform(1, 8)
     brightness, gamma, amount = rng.uniform(0.5, 1.2), rng.uniform(0.25, 2), rng.uniform()
     speckled, angle = rng.random() < 0.5, rng.uniform(-15, 15)
@@ -153,23 +157,23 @@ def _theirs(peer: _Peer, clip: Clip, probability: float, rng: np.random.Generato
     sector, frames = torch.from_numpy(clip.sector)[None], []
     for array in clip.frames:
         frame = torch.from_numpy(array)[None]
-        if on[0]:
+        if applied[0]:
             frame = peer.sharpen(frame, sharpness)
-        if on[1]:
+        if applied[1]:
             frame = peer.brighten(frame, brightness)
-        if on[2]:
+        if applied[2]:
             frame = peer.gamma(frame, gamma)
-        if on[3] and speckled:
+        if applied[3] and speckled:
             chance = torch.rand(frame.shape)
             frame = torch.where(chance < 0.005, 1.0, torch.where(chance > 0.995, 0.0, frame))
-        elif on[3]:
+        elif applied[3]:
             frame = torch.as_tensor(add_noise(frame)).clamp(0, 1)
-        if on[4]:
+        if applied[4]:
             noise = amount * 0.3 * (1 + 0.3 * torch.randn(frame.shape))
             frame = torch.where(sector, frame, noise.clamp(0, 1))
-        if on[5]:
+        if applied[5]:
             frame = peer.move(frame, angle, shift, scale)
         frames.append(frame)
-    if on[5]:
+    if applied[5]:
         sector = TF.affine(sector.to(torch.uint8), angle, shift, scale, [0.0])
     return torch.stack(frames, dim=1)

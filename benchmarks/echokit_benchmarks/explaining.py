@@ -1,22 +1,25 @@
-"""Grad-CAM for the predicted class: hardly more than the forward pass it needs anyway."""
+"""Grad-CAM of one class, against the forward pass that it includes, and another library."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 
 from echokit import Explainer, resolve
 from echokit.bench.timing import Claim, paired, timing_row
 
 AT_MOST_MEMORY = 1.2
+"""Goal of Grad-CAM's peak memory, relative to the forward pass."""
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """Time and memory of an explained prediction against the prediction alone, and a peer's."""
+    """Measure time and memory of Grad-CAM against the forward pass, and time a peer."""
     side, width = (48, 12) if quick else (112, 64)
     model = resolve(
         "backbone", "pytorchvideo-r2plus1d-18", num_classes=3, in_channels=1, width=width
@@ -52,7 +55,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
 def _peers(
     model: nn.Module, sequence: Tensor, explain: Explainer, repeats: int
 ) -> list[dict[str, Any]]:
-    """pytorch-grad-cam, where it is installed (`echokit-cardiac[test]` brings it)."""
+    """Time pytorch-grad-cam, if it is installed (`echokit-cardiac[test]` installs it)."""
     if find_spec("pytorch_grad_cam") is None:
         return []
     from pytorch_grad_cam import GradCAM
@@ -67,20 +70,18 @@ def _peers(
 
 def _predict(model: nn.Module, sequence: Tensor) -> Tensor:
     with torch.inference_mode():
-        seen: Tensor = model(sequence[None].to(memory_format=torch.channels_last_3d))
-        return seen.softmax(1)
+        logits: Tensor = model(sequence[None].to(memory_format=torch.channels_last_3d))
+        return logits.softmax(1)
 
 
-def _peak(work: Any) -> float:
-    """Memory that tensors take at most at one moment of the work, MiB, weights not counted."""
-    from torch.profiler import ProfilerActivity, profile
-
+def _peak(work: Callable[[], object]) -> float:
+    """Measure the peak memory of tensors during the work in MiB, without weights."""
     with profile(
         activities=[ProfilerActivity.CPU], profile_memory=True, record_shapes=False
-    ) as seen:
+    ) as recorded:
         work()
     now = most = 0
-    for event in sorted(seen.profiler.kineto_results.events(), key=lambda e: e.start_ns()):
+    for event in sorted(recorded.profiler.kineto_results.events(), key=lambda e: e.start_ns()):
         if event.name() == "[memory]":
             now += event.nbytes()
             most = max(most, now)

@@ -1,4 +1,4 @@
-"""Cost against size: it must grow no faster than linearly."""
+"""Growth of cost with size, which must be linear at most."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from echokit.testing import tiny_clip
 from echokit.voting.votes import vote_clips
 
 AT_MOST = 1.1
-"""Exponent of cost in size, over the three largest, that counts as linear: a tenth is left to the
-clock."""
+"""Largest exponent of cost in size, over the three largest sizes, that counts as linear; a tenth is
+left to the inaccuracy of timing."""
 CLASSES = ("none", "mild", "moderate-severe")
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """One row for each kind of size: the exponent of cost in it, and the points."""
+    """Fit the exponent of cost for each kind of size: one row each, with the points."""
     steps = 2 if quick else 5
     doubled = [2**step for step in range(steps)]
     recipe = load_recipe("ph-newborn", preset="quick")
@@ -69,25 +69,26 @@ def measure(quick: bool) -> list[dict[str, Any]]:
                 [(round(4 * s * s / 3), prepared(_movie(24, s))) for s in _sides(doubled)],
             ),
         ]
-        return [_row(what, size, points, 1 if quick else 5) for what, size, points in cases]
+        return [_row(step, size, points, 1 if quick else 5) for step, size, points in cases]
 
 
 def _sides(doubled: list[int]) -> list[int]:
-    """Heights of frames with 1, 2, 4 ... times as many pixels."""
+    """Compute heights of frames with 1, 2, 4 ... times as many pixels."""
     return [round(180 * n**0.5) for n in doubled]
 
 
 def _movie(frames: int, height: int) -> Clip:
-    """A clip like those of a scanner: its sector is not known and has to be found."""
+    """Make a clip like those of a scanner, whose sector has to be found."""
     return replace(tiny_clip(frames, height, 4 * height // 3), sector=None)
 
 
 def _row(
-    what: str, size: str, points: Iterable[tuple[int, Callable[[], object]]], repeats: int
+    step: str, size: str, points: Iterable[tuple[int, Callable[[], object]]], repeats: int
 ) -> dict[str, Any]:
+    """Time the work at each size, and fit the exponent."""
     sizes, seconds = [], []
     for number, work in points:
-        work()
+        work()  # imports and caches are not timed
         times = []
         for _ in range(repeats):
             started = time.process_time()
@@ -97,7 +98,7 @@ def _row(
         seconds.append(statistics.median(times))
     exponent = float(np.polyfit(np.log(sizes[-3:]), np.log(seconds[-3:]), 1)[0])
     return {
-        "name": f"{what}, as the number of {size} grows from {sizes[0]} to {sizes[-1]}",
+        "name": f"{step}, as the number of {size} grows from {sizes[0]} to {sizes[-1]}",
         "against": f"{size}",
         "ratio": exponent,
         "spread": None,

@@ -1,4 +1,4 @@
-"""Inference: a study's sequences by each engine, against a plain loop of eager PyTorch."""
+"""Inference: the sequences of a study by each engine, against a loop of eager PyTorch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from echokit.engines.engine import PRECISIONS, Precision, Running
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """One row for each engine that is installed and each precision, torch's own among them."""
+    """Time each installed engine at each precision, including torch: one row each."""
     side, width, sequences, repeats = (48, 12, 2, 1) if quick else (224, 64, 2, 3)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -29,11 +29,11 @@ def measure(quick: bool) -> list[dict[str, Any]]:
     ours.load_state_dict(plain.state_dict())
     ours = ours.to(memory_format=torch.channels_last_3d)
     rng = np.random.default_rng(0)
-    given = rng.standard_normal((sequences, 1, 12, side, side), dtype=np.float32)
-    expected = _eagerly(plain, given)
+    inputs = rng.standard_normal((sequences, 1, 12, side, side), dtype=np.float32)
+    expected = _eagerly(plain, inputs)
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        for name, make in _engines(ours, given, Path(scratch)):
+        for name, make in _engines(ours, inputs, Path(scratch)):
             for precision in PRECISIONS:
                 running = make(precision)
                 claim = Claim(
@@ -41,16 +41,12 @@ def measure(quick: bool) -> list[dict[str, Any]]:
                     f"{name}, {precision} ({running.computes_in})",
                     "eager PyTorch, one sequence at a time",
                 )
-                row = timing_row(claim, *_timed(running, plain, given, repeats))
-                apart = np.abs(
-                    softmax(running.forward(given), axis=1) - softmax(expected, axis=1)
-                ).max()
-                rows.append(row | {"max_difference": float(apart), "note": _note(apart)})
+                row = timing_row(claim, *_timed(running, plain, inputs, repeats))
+                probabilities = softmax(running.forward(inputs), axis=1)
+                difference = np.abs(probabilities - softmax(expected, axis=1)).max()
+                note = f"largest difference of a probability {difference:.1e}"
+                rows.append(row | {"max_difference": float(difference), "note": note})
     return rows
-
-
-def _note(apart: float) -> str:
-    return f"largest difference of a probability {apart:.1e}"
 
 
 def _network(width: int) -> nn.Module:
@@ -63,25 +59,25 @@ def _network(width: int) -> nn.Module:
 def _engines(
     network: nn.Module, example: np.ndarray, scratch: Path
 ) -> list[tuple[str, Callable[[Precision], Running]]]:
-    """Each engine that is installed, its network converted."""
-    found: list[tuple[str, Callable[[Precision], Running]]] = []
+    """Convert the network for each installed engine; returns functions that load it."""
+    engines: list[tuple[str, Callable[[Precision], Running]]] = []
     for engine in ENGINES:
         if engine.version is not None:
             file = scratch / engine.name / engine.file
             file.parent.mkdir()
             engine.convert(network, example, file)
-            found.append((engine.name, partial(engine.load, file)))
-    return [*found, ("torch", partial(run_eagerly, network))]
+            engines.append((engine.name, partial(engine.load, file)))
+    return [*engines, ("torch", partial(run_eagerly, network))]
 
 
 def _timed(
-    running: Running, plain: nn.Module, given: np.ndarray, repeats: int
+    running: Running, plain: nn.Module, inputs: np.ndarray, repeats: int
 ) -> tuple[list[float], list[float]]:
-    return paired(lambda: running.forward(given), lambda: _eagerly(plain, given), repeats)
+    return paired(lambda: running.forward(inputs), lambda: _eagerly(plain, inputs), repeats)
 
 
-def _eagerly(network: nn.Module, given: np.ndarray) -> np.ndarray:
-    """What a user would write: a loop over sequences."""
+def _eagerly(network: nn.Module, inputs: np.ndarray) -> np.ndarray:
+    """Compute logits as a user would write it: a loop over sequences."""
     with torch.inference_mode():
-        logits = [network(torch.from_numpy(one)[None]) for one in given]
+        logits = [network(torch.from_numpy(sequence)[None]) for sequence in inputs]
     return torch.cat(logits).numpy()

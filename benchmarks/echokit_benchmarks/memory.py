@@ -1,4 +1,4 @@
-"""Peak memory of a run as its cohort grows tenfold."""
+"""Peak memory of a run when its cohort grows tenfold."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ SMALL = [
     "sequences.n=4",
     "evaluate.bootstrap=50",
 ]
+"""Settings that make a run small."""
 AT_MOST = 1.1
+"""Goal of the larger run's peak memory, relative to the smaller one's."""
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """One row: peak memory of a run of a small cohort, and of one ten times as large."""
+    """Measure peak memory with a small cohort and with one ten times as large: one row."""
     patients, times = (15, 2) if quick else (40, 10)
     small, large = _peak(patients), _peak(times * patients)
     return [
@@ -42,18 +44,18 @@ def measure(quick: bool) -> list[dict[str, Any]]:
 
 
 def _peak(patients: int) -> float:
-    """Peak resident memory of a run in a process of its own, MiB."""
+    """Measure the peak resident memory of a run in a process of its own, in MiB."""
     settings = [*SMALL, f"data.patients={patients}"]
     with tempfile.TemporaryDirectory() as scratch:
-        words = ["run", "ph-newborn", "--json", "--out", str(Path(scratch) / "run")]
-        words += [word for setting in settings for word in ("--set", setting)]
+        arguments = ["run", "ph-newborn", "--json", "--out", str(Path(scratch) / "run")]
+        arguments += [argument for setting in settings for argument in ("--set", setting)]
         script = (
             "import resource, sys; from echokit.cli import app; app(sys.argv[1:], "
             "standalone_mode=False);"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
         )
         done = subprocess.run(
-            [sys.executable, "-c", script, *words], capture_output=True, text=True, check=True
+            [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True
         )
-        json.loads(done.stdout)  # the run was finished
+        json.loads(done.stdout)  # raises unless the run has finished
     return int(done.stderr.splitlines()[-1]) / 1024

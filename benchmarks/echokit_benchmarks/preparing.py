@@ -1,4 +1,4 @@
-"""Preparing a clip: hardly longer than decoding its frames, which has to be done anyway."""
+"""Preparation of a clip, against decoding its frames, which it includes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
+from pydicom import dcmread
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage, generate_uid
@@ -27,10 +28,11 @@ from echokit.components.slots import make_preparation
 from echokit.recipe import load_recipe
 
 Screen = UInt8[np.ndarray, "T H W"]
+"""Grey frames of a scanner's whole screen."""
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """A row for each file format, one more for FFmpeg's threads, and one for each step."""
+    """Time preparation against four ways of decoding MP4 and DICOM: one row each."""
     frames, height, width = (24, 216, 360) if quick else (122, 866, 1440)
     repeats = 2 if quick else 9
     preparation = make_preparation(load_recipe("ph-newborn", preset="paper"))
@@ -53,14 +55,14 @@ def measure(quick: bool) -> list[dict[str, Any]]:
             def ours(loader: Loader = loader) -> None:
                 _prepare(loader, preparation, Store(Path(scratch) / f"store-{next(names)}"))
 
-            what = {"mp4": "MP4 (H.264)", "dcm": "DICOM (JPEG baseline, colour)"}[suffix]
+            format_name = {"mp4": "MP4 (H.264)", "dcm": "DICOM (JPEG baseline, colour)"}[suffix]
             claim = Claim(
-                f"prepare and store {frames} frames of {width}×{height}, {what}",
+                f"prepare and store {frames} frames of {width}×{height}, {format_name}",
                 f"decoding alone: {theirs}",
                 at_most=goal,
             )
             row = timing_row(claim, *paired(ours, partial(decode, path), repeats))
-            if goal is None:  # but a cost like the others
+            if goal is None:  # show a cost as in the other rows, not a speed-up
                 row["ratio"], row["spread"] = 1 / row["ratio"], [1 / r for r in row["spread"][::-1]]
             rows.append(row | {"note": _profile(loader, preparation, Path(scratch) / "profile")})
     return rows
@@ -72,30 +74,31 @@ def _prepare(loader: Loader, preparation: Preparation, store: Store) -> None:
 
 
 def _only(loader: Loader) -> ClipRef:
+    """Return the reference of the only clip."""
     (ref,) = loader.index()
     assert isinstance(ref, ClipRef), ref
     return ref
 
 
 def _profile(loader: Loader, preparation: Preparation, scratch: Path) -> str:
-    """Milliseconds of each step, once."""
-    ref, took = _only(loader), list[str]()
+    """Time each step of the preparation once, in milliseconds."""
+    ref, timings = _only(loader), list[str]()
 
     def timed(name: str, work: Callable[[], Any]) -> Any:
         started = time.perf_counter()
-        made = work()
-        took.append(f"{name} {1e3 * (time.perf_counter() - started):.0f} ms")
-        return made
+        result = work()
+        timings.append(f"{name} {1e3 * (time.perf_counter() - started):.0f} ms")
+        return result
 
     clip = timed("read", lambda: loader.read(ref))
     for name, step in zip(("sector", "resize", "equalise"), preparation.steps, strict=True):
         clip = timed(name, partial(step, clip, unused_generator()))
     timed("store", lambda: Store(scratch).put(f"{time.monotonic_ns():032x}", clip))
-    return ", ".join(took)
+    return ", ".join(timings)
 
 
 def _screen(frames: int, height: int, width: int) -> Screen:
-    """A synthetic clip with the machine's screen around it."""
+    """Make a synthetic clip with the scanner's screen around it."""
     loader: Loader = resolve(
         "loader",
         "phantom",
@@ -107,10 +110,10 @@ def _screen(frames: int, height: int, width: int) -> Screen:
         files=1,
     )
     (ref, *_) = loader.index()
-    seen = loader.read(ref).frames  # type: ignore[arg-type]
+    clip = loader.read(ref).frames  # type: ignore[arg-type]
     screen = np.zeros((frames, height, width), np.uint8)
-    left = (width - seen.shape[2]) // 2
-    screen[:, : seen.shape[1], left : left + seen.shape[2]] = seen[:, :height]
+    left = (width - clip.shape[2]) // 2
+    screen[:, : clip.shape[1], left : left + clip.shape[2]] = clip[:, :height]
     return screen
 
 
@@ -137,7 +140,7 @@ def _decode_threaded(path: Path) -> int:
 
 
 def _write_jpeg(path: Path, screen: Screen) -> None:
-    """A multi-frame ultrasound file as scanners write them: colour, chroma at half width."""
+    """Write a multi-frame ultrasound file as scanners do: colour, with chroma at half width."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -180,14 +183,10 @@ def _decode_jpeg(path: Path) -> int:
 
 
 def _decode_pydicom(path: Path) -> int:
-    from pydicom import dcmread
-
     return len(dcmread(path).pixel_array)
 
 
 def _lumas(path: Path) -> Iterator[UInt8[np.ndarray, "H W"]]:
-    from pydicom import dcmread
-
     for data in generate_frames(dcmread(path).PixelData, number_of_frames=None):
         image = Image.open(io.BytesIO(data), formats=["JPEG"])
         image.draft("L", image.size)

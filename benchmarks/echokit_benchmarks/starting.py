@@ -1,4 +1,4 @@
-"""How long a user waits for help and for the list of plugins."""
+"""Time until a user sees the help and the list of plugins."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 from echokit.bench.timing import Claim, paired, timing_row
 
 COMMANDS = {"echokit --help": (["--help"], 0.4), "echokit plugins list": (["plugins", "list"], 0.8)}
+"""Command -> its arguments, and the goal in seconds."""
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """Rows on commands that should feel instant, beside Python's own start."""
+    """Time commands that should feel instant, beside Python's own start: one row each."""
     rows = []
-    for name, (words, seconds) in COMMANDS.items():
+    for name, (arguments, seconds) in COMMANDS.items():
         ours, python = paired(
-            partial(_run, "-m", "echokit", *words),
+            partial(_run, "-m", "echokit", *arguments),
             partial(_run, "-c", "pass"),
             3 if quick else 15,
         )
@@ -26,5 +27,5 @@ def measure(quick: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def _run(*words: str) -> None:
-    subprocess.run([sys.executable, *words], check=True, capture_output=True)
+def _run(*arguments: str) -> None:
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""A window of frames from the store, against decoding it from a video."""
+"""Reading a window of frames from the store, against decoding it from a video."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from echokit.components.slots import make_preparation
 from echokit.recipe import load_recipe
 
 AT_MOST_SIZE = 0.5
+"""Goal of the store's size, relative to raw pixels."""
 CLIPS, K, FPS = 24, 12, 25
-"""Clips that windows are drawn from: more than the store keeps in memory."""
+"""Number of clips that windows are drawn from (more than the store keeps in memory), frames of a
+window, and frames per second."""
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """Two rows: time of a random window, and size of the store."""
+    """Measure the time of a random window and the size of the store: two rows."""
     clips, frames, side = (2, 30, 48) if quick else (CLIPS, 122, 224)
     loader: Loader = resolve(
         "loader", "phantom", patients=clips, views=["PSAX-P"], size=side, frames=frames, files=0
@@ -35,7 +37,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
         path = Path(scratch) / "store.zarr"
         refs: Any = loader.index()
         keys = [str(key) for _, key in prepare(loader, refs, make_preparation(preset), Store(path))]
-        store = Store(path)  # opened afresh: nothing is kept of the writing
+        store = Store(path)  # opened again, so that nothing is cached from writing
         raw, videos = 0, []
         for key in keys:
             stored = store.clip(key).frames
@@ -52,16 +54,16 @@ def measure(quick: bool) -> list[dict[str, Any]]:
                 yield clip, draw.randrange(lengths[clip] - K + 1)
 
         opened = [av.open(str(video)) for video in videos]
-        at = places()
+        drawn = places()
+        windows = 2 if quick else 20
 
-        def windows(read: Callable[[int, int], Any]) -> Callable[[], None]:
-            def several() -> None:
-                for _ in range(2 if quick else 20):
-                    assert len(read(*next(at))) == K
+        def reading(read: Callable[[int, int], Any]) -> Callable[[], None]:
+            def read_windows() -> None:
+                for _ in range(windows):
+                    assert len(read(*next(drawn))) == K
 
-            return several
+            return read_windows
 
-        several = 2 if quick else 20
         claim = Claim(
             f"random window of {K} frames {side}×{side} from the store, {len(keys)} clips, "
             "kept open",
@@ -70,15 +72,15 @@ def measure(quick: bool) -> list[dict[str, Any]]:
             seconds=2e-3,
         )
         ours, theirs = paired(
-            windows(lambda clip, start: store.window(keys[clip], start, K)),
-            windows(lambda clip, start: _seek(opened[clip], start)),
+            reading(lambda clip, start: store.window(keys[clip], start, K)),
+            reading(lambda clip, start: _seek(opened[clip], start)),
             2 if quick else 25,
         )
-        timed = timing_row(claim, [s / several for s in ours], [s / several for s in theirs])
+        time_row = timing_row(claim, [s / windows for s in ours], [s / windows for s in theirs])
         for container in opened:
             container.close()
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    kept = {
+    size_row = {
         "name": f"size of the store, {len(keys)} synthetic clips",
         "against": "raw pixels, lossless",
         "ours_mb": size / 2**20,
@@ -89,11 +91,11 @@ def measure(quick: bool) -> list[dict[str, Any]]:
         "reached": size <= AT_MOST_SIZE * raw,
         "repeats": 1,
     }
-    return [timed, kept]
+    return [time_row, size_row]
 
 
 def _write(path: Path, frames: UInt8[np.ndarray, "T H W"]) -> None:
-    """As a user would keep prepared clips: H.264 at its defaults."""
+    """Write prepared frames as a user would: H.264 with its default settings."""
     with av.open(str(path), "w") as container:
         stream: Any = container.add_stream("libx264", rate=FPS)
         stream.height, stream.width = frames.shape[1:]
@@ -105,14 +107,14 @@ def _write(path: Path, frames: UInt8[np.ndarray, "T H W"]) -> None:
 
 
 def _seek(container: Any, start: int) -> list[UInt8[np.ndarray, "H W"]]:
-    """Frames `start` to `start + K`: to the key frame before, and on from there."""
+    """Decode the frames `start` to `start + K`, from the key frame before them."""
     stream = container.streams.video[0]
     wanted = round(start / FPS / stream.time_base)
     container.seek(wanted, stream=stream)
-    found: list[UInt8[np.ndarray, "H W"]] = []
+    window: list[UInt8[np.ndarray, "H W"]] = []
     for frame in container.decode(stream):
         if frame.pts >= wanted:
-            found.append(frame.to_ndarray(format="gray"))
-            if len(found) == K:
+            window.append(frame.to_ndarray(format="gray"))
+            if len(window) == K:
                 break
-    return found
+    return window

@@ -1,4 +1,4 @@
-"""A study of five views: judged by the engine that is chosen, and from its files to its page."""
+"""Prediction of a study of five views: all sequences by the chosen engine, and files to page."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from echokit.system.progress import Silent
 from echokit.voting.votes import voting_sequences
 
 AT_LEAST: Mapping[Precision, float] = {"exact": 2.5, "fast": 4.0}
+"""Goal of the speed-up over a loop, by precision."""
 AT_MOST_SECONDS = 20.0
 """Goal of a study from its files to its page, without saliency."""
 CLASSES = ("none", "mild", "moderate-severe")
@@ -42,13 +43,13 @@ Sequences = Float32[np.ndarray, "n 1 k H W"]
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """Two rows on judging all sequences of a study, two on the whole of its prediction."""
+    """Time all sequences of a study (two rows) and the whole prediction (two rows)."""
     side, width, n, screen, frames = (48, 8, 2, 96, 24) if quick else (224, 64, 10, 692, 122)
     settings = [f"prepare.resize.size={side}", f"backbone.width={width}", f"sequences.n={n}"]
     recipe = load_recipe("ph-newborn", preset="paper", settings=settings)
     with tempfile.TemporaryDirectory() as scratch:
-        here = Path(scratch)
-        study = here / "study"
+        folder = Path(scratch)
+        study = folder / "study"
         cohort: Any = resolve(
             "loader",
             "phantom",
@@ -59,19 +60,19 @@ def measure(quick: bool) -> list[dict[str, Any]]:
             frames_sd=0,
         )
         cohort.write(study, "dicom")
-        seen = _sequences(recipe, study, here)
-        networks = {view: _network(recipe, sequences) for view, sequences in seen.items()}
+        by_view = _sequences(recipe, study, folder)
+        networks = {view: _network(recipe, sequences) for view, sequences in by_view.items()}
         predictors = {
-            precision: _predictor(recipe, networks, here, precision) for precision in PRECISIONS
+            precision: _predictor(recipe, networks, folder, precision) for precision in PRECISIONS
         }
-        rows = _judged(networks, predictors, seen, quick)
-        return [*rows, *_whole(predictors["fast"], study, here, quick)]
+        rows = _sequence_rows(networks, predictors, by_view, quick)
+        return [*rows, *_study_rows(predictors["fast"], study, folder, quick)]
 
 
-def _sequences(recipe: Recipe, study: Path, here: Path) -> dict[str, Sequences]:
-    """Every voting sequence of the study, by view."""
-    predictor = _predictor(recipe, dict.fromkeys(VIEWS), here, "exact")
-    store = Store(here / "store")
+def _sequences(recipe: Recipe, study: Path, folder: Path) -> dict[str, Sequences]:
+    """Read every voting sequence of the study, by view."""
+    predictor = _predictor(recipe, dict.fromkeys(VIEWS), folder, "exact")
+    store = Store(folder / "store")
     bench = Bench(predictor, make_loader(recipe.study, source=str(study)), store)
     ready, rejected, _ = prepare_clips(bench, Silent())
     assert len(ready) == len(VIEWS), rejected
@@ -85,7 +86,7 @@ def _sequences(recipe: Recipe, study: Path, here: Path) -> dict[str, Sequences]:
 
 
 def _network(recipe: Recipe, sequences: Sequences) -> nn.Module:
-    """A network of random weights whose layers see what trained ones see: mean 0, variance 1."""
+    """Make a random network whose normalised layers have mean 0 and variance 1, as trained ones."""
     with torch.random.fork_rng():
         torch.manual_seed(len(sequences))
         network = make_model(recipe, len(CLASSES))
@@ -98,9 +99,9 @@ def _network(recipe: Recipe, sequences: Sequences) -> nn.Module:
 
 
 def _predictor(
-    recipe: Recipe, networks: Mapping[str, Any], here: Path, precision: Precision
+    recipe: Recipe, networks: Mapping[str, Any], folder: Path, precision: Precision
 ) -> Predictor:
-    weights = {view: here / "models" / f"{view}.safetensors" for view in networks}
+    weights = {view: folder / "models" / f"{view}.safetensors" for view in networks}
     for view, network in networks.items():
         if network is not None:
             save_tensors(weights[view], network.state_dict())
@@ -114,83 +115,90 @@ def _predictor(
         synthetic=True,
         records={},
         open=opener(
-            recipe, weights, len(CLASSES), here / "engines", EngineRequest("auto", precision)
+            recipe, weights, len(CLASSES), folder / "engines", EngineRequest("auto", precision)
         ),
     )
 
 
-def _judged(
+def _sequence_rows(
     networks: Mapping[str, nn.Module],
     predictors: Mapping[Precision, Predictor],
-    seen: Mapping[str, Sequences],
+    by_view: Mapping[str, Sequences],
     quick: bool,
 ) -> list[dict[str, Any]]:
-    """All sequences of the study, by the engine that each precision chooses, against a loop."""
+    """Time all sequences of the study by the engine of each precision, against a loop."""
     engines, opening = dict[Precision, dict[str, ChosenEngine]](), dict[Precision, float]()
     for precision, predictor in predictors.items():
         started = time.perf_counter()
         engines[precision] = {
-            view: predictor.open(view, some[:2], len(some))[0] for view, some in seen.items()
+            view: predictor.open(view, sequences[:2], len(sequences))[0]
+            for view, sequences in by_view.items()
         }
         opening[precision] = time.perf_counter() - started
 
-    said: dict[str, Any] = {}
+    logits: dict[str, Any] = {}
 
     def by_engine(precision: Precision) -> None:
         chosen = engines[precision]
-        said[precision] = [chosen[v].running.forward(some) for v, some in seen.items()]
+        logits[precision] = [
+            chosen[view].running.forward(sequences) for view, sequences in by_view.items()
+        ]
 
     def by_loop() -> None:
         with torch.inference_mode():
-            said["loop"] = [
-                [networks[v](torch.from_numpy(one)[None])[0].numpy() for one in some]
-                for v, some in seen.items()
+            logits["loop"] = [
+                [networks[view](torch.from_numpy(s)[None])[0].numpy() for s in sequences]
+                for view, sequences in by_view.items()
             ]
 
     works: list[Callable[[], object]] = [by_loop]
     works += [partial(by_engine, precision) for precision in engines]
     theirs, *ours = in_turns(works, 1 if quick else 2)
-    judged = {
-        who: softmax(np.reshape(logits, (-1, len(CLASSES))), axis=1) for who, logits in said.items()
+    probabilities = {
+        way: softmax(np.reshape(arrays, (-1, len(CLASSES))), axis=1)
+        for way, arrays in logits.items()
     }
-    expected, rows = judged["loop"], []
+    expected, rows = probabilities["loop"], []
     for precision, times in zip(engines, ours, strict=True):
-        apart = float(np.abs(judged[precision] - expected).max())
-        same = int((judged[precision].argmax(1) == expected.argmax(1)).sum())
+        difference = float(np.abs(probabilities[precision] - expected).max())
+        same = int((probabilities[precision].argmax(1) == expected.argmax(1)).sum())
         running = next(iter(engines[precision].values())).running
-        shape = "×".join(map(str, next(iter(seen.values())).shape[2:]))
+        shape = "×".join(map(str, next(iter(by_view.values())).shape[2:]))
+        n = len(expected) // len(by_view)
         claim = Claim(
-            f"judging a study, {len(seen)} views × {len(expected) // len(seen)} sequences {shape}, "
+            f"judging a study, {len(by_view)} views × {n} sequences {shape}, "
             f"{precision}: {running.engine}, {running.computes_in}",
             "eager PyTorch in float32, one sequence at a time",
             at_least=None if quick else AT_LEAST[precision],
         )
         row = timing_row(claim, times, theirs)
         if row["reached"]:
-            row["reached"] = same == len(expected) and apart <= TOLERANCE[precision]
+            row["reached"] = same == len(expected) and difference <= TOLERANCE[precision]
         row["note"] = (
-            f"{same} of {len(expected)} labels the same, probabilities within {apart:.1e}; "
+            f"{same} of {len(expected)} labels the same, probabilities within {difference:.1e}; "
             f"converting and comparing, once for a run: {opening[precision]:.0f} s"
         )
-        rows.append(row | {"max_difference": apart})
+        rows.append(row | {"max_difference": difference})
     return rows
 
 
-def _whole(predictor: Predictor, study: Path, here: Path, quick: bool) -> list[dict[str, Any]]:
-    """`echokit predict` from files to page, with networks that were converted before."""
-    bare = replace(predictor, recipe=predictor.recipe.model_copy(update={"explain": None}))
+def _study_rows(
+    predictor: Predictor, study: Path, folder: Path, quick: bool
+) -> list[dict[str, Any]]:
+    """Time `echokit predict` from files to page, with networks that are already converted."""
+    unexplained = replace(predictor, recipe=predictor.recipe.model_copy(update={"explain": None}))
     rows = []
-    for number, (words, one, goal) in enumerate(
-        [("without saliency", bare, AT_MOST_SECONDS), ("with saliency", predictor, None)]
+    for number, (extent, chosen, goal) in enumerate(
+        [("without saliency", unexplained, AT_MOST_SECONDS), ("with saliency", predictor, None)]
     ):
         started = time.perf_counter()
-        done = predict_study(one, study, here / f"prediction-{number}")
-        took = time.perf_counter() - started
+        done = predict_study(chosen, study, folder / f"prediction-{number}")
+        seconds = time.perf_counter() - started
         stages = ", ".join(f"{row['name']} {row['seconds']:.1f} s" for row in done["stages"])
         claim = Claim(
-            f"a whole study of {len(VIEWS)} DICOM files to its page, fast, {words}",
+            f"a whole study of {len(VIEWS)} DICOM files to its page, fast, {extent}",
             "",
             seconds=None if quick else goal,
         )
-        rows.append(timing_row(claim, [took]) | {"note": stages})
+        rows.append(timing_row(claim, [seconds]) | {"note": stages})
     return rows

@@ -1,4 +1,4 @@
-"""Voting rules and explainers swapped: networks are trained, and predict, once for all of them."""
+"""Comparison of voting rules and explainers: networks are trained once for all of them."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ SMALL = (
     "data.files=0",
     "evaluate.bootstrap=50",
 )
+"""Settings that make a run small."""
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """One row: a benchmark of rules and explainers against a run for each."""
+    """Time a benchmark of rules and explainers against one run for each of them: one row."""
     rules, explainers = RULES[: 2 if quick else None], EXPLAINERS[: 0 if quick else None]
     small = [*SMALL, f"data.patients={12 if quick else 60}", f"train.epochs={1 if quick else 6}"]
     suite = Suite(
@@ -47,19 +48,21 @@ def measure(quick: bool) -> list[dict[str, Any]]:
         explainer=slots(explainers),
     )
     with tempfile.TemporaryDirectory() as scratch:
-        here = Path(scratch)
+        folder = Path(scratch)
         started = time.perf_counter()
-        runs = train_all(suite, here / "ours", Silent())
-        write_leaderboard(suite, runs, here / "ours", Silent())
+        runs = train_all(suite, folder / "ours", Silent())
+        write_leaderboard(suite, runs, folder / "ours", Silent())
         ours = time.perf_counter() - started
-        networks = len(list((here / "ours").rglob("split-*.safetensors")))
+        networks = len(list((folder / "ours").rglob("split-*.safetensors")))
         started = time.perf_counter()
-        for number, swap in enumerate(
+        for number, setting in enumerate(
             [f"aggregate.view={rule}" for rule in rules] + [f"explain={e}" for e in explainers]
         ):
-            plain = [] if swap.startswith("explain") else ["report.examples=0"]
-            recipe = load_recipe("ph-newborn", preset="quick", settings=[*small, swap, *plain])
-            carry_out(recipe, RunFolder.create(here / "theirs" / f"run-{number}", recipe))
+            # a run that compares rules need not explain anything
+            unexplained = [] if setting.startswith("explain") else ["report.examples=0"]
+            settings = [*small, setting, *unexplained]
+            recipe = load_recipe("ph-newborn", preset="quick", settings=settings)
+            carry_out(recipe, RunFolder.create(folder / "theirs" / f"run-{number}", recipe))
         theirs = time.perf_counter() - started
     claim = Claim(
         f"{len(rules)} voting rules and {len(explainers)} explainers tried on the same networks",

@@ -1,4 +1,4 @@
-"""Training: as fast as the network alone, and the network as fast as its memory format allows."""
+"""Training: against the network alone, and its memory format against PyTorch's default."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ ONE_NETWORK = [
     "split.splits=1",
     "split.held_out=0.4",
 ]
+"""Settings of a run that trains a single network."""
 QUICK = ["train.epochs=4", "train.n=2"]
 TINY = ["train.epochs=1", "train.n=1"]
 PAPER = ["train.epochs=1", "train.n=1", "data.patients=10", "data.size=224", "data.frames=16"]
 
 
 def measure(quick: bool) -> list[dict[str, Any]]:
-    """Rows on samples per second at `quick` and `paper` settings, and on one training step."""
+    """Time training samples at `quick` and `paper` settings, and one training step: a row each."""
     rows = [_throughput("quick", TINY if quick else QUICK, 1 if quick else 7)]
     if not quick:
         rows.append(_throughput("paper", PAPER, 3))
@@ -47,7 +48,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
 
 
 def _throughput(preset: str, more: list[str], repeats: int) -> dict[str, Any]:
-    """Samples per second of `echokit.networks.train` against a loop on tensors in memory."""
+    """Time a sample of `echokit.networks.train` against a loop on tensors in memory."""
     recipe = load_recipe("ph-newborn", preset=preset, settings=[*ONE_NETWORK, *more])
     side = recipe.prepare["resize"].options["size"]
     with tempfile.TemporaryDirectory() as scratch:
@@ -73,7 +74,7 @@ def _throughput(preset: str, more: list[str], repeats: int) -> dict[str, Any]:
 
 
 def _bare(recipe: Recipe, inputs: Tensor, samples: int) -> float:
-    """Seconds of the same number of training steps on tensors that are there already."""
+    """Time the same number of training steps on tensors in memory, in seconds."""
     model = make_model(recipe, 3).to(memory_format=torch.channels_last_3d).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.train.lr)
     batch = recipe.train.batch
@@ -81,8 +82,8 @@ def _bare(recipe: Recipe, inputs: Tensor, samples: int) -> float:
     batches = [b.to(memory_format=torch.channels_last_3d) for b in torch.split(inputs, batch)]
     started = time.perf_counter()
     for step in range(-(-samples // batch)):
-        left = min(batch, samples - step * batch)
-        _train_step(model, optimizer, batches[step % len(batches)][:left], labels[:left])
+        size = min(batch, samples - step * batch)
+        _train_step(model, optimizer, batches[step % len(batches)][:size], labels[:size])
     return time.perf_counter() - started
 
 
@@ -97,7 +98,7 @@ def _train_step(
 
 
 def _step(side: int, width: int) -> list[dict[str, Any]]:
-    """One training step in channels_last_3d against plain contiguous PyTorch, losses compared."""
+    """Time a training step in channels_last_3d against contiguous PyTorch, and compare losses."""
     recipe = load_recipe("ph-newborn", preset="quick", settings=[f"backbone.width={width}"])
     rng = torch.Generator().manual_seed(0)
     batches = [torch.randn(2, 1, 12, side, side, generator=rng) for _ in range(4)]

@@ -14,7 +14,7 @@ import echokit
 from echokit.report.page import write_page
 from echokit.report.words import SYNTHETIC
 from echokit.system.files import write_json, write_text
-from echokit.system.machine import PACKAGES, machine, version_of
+from echokit.system.machine import machine, packages, version_of
 
 Row = dict[str, Any]
 """One row of a table, as it stands in the JSON document."""
@@ -62,7 +62,7 @@ def document(kind: str, synthetic: bool, **more: object) -> Row:
         "echokit": echokit.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "packages": {name: found for name in PACKAGES if (found := version_of(name))},
+        "packages": {name: found for name in packages() if (found := version_of(name))},
         "machine": machine(),
         **more,
     }

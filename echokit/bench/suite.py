@@ -13,13 +13,16 @@ from echokit.plugins.registry import Kind, check_options, registry
 from echokit.recipe import Slot
 from echokit.recipe.settings import parse_setting
 
+SUITE = "suite.toml"
+"""The file in which a recipe's plugin brings a suite."""
+
 
 class Suite(BaseModel):
     """An accuracy benchmark, from a TOML file or the command line."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    recipe: str = "ph-newborn"
+    recipe: str
     preset: str | None = None
     settings: tuple[str, ...] = ()
     """Settings of the recipe, as `--set` takes them."""
@@ -68,8 +71,10 @@ def read_suite(path: Path, **changes: object) -> Suite:
         raise UsageError(f"There is no suite at {path}.")
     try:
         document = tomllib.loads(path.read_text("utf-8"))
-        replaced = {key: value for key, value in changes.items() if value is not None}
-        return Suite.model_validate(document | replaced)
+        document |= {key: value for key, value in changes.items() if value is not None}
+        if "recipe" not in document:
+            document["recipe"], _ = brought_suite(None)
+        return Suite.model_validate(document)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
@@ -78,6 +83,33 @@ def read_suite(path: Path, **changes: object) -> Suite:
         unknown = first["type"] == "extra_forbidden"
         advice = f" {nearest(key, Suite.model_fields)}" if unknown else ""
         raise UsageError(f"{path}, {key}: {first['msg']}.{advice}") from error
+
+
+def brought_suite(recipe: str | None) -> tuple[str, Path]:
+    """Find the suite that a recipe's plugin brings: `suite.toml` beside the recipe's file.
+
+    Args:
+        recipe: name of the recipe; where it brings none, or is None, the only recipe that does.
+
+    Returns:
+        The recipe that brings it, and the file.
+
+    Raises:
+        UsageError: no recipe brings one, or several do.
+    """
+    brought: dict[str, Path] = {}
+    for component in registry().of_kind("recipe"):
+        path: Path = component.factory.with_name(SUITE)
+        if path.is_file():
+            brought[component.name] = path
+    if recipe in brought:
+        brought = {recipe: brought[recipe]}
+    if len(brought) != 1:
+        which = f" of {', '.join(brought)}" if brought else ""
+        raise UsageError(
+            f"Say what to compare: --suite FILE, or --recipe{which}, --backbone and --aggregator."
+        )
+    return next(iter(brought.items()))
 
 
 def slots(names: Sequence[str]) -> dict[str, Slot]:

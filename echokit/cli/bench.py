@@ -54,7 +54,11 @@ def accuracy(
     explainer: Annotated[str | None, typer.Option(help="Explainers, comma-separated.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Repeats, each with splits of its own.")] = None,
     suite: Annotated[
-        Path | None, typer.Option(help="TOML file that defines the benchmark; options override it.")
+        Path | None,
+        typer.Option(
+            help="TOML file that defines the benchmark; options override it. By default the one "
+            "that a recipe's plugin brings."
+        ),
     ] = None,
     recipe: Annotated[str | None, typer.Option(help="The recipe that parts are put into.")] = None,
     preset: Annotated[str | None, typer.Option(help="Its preset.")] = None,
@@ -73,7 +77,7 @@ def accuracy(
     """
     from echokit.bench.accuracy import train_all
     from echokit.bench.leaderboard import write_leaderboard
-    from echokit.bench.suite import Suite, read_suite, slots
+    from echokit.bench.suite import Suite, brought_suite, read_suite, slots
     from echokit.cli.console import Bars, print_json
     from echokit.cli.console import out as console
     from echokit.system.files import read_json
@@ -88,12 +92,10 @@ def accuracy(
         "preset": preset,
         "settings": settings,
     }
-    if suite is not None:
-        asked = read_suite(suite, **given)
+    if suite is None and recipe and backbone and aggregator:
+        asked = Suite.model_validate({k: v for k, v in given.items() if v is not None})
     else:
-        given["backbone"] = given["backbone"] or slots(["pytorchvideo-r2plus1d-18"])
-        given["aggregator"] = given["aggregator"] or slots(["majority-vote"])
-        asked = Suite(**{k: v for k, v in given.items() if v is not None})
+        asked = read_suite(suite or brought_suite(recipe)[1], **given)
     progress = Silent() if as_json else Bars()
     page = write_leaderboard(asked, train_all(asked, out, progress), out, progress)
     if as_json:

@@ -17,7 +17,7 @@ def doctor(
     import echokit
     from echokit.cli.console import out, print_json
     from echokit.plugins.registry import KINDS, PluginWarning, registry
-    from echokit.system.machine import PACKAGES, installed_torch, machine, version_of
+    from echokit.system.machine import installed_torch, machine, packages, version_of
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # shown below, with what to do
@@ -28,7 +28,7 @@ def doctor(
         "echokit": echokit.__version__,
         "python": platform.python_version(),
         "torch": torch_version,
-        "packages": {name: version_of(name) for name in PACKAGES},
+        "packages": {name: version_of(name) for name in packages()},
         "machine": machine(),
         "components": {kind: len(list(found.of_kind(kind))) for kind in KINDS},
         "problems": [*found.problems, *found.clashes],
@@ -41,7 +41,7 @@ def doctor(
         f"echokit {echokit.__version__}, Python {platform.python_version()}, "
         f"torch {torch_version or 'missing'}"
     )
-    out.print(", ".join(f"{name} {version_of(name) or 'missing'}" for name in PACKAGES))
+    out.print(", ".join(f"{name} {version_of(name) or 'missing'}" for name in packages()))
     out.print(
         f"{here['cpu']}, {here['cores']} cores, {here['memory_gb']} GiB, device {here['device']}"
     )

@@ -119,7 +119,8 @@ def made(component: Component, asked: Asked) -> Contract:
         except OptionError as error:
             raise OptionError(f"{error} Give options by --set, as in --set size=32.") from error
     if isinstance(contract, LoaderContract):
-        if asked.source is None and not component.owner.endswith(":phantom"):
+        source = component.options.get("source")
+        if asked.source is None and source is not None and source.default is source.empty:
             raise UsageError(
                 f"The {component} needs something to read: give a small source that holds a clip "
                 "by --source PATH."

@@ -25,7 +25,7 @@ def predict(
     view_run: Annotated[
         Path | None,
         typer.Option(
-            help="With --view auto: a run of echo-view; by default the newest beside RUN."
+            help="With --view auto: a run that tells views; by default the newest beside RUN."
         ),
     ] = None,
     view_threshold: Annotated[

@@ -62,7 +62,7 @@ def run(
     else:
         if recipe is None:
             raise UsageError(
-                "Name a recipe, as in `echokit run ph-newborn`, or --resume a run. "
+                "Name a recipe, as in `echokit run RECIPE`, or --resume a run. "
                 "`echokit recipes` lists recipes."
             )
         changes = (settings or []) + ([] if seed is None else [f"seed={seed}"])

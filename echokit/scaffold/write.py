@@ -13,13 +13,13 @@ from echokit.system.files import whole_folder, write_text
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 USES: dict[Kind, str] = {
-    "loader": "echokit run ph-newborn --data PATH --set study={name}",
-    "transform": "echokit run ph-newborn --set augment.{module}.use={name}",
-    "backbone": "echokit run ph-newborn --set backbone={name}",
-    "aggregator": "echokit run ph-newborn --set aggregate.view={name}",
-    "explainer": "echokit run ph-newborn --set explain={name}",
+    "loader": "echokit run RECIPE --data PATH --set study={name}",
+    "transform": "echokit run RECIPE --set augment.{module}.use={name}",
+    "backbone": "echokit run RECIPE --set backbone={name}",
+    "aggregator": "echokit run RECIPE --set aggregate.view={name}",
+    "explainer": "echokit run RECIPE --set explain={name}",
     "recipe": "echokit run {name}",
-    "executor": "echokit run ph-newborn --set executor={name}",
+    "executor": "echokit run RECIPE --set executor={name}",
     "command": "echokit {name} --help",
 }
 """What uses a component of each kind."""

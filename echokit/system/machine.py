@@ -5,20 +5,30 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, requires, version
 from pathlib import Path
 from types import ModuleType
 
-PACKAGES = (
-    "captum",
-    "lightning-fabric",
-    "monai",
-    "numpy",
-    "pydicom",
-    "pytorchvideo",
-    "scikit-learn",
-)
+OWN = "echokit-cardiac"
+
+
+def packages() -> tuple[str, ...]:
+    """Names of the distributions that results depend on, sorted.
+
+    Those are what echokit and the distributions of installed plugins require, and the latter
+    themselves; not what only an extra requires.
+    """
+    plugins = {point.dist.name for point in entry_points(group="echokit") if point.dist}
+    found = set(plugins)
+    for distribution in plugins | {OWN}:
+        with contextlib.suppress(PackageNotFoundError):
+            for requirement in requires(distribution) or ():
+                name = re.match(r"[\w.-]+", requirement)
+                if name and "extra ==" not in requirement:
+                    found.add(name[0])
+    return tuple(sorted(found - {OWN}))
 
 
 def machine() -> dict[str, str | int | float | None]:

@@ -10,7 +10,7 @@ import pytest
 from echokit import UsageError
 from echokit.folder import RunFolder, next_free
 from echokit.recipe import load_recipe
-from echokit.system.machine import PACKAGES
+from echokit.system.machine import packages
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
 
@@ -32,7 +32,7 @@ def test_a_run_begins_with_its_resolved_recipe_and_its_environment(tmp_path, rec
     assert tomllib.loads((folder.path / "recipe.toml").read_text())["backbone"]["width"] == 3
     made_with = json.loads((folder.path / "environment.json").read_text())
     assert (made_with["seed"], made_with["recipe_digest"]) == (3, recipe.digest())
-    assert set(made_with["packages"]) == set(PACKAGES)
+    assert set(made_with["packages"]) == set(packages())
     assert {"system", "cpu", "cores", "memory_gb", "device"} == set(made_with["machine"])
     assert state(folder)["stages"] == []
     assert state(folder)["finished"] is None
@@ -65,7 +65,7 @@ def test_a_folder_that_is_no_run_is_refused_with_what_to_type(tmp_path, recipe, 
     if missing:
         folder = RunFolder.create(tmp_path / "one", recipe)
         (folder.path / missing).unlink()
-    with pytest.raises(UsageError, match=r"one is not a run.*`echokit run ph-newborn`"):
+    with pytest.raises(UsageError, match=r"one is not a run.*`echokit run RECIPE`"):
         RunFolder.open(tmp_path / "one")
 
 

@@ -1,6 +1,7 @@
 """Who may import whom, and what no file may do: read from the source, and from fresh processes."""
 
 import ast
+import re
 import resource
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import echokit
+from echokit.plugins.registry import registry
 
 CORE = Path(echokit.__file__).parent
 TREE = CORE.parent
@@ -77,6 +79,32 @@ def test_the_core_knows_no_plugin_and_no_plugin_library(path):
     roots = {module.partition(".")[0] for module, _ in imports(path)}
     assert {root for root in roots if root.startswith("echokit_")} == set()
     assert roots & PLUGIN_LIBRARIES == set()
+
+
+WORDS = {"attention", "borda", "files", "local", "monai", "stacking"}
+"""Names of components that are words of their own, or a library's name."""
+
+
+def first_party() -> set[str]:
+    """The names of the components and recipes of echokit's own plugins."""
+    ours = (c for c in registry().components if c.distribution == "echokit-cardiac")
+    return {component.name for component in ours} - WORDS
+
+
+def literals(path: Path) -> Iterator[tuple[int, str]]:
+    """Every text in a file that is no docstring, with its line."""
+    tree = ast.parse(path.read_text("utf-8"))
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node.lineno, node.value
+
+
+@pytest.mark.parametrize("path", files(CORE), ids=lambda p: p.relative_to(CORE).as_posix())
+def test_no_file_of_the_core_names_a_component_or_recipe_of_a_plugin(path):
+    names = "|".join(map(re.escape, sorted(first_party(), key=len, reverse=True)))
+    named = re.compile(rf"(?<![\w-])({names})(?![\w-])")
+    assert [(line, text) for line, text in literals(path) if named.search(text)] == []
 
 
 @pytest.mark.parametrize("package", PLUGINS, ids=lambda p: p.name)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from echokit.report.charts.figure import to_svg
-from echokit.report.charts.perturbation import (
-    Perturbation,
-    perturbation_chart,
-    perturbation_words,
-)
 from echokit.report.words import number, plural
+
+if TYPE_CHECKING:
+    from echokit.report.charts.perturbation import Perturbation
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +115,19 @@ def _chart(scores: Mapping[str, Any]) -> Markup | None:
     curves = perturbations(scores)
     if not curves:
         return None
+    # not at the top: a prediction's page without tested maps would start 0.3 s later
+    from echokit.report.charts.figure import to_svg
+    from echokit.report.charts.perturbation import perturbation_chart, perturbation_words
+
     return to_svg(perturbation_chart(curves), perturbation_words(curves))
 
 
 def perturbations(scores: Mapping[str, Any]) -> tuple[Perturbation, ...]:
     """Read the curves of deletion and insertion; none unless both were measured."""
+    if not {"deletion", "insertion"} & set(scores):
+        return ()
+    from echokit.report.charts.perturbation import Perturbation
+
     found = []
     for kind, ink in (("deletion", "c0"), ("insertion", "c2")):
         score = scores.get(kind) or {}
