@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def echo_clip() -> Callable[..., Clip]:
     """Makes a small moving clip with a sector; arguments as `echokit.testing.tiny_clip`."""
-    from echokit.testing import tiny_clip
+    from echokit.testing.clips import tiny_clip
 
     return tiny_clip
 
@@ -27,7 +27,7 @@ def echo_clip() -> Callable[..., Clip]:
 @pytest.fixture
 def echo_votes() -> Callable[..., Votes]:
     """Makes votes; arguments as `echokit.testing.tiny_votes`."""
-    from echokit.testing import tiny_votes
+    from echokit.testing.clips import tiny_votes
 
     return tiny_votes
 
@@ -40,7 +40,7 @@ def echo_cohort(tmp_path: Path) -> Path:
     """
     import numpy as np
 
-    from echokit.testing import tiny_clip
+    from echokit.testing.clips import tiny_clip
 
     folder = tmp_path / "echo-cohort"
     folder.mkdir()

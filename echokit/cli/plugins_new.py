@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
+from echokit.cli.console import out as console
 from echokit.plugins.component import KINDS, Kind
 
 
@@ -19,7 +20,6 @@ def new(
     out: Annotated[Path, typer.Option(help="The folder to write below.")] = Path(),
 ) -> None:
     """Write a new plugin: a package that pip installs, with its tests, to make your own."""
-    from echokit.cli.console import out as console
     from echokit.scaffold import how_to_use, write_plugin
 
     wanted = cast(Kind, kind)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 import echokit
 from echokit.errors import UsageError, nearest
 from echokit.hookspecs import INTERFACE
@@ -68,8 +70,6 @@ def how_to_use(name: str, kind: Kind) -> str:
 
 def render(name: str, kind: Kind) -> dict[str, str]:
     """The files of a new plugin by their path."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     environment = Environment(
         loader=PackageLoader("echokit.scaffold"),
         undefined=StrictUndefined,

@@ -5,20 +5,38 @@ from echokit.testing import BackboneContract
 class TestTiny3d(BackboneContract):
     component = "tiny3d"
     options = {"width": 4}
+
+Each name is imported when it is first asked for, so that a test of a loader needs no torch.
 """
 
-from echokit.testing.clips import tiny_clip, tiny_votes
-from echokit.testing.contracts import CONTRACTS
-from echokit.testing.contracts.aggregator import AggregatorContract, check_aggregator
-from echokit.testing.contracts.backbone import BackboneContract, check_backbone
-from echokit.testing.contracts.command import CommandContract, check_commands
-from echokit.testing.contracts.executor import ExecutorContract, check_executor
-from echokit.testing.contracts.explainer import ExplainerContract, check_explainer
-from echokit.testing.contracts.loader import LoaderContract, check_loader
-from echokit.testing.contracts.recipe import RecipeContract, check_recipe
-from echokit.testing.contracts.rules import ContractError
-from echokit.testing.contracts.suite import Contract, Verdict, judge, rules
-from echokit.testing.contracts.transform import TransformContract, check_transform
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from echokit.testing.clips import tiny_clip, tiny_votes
+    from echokit.testing.contracts.aggregator import AggregatorContract, check_aggregator
+    from echokit.testing.contracts.backbone import BackboneContract, check_backbone
+    from echokit.testing.contracts.command import CommandContract, check_commands
+    from echokit.testing.contracts.every import CONTRACTS
+    from echokit.testing.contracts.executor import ExecutorContract, check_executor
+    from echokit.testing.contracts.explainer import ExplainerContract, check_explainer
+    from echokit.testing.contracts.loader import LoaderContract, check_loader
+    from echokit.testing.contracts.recipe import RecipeContract, check_recipe
+    from echokit.testing.contracts.rules import ContractError
+    from echokit.testing.contracts.suite import Contract, Verdict, judge, rules
+    from echokit.testing.contracts.transform import TransformContract, check_transform
+
+_KINDS = ("aggregator", "backbone", "executor", "explainer", "loader", "recipe", "transform")
+_PLACES = {
+    **{f"{kind.capitalize()}Contract": f"contracts.{kind}" for kind in (*_KINDS, "command")},
+    **{f"check_{kind}": f"contracts.{kind}" for kind in _KINDS},
+    "check_commands": "contracts.command",
+    "CONTRACTS": "contracts.every",
+    "ContractError": "contracts.rules",
+    **dict.fromkeys(("Contract", "Verdict", "judge", "rules"), "contracts.suite"),
+    **dict.fromkeys(("tiny_clip", "tiny_votes"), "clips"),
+}
+"""Name -> the module below this one that it is imported from."""
 
 __all__ = [
     "CONTRACTS",
@@ -46,3 +64,11 @@ __all__ = [
     "tiny_clip",
     "tiny_votes",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value

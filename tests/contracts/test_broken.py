@@ -653,8 +653,16 @@ def test_a_suite_is_judged_rule_by_rule():
 
 
 def test_importing_the_suite_imports_no_torch():
-    code = "import sys, echokit.testing; assert 'torch' not in sys.modules"
+    names = "AggregatorContract, CommandContract, ExecutorContract, LoaderContract, tiny_clip"
+    code = f"import sys; from echokit.testing import {names}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_name_of_the_suite_is_there():
+    import echokit.testing
+
+    assert set(echokit.testing._PLACES) == set(echokit.testing.__all__)
+    assert [name for name in echokit.testing.__all__ if not hasattr(echokit.testing, name)] == []
 
 
 def test_tiny_inputs_are_what_they_say():

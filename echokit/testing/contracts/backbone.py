@@ -13,14 +13,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from echokit.interfaces import SupportsCam
 from echokit.testing.contracts.rules import attempt, expect
 from echokit.testing.contracts.suite import Contract, keep
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 CLASSES = 3
 OTHER_CLASSES = 2
@@ -101,8 +102,6 @@ class BackboneContract(Contract):
 
 
 def _make(factory: Callable[..., nn.Module], in_channels: int, classes: int = CLASSES) -> nn.Module:
-    from torch import nn
-
     model = factory(num_classes=classes, in_channels=in_channels)
     expect(
         isinstance(model, nn.Module),
@@ -112,14 +111,10 @@ def _make(factory: Callable[..., nn.Module], in_channels: int, classes: int = CL
 
 
 def _sequences(shape: tuple[int, ...], seed: int = 0) -> Tensor:
-    import torch
-
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def _logits(model: nn.Module, sequences: Tensor) -> Tensor:
-    from torch import Tensor
-
     with attempt(f"Mapping sequences of shape {tuple(sequences.shape)}"):
         logits: Tensor = model(sequences)
     mode = "training" if model.training else "eval"
@@ -133,8 +128,6 @@ def _logits(model: nn.Module, sequences: Tensor) -> Tensor:
 def _check_shape(
     factory: Callable[..., nn.Module], shape: tuple[int, ...], classes: int = CLASSES
 ) -> None:
-    import torch
-
     model = _make(factory, in_channels=shape[1], classes=classes)
     with torch.no_grad():
         logits = _logits(model, _sequences(shape))
@@ -147,8 +140,6 @@ def _check_shape(
 
 
 def _check_black(model: nn.Module) -> None:
-    import torch
-
     with torch.no_grad():
         logits = _logits(model, torch.zeros(SHAPES[0]))
     expect(
@@ -159,8 +150,6 @@ def _check_black(model: nn.Module) -> None:
 
 
 def _check_eval(model: nn.Module) -> None:
-    import torch
-
     sequences = _sequences(SHAPES[0])
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     with torch.no_grad():
@@ -184,8 +173,6 @@ def _check_eval(model: nn.Module) -> None:
 
 
 def _check_gradient(model: nn.Module, skips_frames: bool) -> None:
-    import torch
-
     _wake(model)
     sequences = _sequences(SHAPES[0]).requires_grad_()
     logits = _logits(model, sequences)
@@ -219,8 +206,6 @@ def _wake(model: nn.Module) -> None:
 
 
 def _check_training(model: nn.Module) -> None:
-    import torch
-
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     expect(learned, "It has no parameter that requires a gradient: there is nothing to train.")
     logits = _logits(model, _sequences(SHAPES[0]))
@@ -240,9 +225,6 @@ def _check_training(model: nn.Module) -> None:
 
 
 def _check_state(factory: Callable[..., nn.Module], model: nn.Module) -> None:
-    import torch
-    from safetensors.torch import load_file, save_file
-
     other = _make(factory, in_channels=1)
     with tempfile.TemporaryDirectory() as folder, attempt("A round trip through safetensors"):
         path = Path(folder) / "weights.safetensors"
@@ -258,9 +240,6 @@ def _check_state(factory: Callable[..., nn.Module], model: nn.Module) -> None:
 
 
 def _check_cam(model: nn.Module) -> None:
-    import torch
-    from torch import Tensor
-
     assert isinstance(model, SupportsCam)
     with attempt("cam_layer()"):
         layer = model.cam_layer()

@@ -10,17 +10,16 @@ frozen or gradients are off; the model is left as it was (mode, parameters, grad
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from echokit.interfaces import Explainer
-from echokit.testing.contracts.rules import attempt, expect, global_states
+from echokit.testing.contracts.generators import global_states
+from echokit.testing.contracts.rules import attempt, expect
 from echokit.testing.contracts.suite import Contract, keep
 from echokit.types import Saliency
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
 
 SHAPES = ((1, 6, 17, 24), (1, 1, 15, 15), (3, 5, 20, 13))
 """Channels, frames, height, width that are tried."""
@@ -126,8 +125,6 @@ def _check_map(explainer: Explainer, shape: tuple[int, int, int, int]) -> None:
 
 
 def _check_model_kept(explainer: Explainer) -> None:
-    import torch
-
     model, sequence = _random_net(1), _sequence(SHAPES[0])
     frozen = next(model.parameters()).requires_grad_(False)
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -156,8 +153,6 @@ def _check_model_kept(explainer: Explainer) -> None:
 
 
 def _check_frozen(explainer: Explainer) -> None:
-    import torch
-
     model, sequence = _random_net(1).eval(), _sequence(SHAPES[0])
     expected = _explain(explainer, model, sequence, 0).values
     model.requires_grad_(False)
@@ -185,8 +180,6 @@ def _check_generators(explainer: Explainer) -> None:
 
 
 def _check_place(explainer: Explainer) -> None:
-    import torch
-
     model = _planted_net().eval()
     # a class needs something to see; a little texture keeps the map from being flat by chance
     sequence = torch.ones(1, 9, 24, 36) + 0.1 * _sequence((1, 9, 24, 36))
@@ -228,15 +221,10 @@ def _check_randomised(explainer: Explainer) -> None:
 
 
 def _sequence(shape: tuple[int, ...]) -> Tensor:
-    import torch
-
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
 def _random_net(in_channels: int, seed: int = 0) -> nn.Module:
-    import torch
-    from torch import nn
-
     class RandomNet(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -261,9 +249,6 @@ def _random_net(in_channels: int, seed: int = 0) -> nn.Module:
 
 
 def _planted_net() -> nn.Module:
-    import torch
-    from torch import nn
-
     class PlantedNet(nn.Module):
         def __init__(self) -> None:
             super().__init__()

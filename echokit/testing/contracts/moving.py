@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool
+from scipy.ndimage import binary_dilation
 
 from echokit.testing.clips import tiny_clip
 from echokit.testing.contracts.rules import attempt, expect
@@ -99,7 +100,5 @@ def _patched(clip: Clip, place: tuple[slice, slice], level: float) -> Clip:
 
 
 def _widened(where: Bool[np.ndarray, "T H W"]) -> Bool[np.ndarray, "T H W"]:
-    from scipy.ndimage import binary_dilation
-
     wide: Bool[np.ndarray, "T H W"] = binary_dilation(where, np.ones((1, 3, 3)), iterations=NEAR)
     return wide

@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from typing import Any
 from unittest.mock import patch
 
+from numpy.lib import format as npy
+
 from echokit.testing.contracts.rules import ContractError
 
 METHODS = (
@@ -88,8 +90,6 @@ def _guard(
 
 def _no_arrays(refuse: Callable[..., Any]) -> Any:
     """NumPy reads `.npy`, and each member of an `.npz`, by one function."""
-    from numpy.lib import format as npy
-
     module = import_module(npy.read_array.__module__)
     original = module.read_array
 

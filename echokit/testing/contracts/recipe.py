@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from echokit.components.trial import try_components
 from echokit.errors import nearest
 from echokit.plugins.registry import registry
 from echokit.plugins.renamed import renamed_options
@@ -48,8 +49,6 @@ class RecipeContract(Contract):
 
     def test_dry_run(self) -> None:
         """Every component that its default preset uses can be made."""
-        from echokit.components.trial import try_components
-
         with attempt("Making the recipe's components"):
             try_components(load_recipe(str(self.make())))
 

@@ -39,14 +39,6 @@ def attempt(doing: str, passing: tuple[type[Exception], ...] = ()) -> Iterator[N
         raise ContractError(f"{doing} raised {type(error).__name__}: {error}") from error
 
 
-def global_states() -> tuple[bytes, bytes, int]:
-    """States that no component may touch; not `random`'s, which beartype draws from."""
-    import torch
-
-    state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - to see nobody drew from it
-    return torch.get_rng_state().numpy().tobytes(), state["key"].tobytes(), state["pos"]
-
-
 def same(one: Array | None, other: Array | None) -> bool:
     """True if both are None, or equal in dtype, shape and every value."""
     if one is None or other is None:

@@ -21,26 +21,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from inspect import getdoc
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
+import torch
 
 from echokit.errors import ClipError
 from echokit.interfaces import Transform
 from echokit.testing.clips import tiny_clip
+from echokit.testing.contracts.generators import global_states
 from echokit.testing.contracts.moving import check_moving
 from echokit.testing.contracts.rules import (
     attempt,
     expect,
     expect_valid_clip,
-    global_states,
     same_clip,
 )
 from echokit.testing.contracts.suite import Contract, keep
 from echokit.types import Clip
-
-if TYPE_CHECKING:
-    import torch
 
 Stage = Literal["prepare", "augment", "normalise"]
 SEEDS = range(8)
@@ -197,6 +195,4 @@ def _dtype(stage: Stage) -> Literal["uint8", "float32"]:
 
 
 def _generator(seed: int) -> torch.Generator:
-    import torch
-
     return torch.Generator().manual_seed(seed)
