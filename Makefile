@@ -18,21 +18,20 @@ LOCKED := build/locked
 LOCKING := --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
   --exclude-newer "7 days" --constraint constraints.txt --custom-compile-command "make lock"
 
-.PHONY: run test check locked lock clean
+.PHONY: run test check lint locked lock clean
 run: $(VENV)/.installed
 	$(BIN)/echokit run ph-newborn
 
-test: $(VENV)/.installed-test
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+test: lint
 	$(PYTEST)
 
-check: $(VENV)/.installed-test
+check: lint
+	$(PYTEST) -m "not slow" tests/echokit
+
+lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) -m "not slow" tests/echokit
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
