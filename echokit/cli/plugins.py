@@ -23,7 +23,7 @@ OWN = "echokit-cardiac:"
 
 app = typer.Typer(
     cls=WithPlugins,
-    help="What is installed, whose it is, what it takes; checking and writing plugins.",
+    help="List, show, check and write plugins.",
     no_args_is_help=True,
 )
 app.command("check")(plugins_check.check)
@@ -71,8 +71,8 @@ def show(
         return
     for component in found:
         described = _describe(component)
-        whose = f"{component.owner} {component.version}".rstrip()
-        out.print(f"[bold]{component.name}[/bold]  {component.kind} of {whose}")
+        plugin = f"{component.owner} {component.version}".rstrip()
+        out.print(f"[bold]{component.name}[/bold]  {component.kind} of {plugin}")
         for option in described.options:
             default = f" = {option.default}" if option.default is not None else ""
             out.print(f"  {option.name}: {option.type}{default}", markup=False)
@@ -93,7 +93,7 @@ def recipes() -> None:
 
 
 def _what(component: Component) -> str:
-    """What it is in a line, and whose where it is not ours."""
+    """Describe a component in one line, with its plugin where that is not ours."""
     doc, owner = _first_line(component), component.owner
     return doc if owner.startswith(OWN) else f"[{owner}] {doc}"
 

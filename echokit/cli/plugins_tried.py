@@ -81,8 +81,8 @@ def find(name: str) -> list[Component]:
 def tried(component: Component, asked: Asked) -> Result:
     """Try a component's contract on it.
 
-    Of a transform that no stage is known of, every stage is tried, and the one whose rules it
-    breaks least is a guess.
+    A transform whose stage is not known is tried in every stage; the stage in which it breaks the
+    fewest rules is a guess.
 
     Raises:
         OptionError: a required option is not given, or one is unknown.
@@ -135,7 +135,7 @@ def made(component: Component, asked: Asked) -> Contract:
 
 
 def _has_cam_layer(contract: BackboneContract) -> bool | None:
-    """Whether the network has `cam_layer()`; None where it cannot be made, as a rule will tell."""
+    """Whether the network has `cam_layer()`; None where it cannot be made."""
     try:
         return isinstance(contract.make(num_classes=2, in_channels=1), SupportsCam)
     except NotMadeError:

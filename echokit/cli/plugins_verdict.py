@@ -1,4 +1,4 @@
-"""How `echokit plugins check` tells what it found."""
+"""Print the result of `echokit plugins check`."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _rules(n: int) -> str:
 
 
 def as_row(result: Result) -> dict[str, object]:
-    """A result as JSON tells it; a rule's `passed` is null where it was not tried."""
+    """Convert a result to JSON values; `passed` of a rule is null where it was not tried."""
     component = result.component
     return {
         "kind": component.kind,

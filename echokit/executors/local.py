@@ -77,7 +77,7 @@ def _in_a_pool(
                 tick(size_of[future])
         except BrokenProcessPool as error:
             raise TrainingError(
-                f"One of {jobs} processes was killed, most likely for want of memory. Finished "
+                f"One of {jobs} processes was killed, most likely because memory ran out. Finished "
                 "networks are kept: set compute.jobs lower in the run's recipe.toml and resume it."
             ) from error
         except BaseException:

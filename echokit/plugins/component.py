@@ -1,4 +1,4 @@
-"""A registered component, and what is asked of a plugin before its components are taken."""
+"""A registered component, and the checks of a plugin before its components are taken."""
 
 from __future__ import annotations
 
@@ -115,5 +115,5 @@ def _check_signature(component: Component) -> None:
     except (TypeError, ValueError):
         raise PluginError(
             f"The {component.kind} {component.name!r} is {component.factory!r}, whose options "
-            "cannot be told: register a function whose keyword arguments are its options."
+            "cannot be read: register a function whose keyword arguments are its options."
         ) from None

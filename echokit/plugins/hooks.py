@@ -1,4 +1,4 @@
-"""What is asked of a plugin's hooks before they are called, and what is told of one that raised."""
+"""Check a plugin's hooks before they are called, and find the line of one that raised."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def check_hooks(plugin: object, manager: pluggy.PluginManager) -> None:
 
 
 def strays(plugin: object, manager: pluggy.PluginManager) -> list[str]:
-    """Say of each function that looks like a misspelt hook, and is none, what to write."""
+    """Name each function that looks like a misspelt hook, with what to write instead."""
     marked = dict(_marked(plugin, manager))
-    said = []
+    messages = []
     for name in dir(plugin):
         near = get_close_matches(name, HOOKS, n=1, cutoff=NEAR)
         if near and name not in (*HOOKS, *marked) and inspect.isroutine(getattr(plugin, name)):
-            said.append(f"Its {name} is no hook: if {near[0]} is meant, call it so and {MARK}")
-    return said
+            messages.append(f"Its {name} is no hook: if {near[0]} is meant, call it so and {MARK}")
+    return messages
 
 
 def where_it_raised(error: BaseException, plugin: object) -> str:

@@ -51,14 +51,14 @@ class Registry:
         distribution = entry_point.dist.name if entry_point.dist else "unknown"
         version = entry_point.dist.version if entry_point.dist else ""
         owner = f"{distribution}:{entry_point.name}"
-        rid = f"to be rid of it: pip uninstall {distribution}"
+        removal = f"to remove it: pip uninstall {distribution}"
         try:
             plugin = entry_point.load()
         except (Exception, SystemExit) as error:  # a stranger's module may raise anything
             self._warn(
                 f"Plugin {owner} is not used: importing it raised {type(error).__name__}: {error}. "
                 f"{_missing(error, entry_point)}For the whole error: "
-                f'python -c "import {entry_point.value.partition(":")[0]}"; {rid}'
+                f'python -c "import {entry_point.value.partition(":")[0]}"; {removal}'
             )
             return
         try:
@@ -69,7 +69,7 @@ class Registry:
         except (Exception, SystemExit) as error:
             self._warn(
                 f"Plugin {owner} is not used: a hook of it raised {type(error).__name__}: {error}, "
-                f"in {where_it_raised(error, plugin)}. Mend it there; {rid}"
+                f"in {where_it_raised(error, plugin)}. Correct it there; {removal}"
             )
             return
         for stray in strays(plugin, self._manager):
@@ -179,11 +179,11 @@ class Registry:
 
 
 def _missing(error: BaseException, entry_point: EntryPoint) -> str:
-    """What to install where an import failed for want of a module."""
+    """Say what to install where an import failed because a module is missing."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
     if f"{entry_point.module}.".startswith(f"{error.name}."):
-        return "Its entry point names a module that is not there: its author must mend that. "
+        return "Its entry point names a module that is not there: its author must correct that. "
     return f"Install the module, say by pip install {error.name.partition('.')[0]}. "
 
 

@@ -1,4 +1,4 @@
-"""Options that a component had under another name: still understood, with one warning each."""
+"""Accept an option under its old name, with one warning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DeprecatedOptionWarning(FutureWarning):
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """What became of an option."""
+    """The new name of an option."""
 
     instead: str
     """The name that it has now."""
@@ -54,13 +54,15 @@ def renamed_options(factory: object) -> Mapping[str, Renamed]:
     return names
 
 
-def under_todays_names(factory: object, options: Mapping[str, Any], whose: str) -> dict[str, Any]:
+def under_todays_names(
+    factory: object, options: Mapping[str, Any], component: str
+) -> dict[str, Any]:
     """Return the options with old names replaced.
 
     Args:
         factory: what takes the options.
         options: as a user wrote them.
-        whose: what to call the component in a message.
+        component: what to call the component in a message.
 
     Raises:
         OptionError: an option is given under both names.
@@ -70,13 +72,13 @@ def under_todays_names(factory: object, options: Mapping[str, Any], whose: str) 
         if old in result:
             if now.instead in result:
                 raise OptionError(
-                    f"The {whose} was given {now.instead!r} and also {old!r}, its old name: "
+                    f"The {component} was given {now.instead!r} and also {old!r}, its old name: "
                     f"leave {old!r} out."
                 )
             result[now.instead] = result.pop(old)
             _warn_once(
-                (whose, old),
-                f"The option {old!r} of the {whose} is called {now.instead!r} since version "
+                (component, old),
+                f"The option {old!r} of the {component} is called {now.instead!r} since version "
                 f"{now.since}: write {now.instead}={result[now.instead]!r}.",
             )
     return result

@@ -33,7 +33,7 @@ def tiny_clip(
         seed: of the speckle.
 
     Returns:
-        The clip, black outside its sector; made anew each time, so it may be compared afterwards.
+        The clip, black outside its sector; a new one each time, so it may be compared afterwards.
     """
     rng = np.random.default_rng(seed)
     sector, depth, angle = _fan(height, width)

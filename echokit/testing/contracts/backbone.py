@@ -53,7 +53,7 @@ class BackboneContract(Contract):
     skips_frames: bool = False
     """True for a network that leaves out frames on purpose."""
     has_cam_layer: bool | None = None
-    """Whether it has `cam_layer()`; None where nobody says, and the network is asked."""
+    """Whether it has `cam_layer()`; None looks at the network."""
 
     def inapplicable(self) -> Mapping[str, str]:
         """A network without `cam_layer()` may say so."""

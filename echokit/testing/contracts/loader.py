@@ -2,7 +2,7 @@
 
 `index()` lists clips without reading pixels, the same ones in every loader made of the source,
 each with an identifier of its own, or says why a file cannot be one; every file of a folder is
-named. Clips of one patient, and no others, bear one pseudonym. `read()` gives a valid uint8 clip,
+named. Clips of one patient, and no others, have one pseudonym. `read()` gives a valid uint8 clip,
 the same every time, and refuses a reference it does not know with a `ClipError`.
 """
 
@@ -52,7 +52,7 @@ class LoaderContract(Contract):
     where: str | None = None
     """A source that is there already."""
     patients: Mapping[str, str] = MappingProxyType({})
-    """File or clip of the source -> whose it is; let one patient be "30" and another "130"."""
+    """File or clip of the source -> its patient; let one patient be "30" and another "130"."""
     beside: Sequence[str] = ()
     """Patterns of files of the source that are no clips of their own, such as `*_mask.npz`."""
 
@@ -65,11 +65,11 @@ class LoaderContract(Contract):
         return None
 
     def inapplicable(self) -> Mapping[str, str]:
-        """What is not said cannot be compared with what the loader says."""
+        """Without the patients, a folder or a bad file there is nothing to compare with."""
         kind, reasons = type(self), {}
         if not self.patients:
             reasons["test_patients"] = (
-                "Whose the clips are is not said: set `patients` in a LoaderContract."
+                "The patient of each clip is not said: set `patients` in a LoaderContract."
             )
         if not (Path(self.where).is_dir() if self.where else kind.source != LoaderContract.source):
             reasons["test_every_file"] = "The source is no folder."

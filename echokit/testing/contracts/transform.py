@@ -42,7 +42,7 @@ from echokit.types import Clip
 
 Stage = Literal["prepare", "augment", "normalise"]
 SEEDS = range(8)
-"""Enough that a transform which acts half of the time is very likely met in the act."""
+"""Enough seeds that a transform which acts half of the time very likely acts once."""
 
 
 def declared_stage(factory: object) -> Stage | None:

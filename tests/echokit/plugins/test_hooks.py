@@ -123,7 +123,7 @@ def register_aggregators(register): register("x", dict)
         (MARKED_MISSPELT, "There is no hook 'register_backbone': did you mean 'register_backbones"),
         (WRONG_ARGUMENT, "takes add: write `def register_backbones(register):`"),
         (NO_ARGUMENT, "takes nothing: write `def register_backbones(register):`"),
-        (RAISING, "echokit_x.py:4. Mend it there; to be rid of it: pip uninstall echokit-x"),
+        (RAISING, "echokit_x.py:4. Correct it there; to remove it: pip uninstall echokit-x"),
         (ENDING, "a hook of it raised SystemExit: 3, in"),
         (NAMELESS, 'under the name 3: give it a name as text, as in register("my-backbone", ...)'),
         (SIGNATURELESS, "register a function whose keyword arguments are its options"),

@@ -87,7 +87,7 @@ def test_broken_plugins_are_named_and_the_others_keep_working(tmp_path):
     assert bad.startswith(
         "Plugin echokit-bad:bad is not used: importing it raised RuntimeError: no"
     )
-    assert bad.endswith("to be rid of it: pip uninstall echokit-bad")
+    assert bad.endswith("to remove it: pip uninstall echokit-bad")
     assert "echokit-gone:gone is not used: importing it raised ModuleNotFoundError" in gone
     assert "echokit-typo:typo" in typo
     assert "did you mean 'register_aggregators'" in typo
