@@ -80,9 +80,9 @@ def _peak(work: Callable[[], object]) -> float:
         activities=[ProfilerActivity.CPU], profile_memory=True, record_shapes=False
     ) as recorded:
         work()
-    now = most = 0
+    current = most = 0
     for event in sorted(recorded.profiler.kineto_results.events(), key=lambda e: e.start_ns()):
         if event.name() == "[memory]":
-            now += event.nbytes()
-            most = max(most, now)
+            current += event.nbytes()
+            most = max(most, current)
     return most / 2**20

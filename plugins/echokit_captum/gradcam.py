@@ -104,7 +104,7 @@ def class_activation(
         shapes.append(_shape(output))
         if torch.is_grad_enabled() or not isinstance(output, Tensor):
             return output
-        torch.set_grad_enabled(True)
+        torch.set_grad_enabled(True)  # `logits_of` switched it off up to this layer
         return output.detach().requires_grad_()
 
     def logits_of(sequences: Tensor) -> Tensor:

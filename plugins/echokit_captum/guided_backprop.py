@@ -38,6 +38,7 @@ class GuidedGradCam:
 def _guided(model: nn.Module, inputs: Tensor, target: int) -> Tensor:
     """Compute a class's gradients, which pass a ReLU only where they are positive."""
     with warnings.catch_warnings(), out_of_place(model):
+        # captum announces what is intended here: hooks, and gradients of the input
         warnings.filterwarnings("ignore", "Setting backward hooks on ReLU activations")
         warnings.filterwarnings("ignore", "Input Tensor .* did not already require gradients")
         gradients: Tensor = GuidedBackprop(model).attribute(inputs.requires_grad_(), target)

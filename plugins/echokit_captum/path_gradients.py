@@ -108,6 +108,7 @@ class GradientShap:
             total = torch.zeros_like(inputs)
             for done in range(0, self.samples, self.batch):
                 n = min(self.batch, self.samples - done)
+                # captum averages over its samples: weighting by n gives the mean of all draws
                 total += n * CaptumShap(forward).attribute(
                     inputs, baselines, n_samples=n, stdevs=self.noise, target=target
                 )

@@ -77,6 +77,7 @@ def _is_npy(path: Path) -> bool:
 def _read_npy(path: Path) -> UInt8[np.ndarray, "T H W"]:
     with open_regular(path) as file:
         try:
+            # unpickling could run code
             return _grey(np.lib.format.read_array(file, allow_pickle=False))
         except (ValueError, EOFError, MemoryError) as error:
             raise ClipError(f"it is truncated or damaged: {error}") from None
@@ -101,6 +102,7 @@ def _read_npz(path: Path) -> Clip:
 def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Read shape and type of an array."""
     try:
+        # NumPy has no public function that reads the header of any version
         version = np.lib.format.read_magic(file)
         reader = (
             np.lib.format.read_array_header_1_0

@@ -88,8 +88,8 @@ def read_header(path: Path) -> Header:
             raise ClipError(f"its DICOM header is damaged and cannot be read ({name})") from None
         _check_kind(tags, syntax)
         frames, rows, columns = _check_size(tags)
-        at, length, vr = (-1, -1, "") if syntax == DEFLATED else _pixel_element(file, syntax)
-    return Header(tags, syntax, frames, rows, columns, at, length, vr)
+        offset, length, vr = (-1, -1, "") if syntax == DEFLATED else _pixel_element(file, syntax)
+    return Header(tags, syntax, frames, rows, columns, offset, length, vr)
 
 
 def clip_info(header: Header) -> ClipInfo:
@@ -98,6 +98,7 @@ def clip_info(header: Header) -> ClipInfo:
     with muted_decoders():
         patient, manufacturer = text(tags, "PatientID"), text(tags, "Manufacturer")
         name = text(tags, "PatientName")
+        # PS3.5 6.2: `^` separates the parts of a name, `=` its spellings
         names = (patient, *name.replace("^", " ").replace("=", " ").replace(",", " ").split())
         synthetic = text(tags, "SyntheticData").upper() == "YES"
         return ClipInfo(
@@ -109,9 +110,11 @@ def clip_info(header: Header) -> ClipInfo:
 
 
 def _parse(file: BinaryIO) -> tuple[Any, Any]:
+    # `force` also reads data sets without a preamble, which some archives export
     tags = dcmread(
         file, stop_before_pixels=True, force=True, specific_tags=[*PIXEL_TAGS, *OTHER_TAGS]
     )
+    # without file meta information the transfer syntax follows from the encoding that was found
     implicit, little = tags.original_encoding
     assumed = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
     syntax = tags.file_meta.get("TransferSyntaxUID") or (
@@ -124,6 +127,7 @@ def _check_kind(tags: Any, syntax: Any) -> None:
     modality, storage = text(tags, "Modality").upper(), text(tags, "SOPClassUID")
     if DIRECTORY in (storage, text(tags.file_meta, "MediaStorageSOPClassUID")):
         raise ClipError("it is a DICOMDIR, the index of a disc, not a clip")
+    # quoted in part only: a damaged tag may hold anything
     if modality and modality != "US":
         raise ClipError(f"its modality is {modality[:16]!r}, not ultrasound ('US')")
     if not modality and storage not in US_CLASSES:

@@ -106,7 +106,7 @@ def read_frames(path: Path, header: Header) -> UInt8[np.ndarray, "T H W"]:
                 frames[index] = plane
                 index += 1
                 if index == header.frames:
-                    break
+                    break  # some files hold more frames than their header states
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # decoders raise almost anything, pylibjpeg-rle even panics
@@ -151,6 +151,7 @@ def _decoded(file: BinaryIO, header: Header) -> Iterator[tuple[Shaped[np.ndarray
     """Decode every frame by pydicom; returns it with its photometric interpretation."""
     decoder = get_decoder(header.syntax)
     plugin = "pylibjpeg" if header.syntax == RLE else ""  # 3.5 times as fast as pydicom's own
+    # `raw` leaves YCbCr as it is stored: only its first channel is needed
     options: dict[str, Any] = {"raw": True, "decoding_plugin": plugin}
     source: Any = file
     if header.pixels_at < 0:  # deflated: the pixels have no offset in the file
@@ -200,6 +201,7 @@ def _is_ycbcr(data: bytes) -> bool:
     """Test whether libjpeg takes a JPEG for YCbCr, as the header states."""
     image: Any = Image.open(BytesIO(data), formats=["JPEG"])
     channels = [layer[0] for layer in image.layer]
+    # libjpeg takes components named R, G, B, or an Adobe marker with transform 0, for RGB
     return (
         len(channels) == 3 and channels != [*b"RGB"] and image.info.get("adobe_transform", 1) == 1
     )
@@ -208,7 +210,7 @@ def _is_ycbcr(data: bytes) -> bool:
 def _draft(data: bytes) -> UInt8[np.ndarray, "H W"]:
     """Decode the luma of a JPEG."""
     image = Image.open(BytesIO(data), formats=["JPEG"])
-    image.draft("L", image.size)
+    image.draft("L", image.size)  # libjpeg then skips the chroma
     if image.mode != "L":
         raise ClipError(f"is a JPEG of mode {image.mode}, unlike the first")
     return np.asarray(image)
@@ -220,6 +222,7 @@ def _frame_bytes(header: Header) -> int:
     samples = int(number(tags, "SamplesPerPixel") or 1)
     size = header.rows * header.columns * samples * int(number(tags, "BitsAllocated") or 8) // 8
     subsampled = text(tags, "PhotometricInterpretation") == "YBR_FULL_422"
+    # two pixels share their chroma: 4 bytes instead of 6
     return size // 3 * 2 if subsampled else size
 
 
@@ -227,12 +230,13 @@ def _count_fragments(file: BinaryIO, header: Header) -> int:
     """Count complete fragments after the basic offset table; a frame has at least one."""
     order = "<" if header.syntax.is_little_endian else ">"
     file.seek(0, 2)
-    size, at, count = file.tell(), header.pixels_at, -1
-    while at + 8 <= size:
-        file.seek(at)
+    size, offset = file.tell(), header.pixels_at
+    count = -1  # the first item is the basic offset table
+    while offset + 8 <= size:
+        file.seek(offset)
         group, element, length = struct.unpack(f"{order}HHL", file.read(8))
-        at += 8 + length
-        if (group, element) != (0xFFFE, 0xE000) or at > size:
+        offset += 8 + length
+        if (group, element) != (0xFFFE, 0xE000) or offset > size:
             break
         count += 1
     return max(count, 0)

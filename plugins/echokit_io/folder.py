@@ -35,6 +35,7 @@ def walk(root: Path) -> Iterator[Entry]:
 def _walk(root: Path, relative: PurePosixPath) -> Iterator[Entry]:
     try:
         with os.scandir(root / relative) as entries:
+            # sorted, so that a cohort has the same order on every file system
             listed = sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
         yield Entry(relative, f"the folder cannot be listed: {error.strerror}")

@@ -43,8 +43,8 @@ def number_of(written: str) -> str:
     `30`, `030` and a spreadsheet's `30.0` are one patient; `130`, `300` and `30a` are others.
     """
     plain = _plain(written)
-    whole = _WHOLE.fullmatch(plain)
-    return whole[1] if whole else plain
+    match = _WHOLE.fullmatch(plain)
+    return match[1] if match else plain
 
 
 def grade_of(written: str) -> str:
@@ -78,6 +78,7 @@ def read_sheet(
         DataError: the sheet cannot be read, or no worksheet, or several, have these columns.
     """
     tables = read_tables(path)
+    # column -> the option that names it, for the errors
     options = {number: "number", grade: GRADE}
     options |= {name: f"labels.{label}" for label, name in labels.items() if name not in options}
     fitting = [name for name, table in tables.items() if _has(table, header, options)]
@@ -144,6 +145,7 @@ def _text(cell: object) -> str:
 
 def _plain(text: str) -> str:
     """Normalise the characters and spaces of a text."""
+    # NFKC turns full-width digits and no-break spaces into plain ones
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
@@ -175,6 +177,7 @@ def _misfit(
                 f"{header}: give the option header={row}."
             )
     heads = [table[header - 1] for table in tables.values() if len(table) >= header]
+    # show the header with the most names: of a CSV that is the one with the right separator
     head = max(heads, key=lambda cells: sum(map(bool, map(_text, cells))), default=[])
     missing = [name for name in options if not _columns(head, name)]
     return (

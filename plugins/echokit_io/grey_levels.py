@@ -13,7 +13,7 @@ from echokit_io.dicom_values import number, text
 
 def luma(rgb: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "H W"]:
     """Compute the luma of RGB, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), as YCbCr stores it."""
-    from PIL import Image
+    from PIL import Image  # not needed for grey clips
 
     return np.asarray(Image.fromarray(np.ascontiguousarray(rgb)).convert("L"))
 
@@ -25,7 +25,7 @@ def to_uint8(levels: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
 
 def full_range() -> UInt8[np.ndarray, "256"]:
     """Make the table that expands studio luma, 16 (black) to 235 (white), to 0-255."""
-    levels = (np.arange(256) - 16) * (255 / 219)
+    levels = (np.arange(256) - 16) * (255 / 219)  # ITU-R BT.601: 219 steps from black to white
     return to_uint8(levels.clip(0, 255))
 
 
@@ -42,7 +42,7 @@ def to_plane(
     if frame.ndim == 2:
         return frame
     if stored > 8:
-        frame = frame >> (stored - 8)
+        frame = frame >> (stored - 8)  # keeps the 8 most significant bits
     channels: UInt8[np.ndarray, "H W C"] = frame.astype(np.uint8, copy=False)
     return channels[..., 0] if photometric.startswith("YBR") else luma(channels)
 
@@ -53,7 +53,7 @@ def palette(tags: Any) -> UInt8[np.ndarray, " levels"]:
     Raises:
         ClipError: the palette is missing or damaged.
     """
-    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.processing import apply_color_lut  # not needed for NumPy and video
 
     codes = np.arange(2 ** int(number(tags, "BitsAllocated") or 8))
     codes = codes.astype(np.uint8 if len(codes) == 256 else np.uint16)

@@ -130,7 +130,7 @@ class FileLoader:
             if path is not None:
                 with open_regular(path) as file:
                     try:
-                        while block := file.read(1 << 20):
+                        while block := file.read(1 << 20):  # a clip need not fit into memory
                             digest.update(block)
                     except OSError as error:
                         raise ClipError(f"it cannot be read: {error.strerror}") from None
@@ -165,6 +165,7 @@ class FileLoader:
                 raise ClipError(f"{self.table.name} lists no clip {ref.clip!r} that can be used")
             return row.path, row.masks
         where = PurePosixPath(ref.where)
+        # a reference may come from a file that somebody else wrote
         if not ref.where or where.is_absolute() or ".." in where.parts:
             raise ClipError(f"its address {ref.where!r} is not below the source")
         return self.root / where, None

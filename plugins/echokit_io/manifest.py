@@ -83,15 +83,17 @@ def read_manifest(path: Path, columns: Mapping[str, str], view: str | None) -> M
         if name in ("file", "masks") and cell
     }
     rows = _refuse_twins(rows, lambda row: row.ref.clip, "name the clip")
+    # resolved, so that two links to one file are the same file
     rows = _refuse_twins(rows, lambda row: os.path.realpath(row.path), "name the file of")
     return Manifest(tuple(rows), frozenset({path, *mentioned}))
 
 
 def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     try:
+        # spreadsheets begin a UTF-8 CSV with a byte-order mark, which `utf-8-sig` removes
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
-            separator = max(",;\t", key=first.count)
+            separator = max(",;\t", key=first.count)  # German spreadsheets write semicolons
             file.seek(0)
             reader = csv.reader(file, delimiter=separator, strict=True)
             table = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]

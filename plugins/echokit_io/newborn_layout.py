@@ -108,7 +108,7 @@ class SheetLoader:
         """List every file but the sheet; all videos of the same number and view are refused."""
         twins: dict[str, list[str]] = defaultdict(list)
         items: list[_Video | Rejection] = []
-        sheet = os.path.realpath(self.sheet)
+        sheet = os.path.realpath(self.sheet)  # the option may name it by a link
         for entry in folder.walk(self.root):
             if not entry.reason and os.path.realpath(self.root / entry.relative) == sheet:
                 continue
@@ -153,6 +153,7 @@ def recognise(source: str, open_study: Callable[[str], Loader]) -> SheetLoader |
     is assumed to have the columns: the loader will say what to install.
     """
     path = Path(source).expanduser()
+    # a manifest is the user's own list, and takes precedence
     if not source or not path.is_dir() or (path / MANIFEST).exists():
         return None
     try:
@@ -162,7 +163,7 @@ def recognise(source: str, open_study: Callable[[str], Loader]) -> SheetLoader |
             return None
         if study.sheet.suffix.lower() != ".xlsx" or find_spec("openpyxl"):
             study.rows()
-    except DataError:
+    except DataError:  # no sheet, several, or one without the study's columns
         return None
     return study
 

@@ -47,7 +47,7 @@ def read(path: Path) -> Clip:
     seconds = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}.get(clock, 0.0) * zooms[2]
     return Clip(
         frames=np.ascontiguousarray(values.transpose(2, 1, 0)),
-        fps=1 / seconds if seconds > 5e-4 else None,
+        fps=1 / seconds if seconds > 5e-4 else None,  # at most 2000 frames per second
         spacing=(zooms[1], zooms[0]) if known else None,
     )
 

@@ -78,6 +78,7 @@ def open_regular(path: Path) -> BinaryIO:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
             raise ClipError(f"it is {_special(mode)}, not a regular file")
+        # should the file become a FIFO meanwhile, opening it without O_NONBLOCK would wait forever
         return os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
     except OSError as error:
         raise ClipError(_cannot_open(path, error)) from None
@@ -119,6 +120,7 @@ def demuxer(head: bytes) -> str:
 
 def _headless_dicom(head: bytes) -> bool:
     """Recognise a DICOM data set without preamble: it starts with an element of group 2 or 8."""
+    # the first elements have one of these value representations, or a length below 65536
     explicit = head[4:6] in (b"UL", b"UI", b"CS", b"SH", b"OB")
     implicit = head[:2] == b"\x08\x00" and head[6:8] == b"\x00\x00"
     little = head[:2] in (b"\x02\x00", b"\x08\x00") and head[3:4] == b"\x00"
@@ -131,6 +133,7 @@ def _is_npz(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        # a damaged archive: as a NumPy file its reason says more than "a ZIP archive"
         return path.suffix.lower() == ".npz"
     return bool(members) and all(name.endswith(".npy") for name in members)
 

@@ -23,7 +23,7 @@ def in_threads(work: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         pending: deque[Future[B]] = deque()
         for item in items:
             pending.append(pool.submit(work, item))
-            if len(pending) > 2 * THREADS:
+            if len(pending) > 2 * THREADS:  # limits memory, and keeps every thread busy
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()

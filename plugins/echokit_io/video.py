@@ -50,6 +50,7 @@ def read(path: Path) -> Clip:
         film = _Film(promised)
         try:
             for packet in container.demux(stream):
+                # the last packet is empty: it flushes the decoder
                 packets += packet.dts is not None or packet.pts is not None
                 for frame in packet.decode():
                     film.add(frame)
@@ -67,7 +68,7 @@ def read(path: Path) -> Clip:
 
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[Any, Any]]:
-    import av
+    import av  # slow to import, and not needed for other formats
 
     with open_regular(path) as file:
         head = file.read(HEAD)
@@ -135,6 +136,7 @@ def _upright(frame: Any) -> UInt8[np.ndarray, "H W"]:
         plane = frame.planes[0]
         full = name == "gray" or name.startswith("yuvj") or frame.color_range == FULL_RANGE
         rows = plane if full else bytes(plane).translate(_FULL_RANGE)
+        # rows of a plane are padded to `line_size` bytes
         image = np.frombuffer(rows, np.uint8).reshape(-1, plane.line_size)
         image = image[: frame.height, : frame.width]
     else:

@@ -69,6 +69,7 @@ def _draw_brightness(rng: torch.Generator, *, factor: Range) -> Brightness:
 
 def apply_brightness(clip: Clip, drawn: Brightness) -> Clip:
     """Multiply the grey levels of all frames."""
+    # MONAI multiplies by 1 + factor, and without limits it does not rescale
     scale = ScaleIntensity(minv=None, maxv=None, factor=drawn.factor - 1.0)
     return replace(clip, frames=unit_array(scale(float_frames(clip))))
 

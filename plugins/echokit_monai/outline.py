@@ -94,6 +94,7 @@ def _heaviest_run(
     """Find the interval of `x` within [low, high] with the largest sum of values."""
     index = np.clip(((x - low) * (bins / (high - low))).astype(np.intp), 0, bins - 1)
     total = np.concatenate([[0.0], np.cumsum(np.bincount(index, weights=value, minlength=bins))])
+    # Kadane's algorithm: the best interval ending at each bin starts at the lowest sum before it
     gain = total - np.minimum.accumulate(total)
     end = int(gain.argmax())
     start = int(total[: end + 1].argmin())
@@ -157,7 +158,8 @@ def _fan_from(
     cells: _Cells, apex: Float[np.ndarray, " 2"], centre: Float[np.ndarray, " 2"], bins: int
 ) -> Outline:
     """Fit the best fan with the given apex that opens towards `centre`."""
-    whole = (-np.inf, np.inf)
+    everything = (-np.inf, np.inf)  # straight sides are cut later
+    # angles count from the axis to the centre, so that no fan crosses the jump at ±π
     axis = float(np.arctan2(centre[1] - apex[1], centre[0] - apex[0]))
     down, right = cells.row - apex[0], cells.column - apex[1]
     along = down * np.cos(axis) + right * np.sin(axis)
@@ -165,23 +167,22 @@ def _fan_from(
     radius, angle = np.hypot(down, right), np.arctan2(across, along)
     near, far, reach = 0.0, np.inf, float(radius.max()) + 1e-6
     first, last, score = 0.0, 0.0, 0.0
-    for _ in range(2):
+    for _ in range(2):  # angles for given radii and radii for given angles, in turns
         inside = (radius >= near) & (radius <= far)
         first, last, _ = _heaviest_run(
             angle[inside], cells.value[inside], -np.pi / 2, np.pi / 2, bins
         )
         inside = (angle >= first) & (angle <= last)
         near, far, score = _heaviest_run(radius[inside], cells.value[inside], 0.0, reach, bins)
-    return Outline(
-        score, whole, whole, (float(apex[0]), float(apex[1])), (axis + first, axis + last),
-        (near, far),
-    )  # fmt: skip
+    point = (float(apex[0]), float(apex[1]))
+    angles = (axis + first, axis + last)
+    return Outline(score, everything, everything, point, angles, (near, far))
 
 
 def _cut_flat_sides(fan: Outline, cells: _Cells) -> Outline:
     """Cut the fan where the screen cuts it straight: at a flat top or the edge of a zoomed box."""
     inside = fan.contains(cells.row, cells.column)
-    worth = 0.01 * float(inside.sum())
+    worth = 0.01 * float(inside.sum())  # a smaller gain may be noise
     limits: list[tuple[float, float]] = []
     for x in (cells.row[inside], cells.column[inside]):
         low, high = float(x.min()), float(x.max())

@@ -105,7 +105,7 @@ def _living(
     chosen = np.linspace(0, len(frames) - 1, min(len(frames), sampled)).round().astype(int)
     small = np.stack([frames[i, ::step, ::step] for i in chosen]).astype(np.float32)
     brightest = small.max(axis=0)
-    if brightest.max() < 8:
+    if brightest.max() < 8:  # lossy video does not keep black at 0
         raise ClipError(
             "No sector found: the clip is black (its brightest grey level is "
             f"{brightest.max():.0f} of 255)."
@@ -142,10 +142,11 @@ def _evidence(
         The weight of each pixel in the score of an outline around it; and a mask of text and
         ticks, except among living pixels, where a still bright spot may be tissue.
     """
-    radius = max(2, round(0.01 * max(living.shape)))
+    radius = max(2, round(0.01 * max(living.shape)))  # wider than a trace or a letter's stroke
     down, right = np.ogrid[-radius : radius + 1, -radius : radius + 1]
     disc = down * down + right * right <= radius * radius + 0.5
     margin = 4 * radius
+    # padded, because closing would otherwise erode the sector at the border of the picture
     solid = ndimage.binary_closing(np.pad(living, margin), disc)
     # opening removes thin objects, above all an ECG trace
     labels, count = ndimage.label(ndimage.binary_opening(solid, disc))

@@ -109,12 +109,14 @@ class Scanner:
         amplitude += np.where(coarse == CODES["background"], self._around, np.float32(0))
         # a border that faces the beam reflects like a mirror: by the change along the beam
         edge = np.abs(amplitude[:, 2:] - amplitude[:, :-2])
+        # speckle is multiplicative: scatterers weighted by the material's amplitude
         texture = self._tile[self._texels(coarse == CODES["blood"], moved, first)]
         field = texture * amplitude
         field.real[:, 1:-1] += edge * (0.8 + 0.25 * texture.real[:, 1:-1])
         field *= self._gain
-        power = np.full((count, fine // 2, beams), 1e-8, np.float32)
+        power = np.full((count, fine // 2, beams), 1e-8, np.float32)  # keeps the logarithm finite
         for part, noise in zip((field.real, field.imag), self._pool, strict=True):
+            # the point-spread function is separable: one product along beams, one across them
             echo = self._axial @ np.ascontiguousarray(part) @ self._lateral
             for index in range(count):
                 top, left = self._cuts[first + index]

@@ -141,9 +141,10 @@ def draw_patients(settings: Settings) -> tuple[Patient, ...]:
     """Draw the patients: exact class counts, a severity and at least one view each."""
     rng = np.random.default_rng([settings.seed, _COHORT])
     none, mild, severe = class_counts(settings.patients, settings.prevalence)
+    # the study's third class joins moderate and severe; half of each are made
     grades = np.array([0] * none + [1] * mild + [2 + n % 2 for n in range(severe)])
     rng.shuffle(grades)
-    seen = _draw_views(settings, rng)
+    views_of = _draw_views(settings, rng)
     return tuple(
         Patient(
             number=number,
@@ -152,7 +153,7 @@ def draw_patients(settings: Settings) -> tuple[Patient, ...]:
             + SEVERITY_SD * float(patient_rng(settings.seed, number).standard_normal()),
             views=tuple(v for v in VIEWS if v in views),
         )
-        for number, (grade, views) in enumerate(zip(grades, seen, strict=True), start=1)
+        for number, (grade, views) in enumerate(zip(grades, views_of, strict=True), start=1)
     )
 
 
@@ -160,12 +161,12 @@ def _draw_views(settings: Settings, rng: np.random.Generator) -> list[set[str]]:
     """Draw one view for each patient, then the remaining clips from all other views."""
     total = len(settings.views)
     orders = np.array([rng.permutation(total) for _ in range(settings.patients)])
-    seen = [{settings.views[order[0]]} for order in orders]
+    views_of = [{settings.views[order[0]]} for order in orders]
     others = [(patient, view) for patient, order in enumerate(orders) for view in order[1:]]
     for index in rng.permutation(len(others))[: settings.clips - settings.patients]:
         patient, view = others[index]
-        seen[patient].add(settings.views[view])
-    return seen
+        views_of[patient].add(settings.views[view])
+    return views_of
 
 
 def patient_rng(seed: int, number: int) -> np.random.Generator:

@@ -40,6 +40,7 @@ def write_dicom(
     packed = [_jpeg(frame) for frame in frames]
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage
+    # derived from the content, so that the same clip has the same identifiers
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[ref.clip, packed[0].hex()])
     meta.TransferSyntaxUID = JPEGBaseline8Bit
     meta.ImplementationClassUID = generate_uid(entropy_srcs=["echokit phantom"])

@@ -50,6 +50,7 @@ def stage(settings: Settings, patient: Patient, view: str) -> tuple[Scene, np.ra
     shared = patient_rng(settings.seed, patient.number)
     shared.standard_normal()  # skip the first draw, which was the patient's severity
     rng = clip_rng(settings.seed, patient.number, view)
+    # the order of these draws fixes the pixels of every seed: change it with `GENERATOR` only
     frames = max(2, round(settings.frames + settings.frames_sd * rng.standard_normal()))
     heart = draw_heart(patient.severity, shared, rng)
     beat = draw_beat(frames, settings.fps, rng)

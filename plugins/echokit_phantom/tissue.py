@@ -119,6 +119,7 @@ def displacement(
     )  # fmt: skip
     weights = np.exp(distance * np.float32(-0.5 / _REACH**2))
     field: Float32[np.ndarray, "T places 2"] = (
+        # the constant lets the displacement fade out far from every outline
         weights @ moved / (weights.sum(axis=-1, keepdims=True) + 0.3)
     )
     return field.reshape(len(tracks), rows, columns, 2)

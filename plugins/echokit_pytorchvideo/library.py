@@ -88,6 +88,7 @@ class Blocks(nn.Module):
         head = self.blocks.get_submodule(self.head)
         parent, _, leaf = pool.rpartition(".")
         setattr(head.get_submodule(parent), leaf, nn.AdaptiveAvgPool3d(1))
+        # some heads end in a softmax
         head.activation = None  # type: ignore[assignment]
 
     @property

@@ -84,6 +84,7 @@ def _stage(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
 
 def _block(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     """Build a residual block with as many parameters as its 3D twin (Tran et al., section 3.5)."""
+    # 27 weights of a 3x3x3 kernel against 9 spatial and 3 temporal ones
     inner = (27 * in_channels * out_channels) // (9 * in_channels + 3 * out_channels)
     branch = OrderedDict(
         conv_a=_conv(in_channels, inner, out_channels, stride),

@@ -35,10 +35,11 @@ class FrameEncoder(nn.Module):
         super().__init__()
         self.frames = convnext_tiny(weights=None)
         self.frames.classifier[-1] = nn.Identity()
-        self.map = nn.Identity()
+        self.map = nn.Identity()  # a module whose output Grad-CAM can hook
         layer = nn.TransformerEncoderLayer(WIDTH, 8, WIDTH, dropout=0.0, batch_first=True)
         self.transformer = nn.TransformerEncoder(layer, 4, enable_nested_tensor=False)
         for name, values in (("mean", MEAN), ("sd", SD)):
+            # not persistent: PanEcho's file has no such entries
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, sequences: Float[Tensor, "B 3 T H W"]) -> Float[Tensor, "B 768"]:

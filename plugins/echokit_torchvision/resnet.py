@@ -23,6 +23,7 @@ class ResNet18(nn.Module):
     def __init__(self, num_classes: int, in_channels: int, width: int, cam: str = "layer4") -> None:
         super().__init__()
         self.cam = cam
+        # named as in torchvision, whose state dict then fits
         self.conv1 = nn.Conv3d(in_channels, width, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False)
         self.bn1 = nn.BatchNorm3d(width)
         self.relu = nn.ReLU(inplace=True)

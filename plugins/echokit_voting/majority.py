@@ -52,6 +52,7 @@ def _vote_of_views(
     agreeing = np.flatnonzero(votes.labels == winner)
     surest = max(
         agreeing,
+        # the last key only fixes the choice between equal voters, whatever their order
         key=lambda i: (confidences[i], probabilities[i, winner], tuple(probabilities[i])),
     )
     return Prediction(

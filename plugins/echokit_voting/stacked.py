@@ -67,7 +67,7 @@ class Stacking:
         check_votes(votes)
         check_fitted(RULE, self.classes, votes)
         logits = self.weights @ features(ordered_ballot(votes), self.names) + self.intercept
-        odds = np.exp(logits - logits.max())
+        odds = np.exp(logits - logits.max())  # shifted, so that nothing overflows
         probabilities = odds / odds.sum()
         winner = max(range(len(logits)), key=lambda label: (probabilities[label], label))
         return Prediction(votes.classes[winner], float(probabilities[winner]), probabilities)

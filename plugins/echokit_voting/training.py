@@ -88,9 +88,9 @@ def examples(votes: Iterable[Votes], labels: Iterable[str]) -> Examples:
             )
     ballots, truth, weights = [], [], []
     for subject, label in zip(subjects, true_labels, strict=True):
-        whole = ordered_ballot(subject)
-        subsets = kept_voters(whole.names)
-        ballots += [whole.subset(kept) for kept in subsets]
+        complete = ordered_ballot(subject)
+        subsets = kept_voters(complete.names)
+        ballots += [complete.subset(kept) for kept in subsets]
         truth += [classes.index(label)] * len(subsets)
         weights += [1 / len(subsets)] * len(subsets)
     names = tuple(sorted({name for subject in subjects for name in subject.voters}))
