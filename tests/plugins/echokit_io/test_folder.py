@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echokit import ClipError, ClipRef, DataError, OptionError, Rejection, resolve
-from echokit.testing.contracts import check_loader
+from echokit.testing import check_loader
 
 FRAMES = np.arange(3 * 20 * 24, dtype=np.uint16).reshape(3, 20, 24).astype(np.uint8)
 

@@ -18,7 +18,7 @@ from echokit.clips.cohort import gather
 from echokit.clips.labels import label
 from echokit.components.slots import make_loader
 from echokit.recipe import load_recipe
-from echokit.testing.contracts import check_loader
+from echokit.testing import check_loader
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (3, 32, 48), dtype=np.uint8)
 HEAD = [["Screening"], [], ["Nummer", "KAPap", "Score PH"]]

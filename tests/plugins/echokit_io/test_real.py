@@ -10,7 +10,7 @@ from files_loader import read
 from pydicom.data import get_testdata_file
 
 from echokit import Box, ClipRef, resolve
-from echokit.testing.contracts import check_loader
+from echokit.testing import check_loader
 
 SONOSITE = Path(str(pydicom.examples.get_path("ybr_color")))
 
