@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from echokit import OptionError, resolve
+from echokit import OptionError, TrainingError, resolve
 from echokit.executors.local import local
 
 
@@ -66,6 +66,15 @@ def test_a_pool_does_every_item_elsewhere_and_ticks_whole_items(tmp_path):
     pids = {(tmp_path / str(n)).read_text() for n in (1, 2, 3)}
     assert str(os.getpid()) not in pids
     assert sorted(ticks) == [10, 20, 30]
+
+
+def die(number, tick):
+    os._exit(1)
+
+
+def test_a_process_that_is_killed_is_an_error_of_training():
+    with pytest.raises(TrainingError):
+        run_all(die, [1, 2], [1, 1], 2, lambda n: None)
 
 
 def test_the_pools_processes_end_when_their_parent_is_killed(tmp_path):
