@@ -1,7 +1,19 @@
 """echokit: a plugin-based toolkit for echocardiogram analysis.
 
 Research software, not a medical device.
+
+    model = echokit.load("runs/ph-newborn")    # a finished run or a bundle
+    result = model.predict("my-study/")        # a file, a folder, a Clip, an array
+    run = echokit.run("ph-newborn")            # from a cohort to a report
+
+Everything that a user or an author of plugins may rely on is named in `__all__`; whatever needs
+more than the standard library and pluggy is imported when it is first asked for.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from echokit.errors import (
     ClipError,
@@ -31,6 +43,7 @@ from echokit.plugins.registry import resolve
 from echokit.plugins.renamed import deprecated_option
 from echokit.plugins.weights import fit_weights, read_weights
 from echokit.system.files import whole_file, whole_folder
+from echokit.system.progress import Progress
 from echokit.types import (
     VIEWS,
     Box,
@@ -43,7 +56,33 @@ from echokit.types import (
     Votes,
 )
 
+if TYPE_CHECKING:
+    from echokit.clips.check import CheckReport
+    from echokit.export.write import export_run
+    from echokit.runs.context import Run
+    from echokit.runs.start import open_run, run
+    from echokit.studies.load import load
+    from echokit.studies.model import Model
+    from echokit.studies.result import ClipResult, StudyResult, SubjectResult
+    from echokit.studies.sources import check, read
+
 __version__ = "0.1.0"
+
+_PLACES = {
+    "CheckReport": "echokit.clips.check",
+    "ClipResult": "echokit.studies.result",
+    "Model": "echokit.studies.model",
+    "Run": "echokit.runs.context",
+    "StudyResult": "echokit.studies.result",
+    "SubjectResult": "echokit.studies.result",
+    "check": "echokit.studies.sources",
+    "export_run": "echokit.export.write",
+    "load": "echokit.studies.load",
+    "open_run": "echokit.runs.start",
+    "read": "echokit.studies.sources",
+    "run": "echokit.runs.start",
+}
+"""Public name -> the module that it is imported from when it is first asked for."""
 
 __all__ = [
     "INTERFACE",
@@ -51,21 +90,28 @@ __all__ = [
     "Aggregator",
     "Backbone",
     "Box",
+    "CheckReport",
     "Clip",
     "ClipError",
     "ClipRef",
+    "ClipResult",
     "Cohort",
     "CohortError",
     "DataError",
     "EchokitError",
     "Explainer",
     "Loader",
+    "Model",
     "OptionError",
     "PluginError",
     "Prediction",
+    "Progress",
     "RecipeError",
     "Rejection",
+    "Run",
     "Saliency",
+    "StudyResult",
+    "SubjectResult",
     "SupportsCam",
     "SupportsFingerprint",
     "SupportsFit",
@@ -75,12 +121,29 @@ __all__ = [
     "UsageError",
     "Votes",
     "__version__",
+    "check",
     "check_whole",
     "deprecated_option",
+    "export_run",
     "fit_weights",
     "hookimpl",
+    "load",
+    "open_run",
+    "read",
     "read_weights",
     "resolve",
+    "run",
     "whole_file",
     "whole_folder",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_PLACES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,15 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import echokit
 from echokit.errors import UsageError
 from echokit.recipe import Recipe, load_recipe
+from echokit.recipe.settings import Settings, setting_texts
 from echokit.system.cost import Cost
 from echokit.system.files import read_json, write_json, write_text
 from echokit.system.machine import machine, packages, version_of
+
+Address = str | PathLike[str]
 
 RESULTS = {
     "crossfit": "crossfit.parquet",
@@ -181,6 +185,54 @@ def next_free(parent: Path, name: str) -> Path:
         number += 1
         path = parent / f"{name}-{number}"
     return path
+
+
+def begin_run(
+    recipe: str | None,
+    data: Address | None,
+    preset: str | None,
+    settings: Settings,
+    config: Address | None,
+    out: Address | None,
+    seed: int | None,
+    resume: Address | None,
+) -> RunFolder:
+    """Make the folder of a run, or open that of one to go on with.
+
+    Args:
+        recipe: name of a recipe, or the path of its TOML file.
+        data: the user's own clips.
+        preset: one of the recipe's presets.
+        settings: overrides by key, or texts as `--set` takes them.
+        config: a TOML file that overrides the recipe and the preset.
+        out: the run's folder; None takes one below `runs/`.
+        seed: short for the setting `seed`.
+        resume: the folder of a run to go on with; takes nothing else.
+
+    Raises:
+        EchokitError: the recipe cannot be used, or the folder holds something already.
+    """
+    if resume is not None:
+        if recipe or data or preset or settings or config or out or seed is not None:
+            raise UsageError(
+                "--resume takes only the run's folder; the recipe is the one saved in it."
+            )
+        return RunFolder.open(Path(resume))
+    if recipe is None:
+        raise UsageError(
+            "Name a recipe, as in `echokit run RECIPE`, or --resume a run. "
+            "`echokit recipes` lists recipes."
+        )
+    resolved = load_recipe(
+        recipe,
+        preset=preset,
+        config=None if config is None else Path(config),
+        settings=[*setting_texts(settings), *([] if seed is None else [f"seed={seed}"])],
+        data=None if data is None else Path(data).expanduser().resolve(),
+    )
+    resolved.check_components()
+    place = next_free(Path("runs"), resolved.name) if out is None else Path(out)
+    return RunFolder.create(place, resolved)
 
 
 def environment(recipe: Recipe) -> dict[str, Any]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # a tenth of a second that `echokit --help` need not wait
 USUAL_FPS = 25.0
 """Frames per second to play a clip at whose source does not say (the paper's frame rate)."""
 
+MOVIE_FRAMES, MOVIE_SIDE = 100, 320
+"""Most frames, and longest side in pixels, of the movie that a notebook shows of a clip."""
+
 VIEWS = ("PLAX", "A4C", "PSAX-P", "PSAX-S", "PSAX-A")
 """The canonical view names: parasternal long axis, apical four chamber, and the parasternal short
 axis at the papillary muscles, the semilunar valves and the apex."""
@@ -72,9 +75,16 @@ class Rejection:
     """View, where it is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Clip:
-    """The pixels of one cine loop and what is known of their geometry."""
+    """The pixels of one cine loop and what is known of their geometry.
+
+    In a notebook a clip plays.
+
+    >>> import numpy as np
+    >>> echokit.Clip(np.zeros((30, 480, 640), np.uint8), fps=25.0, spacing=(0.3, 0.3))
+    Clip(30 frames of 480×640 uint8, 25 frames/s, 0.3×0.3 mm/pixel)
+    """
 
     frames: UInt8[np.ndarray, "T H W"] | Float32[np.ndarray, "T H W"]
     """Grey frames: uint8 0-255 until a sequence is drawn, float32 in [0, 1] while augmenting."""
@@ -92,6 +102,42 @@ class Clip:
     """Name of each label in `structures`, label 1 first."""
     box: Box | None = None
     """The rectangle of the source frame that `frames` now shows; None means all of it."""
+
+    def __repr__(self) -> str:
+        count, height, width = self.frames.shape
+        facts = [f"{count} frames of {height}×{width} {self.frames.dtype}"]
+        if self.fps is not None:
+            facts.append(f"{self.fps:.4g} frames/s")
+        if self.spacing is not None:
+            facts.append("{:.3g}×{:.3g} mm/pixel".format(*self.spacing))
+        return f"Clip({', '.join(facts)})"
+
+    def _repr_html_(self) -> str:
+        movie = _movie(self.frames, self.fps or USUAL_FPS)
+        return f'<img alt="{self!r}" src="data:image/webp;base64,{movie}">'
+
+
+def _movie(frames: UInt8[np.ndarray, "T H W"] | Float32[np.ndarray, "T H W"], fps: float) -> str:
+    """Return at most `MOVIE_FRAMES` frames as an endless WebP in base64."""
+    import base64
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    step = -(-len(frames) // MOVIE_FRAMES)
+    pages = []
+    for frame in frames[::step]:
+        grey = frame if frame.dtype == np.uint8 else (frame.clip(0, 1) * 255).astype(np.uint8)
+        page = Image.fromarray(grey)
+        page.thumbnail((MOVIE_SIDE, MOVIE_SIDE))
+        pages.append(page)
+    made = io.BytesIO()
+    pages[0].save(
+        made, "WEBP", save_all=True, append_images=pages[1:], quality=60,
+        duration=max(1, round(1000 * step / fps)), loop=0,
+    )  # fmt: skip
+    return base64.b64encode(made.getvalue()).decode()
 
 
 @dataclass(frozen=True, slots=True)

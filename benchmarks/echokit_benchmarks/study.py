@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,19 @@ from torch import nn
 
 from echokit import VIEWS, resolve
 from echokit.bench.timing import Claim, in_turns, timing_row
-from echokit.clips.sequences import Item
 from echokit.clips.store import Store
 from echokit.components.networks import make_model
-from echokit.components.slots import make_aggregator, make_loader, make_sequence_spec
+from echokit.components.parts import make_parts
+from echokit.components.slots import make_aggregator, make_loader
 from echokit.engines.agreement import TOLERANCE
 from echokit.engines.choose import ChosenEngine, EngineRequest
 from echokit.engines.engine import PRECISIONS, Precision
 from echokit.networks.checkpoint import save_tensors
 from echokit.recipe import Recipe, load_recipe
-from echokit.studies.clips import prepare_clips
-from echokit.studies.model import Bench, Predictor
-from echokit.studies.networks import opener
-from echokit.studies.predict import predict_study
+from echokit.studies.clips import Desk, prepare_clips
+from echokit.studies.load import run_opener
+from echokit.studies.model import Model
+from echokit.studies.networks import Networks
 from echokit.system.progress import Silent
 from echokit.voting.votes import voting_sequences
 
@@ -62,26 +61,23 @@ def measure(quick: bool) -> list[dict[str, Any]]:
         cohort.write(study, "dicom")
         by_view = _sequences(recipe, study, folder)
         networks = {view: _network(recipe, sequences) for view, sequences in by_view.items()}
-        predictors = {
-            precision: _predictor(recipe, networks, folder, precision) for precision in PRECISIONS
+        models = {
+            precision: _model(recipe, networks, folder, precision) for precision in PRECISIONS
         }
-        rows = _sequence_rows(networks, predictors, by_view, quick)
-        return [*rows, *_study_rows(predictors["fast"], study, folder, quick)]
+        rows = _sequence_rows(networks, models, by_view, quick)
+        open_model = partial(_model, recipe, networks, folder, "fast")
+        return [*rows, *_study_rows(open_model, study, folder, quick)]
 
 
 def _sequences(recipe: Recipe, study: Path, folder: Path) -> dict[str, Sequences]:
     """Read every voting sequence of the study, by view."""
-    predictor = _predictor(recipe, dict.fromkeys(VIEWS), folder, "exact")
-    store = Store(folder / "store")
-    bench = Bench(predictor, make_loader(recipe.study, source=str(study)), store)
-    ready, rejected, _ = prepare_clips(bench, Silent())
-    assert len(ready) == len(VIEWS), rejected
-    spec = make_sequence_spec(recipe, training=False)
+    networks = _model(recipe, dict.fromkeys(VIEWS), folder, "exact").networks
+    loader, store = make_loader(recipe.study, source=str(study)), Store(folder / "store")
+    prepared = prepare_clips(Desk(networks, loader, store, Silent(), "file"))
+    assert len(prepared.ready) == len(VIEWS), prepared.rejected
     return {
-        str(ref.view): np.stack(
-            list(voting_sequences([Item(ref.clip, key, store.length(key), -1)], store, spec))
-        )
-        for ref, key in ready
+        str(ref.view): np.stack(list(voting_sequences([item], store, networks.parts.voting)))
+        for ref, item in prepared.ready.values()
     }
 
 
@@ -98,40 +94,42 @@ def _network(recipe: Recipe, sequences: Sequences) -> nn.Module:
     return network.eval()
 
 
-def _predictor(
+def _model(
     recipe: Recipe, networks: Mapping[str, Any], folder: Path, precision: Precision
-) -> Predictor:
+) -> Model:
     weights = {view: folder / "models" / f"{view}.safetensors" for view in networks}
     for view, network in networks.items():
         if network is not None:
             save_tensors(weights[view], network.state_dict())
-    return Predictor(
+    request = EngineRequest("auto", precision)
+    return Model(
+        folder=folder,
         run="speed",
-        recipe=recipe,
         task="severity",
-        classes=CLASSES,
-        weights=weights,
+        networks=Networks(
+            parts=make_parts(recipe, "spatio-temporal"),
+            classes=CLASSES,
+            weights=weights,
+            records={},
+            opener=run_opener(recipe, weights, len(CLASSES), folder / "engines", request),
+        ),
         rule=make_aggregator(recipe.aggregate.subject),
         synthetic=True,
-        records={},
-        open=opener(
-            recipe, weights, len(CLASSES), folder / "engines", EngineRequest("auto", precision)
-        ),
     )
 
 
 def _sequence_rows(
     networks: Mapping[str, nn.Module],
-    predictors: Mapping[Precision, Predictor],
+    models: Mapping[Precision, Model],
     by_view: Mapping[str, Sequences],
     quick: bool,
 ) -> list[dict[str, Any]]:
     """Time all sequences of the study by the engine of each precision, against a loop."""
     engines, opening = dict[Precision, dict[str, ChosenEngine]](), dict[Precision, float]()
-    for precision, predictor in predictors.items():
+    for precision, model in models.items():
         started = time.perf_counter()
         engines[precision] = {
-            view: predictor.open(view, sequences[:2], len(sequences))[0]
+            view: model.networks.open(view, sequences[:2], len(sequences)).engine
             for view, sequences in by_view.items()
         }
         opening[precision] = time.perf_counter() - started
@@ -183,18 +181,17 @@ def _sequence_rows(
 
 
 def _study_rows(
-    predictor: Predictor, study: Path, folder: Path, quick: bool
+    open_model: Callable[[], Model], study: Path, folder: Path, quick: bool
 ) -> list[dict[str, Any]]:
     """Time `echokit predict` from files to page, with networks that are already converted."""
-    unexplained = replace(predictor, recipe=predictor.recipe.model_copy(update={"explain": None}))
     rows = []
-    for number, (extent, chosen, goal) in enumerate(
-        [("without saliency", unexplained, AT_MOST_SECONDS), ("with saliency", predictor, None)]
-    ):
+    for extent, goal in (("without saliency", AT_MOST_SECONDS), ("with saliency", None)):
+        model = open_model()  # anew, since a model keeps its networks open
         started = time.perf_counter()
-        done = predict_study(chosen, study, folder / f"prediction-{number}")
+        result = model.predict(study, saliency=extent == "with saliency")
+        result.save(folder / extent)
         seconds = time.perf_counter() - started
-        stages = ", ".join(f"{row['name']} {row['seconds']:.1f} s" for row in done["stages"])
+        stages = ", ".join(f"{row['name']} {row['seconds']:.1f} s" for row in result.stages)
         claim = Claim(
             f"a whole study of {len(VIEWS)} DICOM files to its page, fast, {extent}",
             "",

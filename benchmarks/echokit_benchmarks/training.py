@@ -16,8 +16,8 @@ from echokit.bench.timing import Claim, timing_row
 from echokit.components.networks import make_model
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe, load_recipe
-from echokit.runs import open_run
 from echokit.runs.jobs import jobs_of
+from echokit.runs.start import open_run
 from echokit.runs.train import view_works
 from echokit.system.files import read_json
 
@@ -53,7 +53,7 @@ def _throughput(preset: str, more: list[str], repeats: int) -> dict[str, Any]:
     side = recipe.prepare["resize"].options["size"]
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder.create(Path(scratch) / "run", recipe)
-        run = open_run(recipe, folder)
+        run = open_run(folder.path)
         (work,) = view_works(run, jobs_of(run))
         samples = recipe.train.epochs * recipe.train.n * len(work.items)
         batch = recipe.train.batch

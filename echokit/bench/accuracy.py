@@ -162,8 +162,8 @@ def explained(one: Trained, name: str, slot: Slot) -> dict[str, Any]:
 
     The networks are loaded, not trained; what was explained before is not explained again.
     """
-    from echokit.runs import open_run
     from echokit.runs.explain import explain_into
+    from echokit.runs.start import open_run
 
     out = one.folder.path / "explainers" / name
     kept = out / "result.json"
@@ -171,7 +171,7 @@ def explained(one: Trained, name: str, slot: Slot) -> dict[str, Any]:
     if not kept.is_file() or read_json(kept)["asked"] != options:
         shown = one.recipe.report.model_copy(update={"examples": 1})
         recipe = one.recipe.model_copy(update={"explain": slot, "report": shown})
-        run = open_run(recipe, one.folder)
+        run = open_run(one.folder.path, recipe=recipe)
         started = time.monotonic()
         explain_into(run, out)
         seconds = time.monotonic() - started

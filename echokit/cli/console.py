@@ -52,6 +52,23 @@ class Bars:
             yield tick
 
 
+class Count:
+    """A line on standard error that counts what was read, where nobody knows how much there is."""
+
+    @contextmanager
+    def bar(self, title: str, total: int, unit: str) -> Iterator[Tick]:
+        """Open a line of that title."""
+        with err.status(f"{title} ...", spinner="dots") as status:
+            read = 0
+
+            def tick(done: int) -> None:
+                nonlocal read
+                read += done
+                status.update(f"{title}: {read}")
+
+            yield tick
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from echokit.cli.groups import WithPlugins
-from echokit.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from echokit.clips.check import CheckReport
 
 app = typer.Typer(
     cls=WithPlugins, help="Check clips before they are used, or write some.", no_args_is_help=True
@@ -21,50 +26,45 @@ def check(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every file and the summary as JSON.")
     ] = False,
-    loader: Annotated[str, typer.Option(help="The loader that reads it.")] = "files",
+    loader: Annotated[
+        str | None,
+        typer.Option(help="The loader that reads it; by default that of the installed recipes."),
+    ] = None,
 ) -> None:
     """Say what a folder or manifest holds: every file, used or rejected with its reason."""
-    from echokit.cli.console import err, out, print_json
-    from echokit.clips.check import check as look
-    from echokit.clips.check import summarise
-    from echokit.plugins.registry import resolve
+    from echokit.cli.console import Count, out, print_json
+    from echokit.studies.sources import check as check_source
 
-    if not path.exists():
-        raise UsageError(f"There is nothing at {path}.")
-    rows = []
-    with err.status("Reading ...", spinner="dots") as status:
-        for row in look(resolve("loader", loader, source=str(path))):
-            rows.append(row)
-            status.update(f"Read {len(rows)} files")
-    summary = summarise(rows)
+    report = check_source(path, loader=loader, progress=Count())
     if as_json:
-        print_json({"schema": 1, "source": str(path), "summary": summary, "files": rows})
+        print_json(report.to_json())
         return
-    out.print(_clips_table([row for row in rows if row["status"] == "used"]))
-    for row in rows:
-        if row["status"] == "rejected":
-            out.print(f"rejected: {row['file']}: {row['reason']}", style="red", markup=False)
-    out.print(_words(summary), markup=False)
+    out.print(_clips_table(report))
+    for file in report.rejected:
+        out.print(f"rejected: {file.file}: {file.reason}", style="red", markup=False)
+    out.print(_words(report.summary), markup=False)
 
 
-def _clips_table(rows: list[dict[str, Any]]) -> Any:
+def _clips_table(report: CheckReport) -> Table:
     from rich.table import Table
     from rich.text import Text
 
     table = Table("clip", "patient", "view", "frames", "size", "fps", box=None, pad_edge=False)
-    for row in rows:
+    for file in report.used:
+        assert file.facts is not None
+        clip = file.facts
         table.add_row(
-            Text(row["file"], overflow="fold"),
-            Text(row["patient"]),
-            Text(row["view"] or "unknown"),
-            str(row["frames"]),
-            f"{row['height']}×{row['width']}",
-            f"{row['fps']:.4g}" if row["fps"] else "",
+            Text(file.file, overflow="fold"),
+            Text(clip.patient),
+            Text(clip.view or "unknown"),
+            str(clip.frames),
+            f"{clip.height}×{clip.width}",
+            f"{clip.fps:.4g}" if clip.fps else "",
         )
     return table
 
 
-def _words(summary: dict[str, Any]) -> str:
+def _words(summary: Mapping[str, Any]) -> str:
     lines = [
         f"{summary['files']} files: {summary['used']} used, {summary['rejected']} rejected, "
         f"{summary['patients']} patients"

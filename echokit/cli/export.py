@@ -25,5 +25,5 @@ def export(
     from echokit.export.write import export_run
     from echokit.system.progress import Silent
 
-    made = export_run(run, to, out, task, Silent() if quiet else Bars())
+    made = export_run(run, to, out, task, progress=Silent() if quiet else Bars())
     console.print(str(made), markup=False, soft_wrap=True)

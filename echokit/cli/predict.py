@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from echokit.errors import UsageError
+if TYPE_CHECKING:
+    from echokit.studies.result import StudyResult
 
 
 def predict(
@@ -66,61 +69,60 @@ def predict(
     Research software, not a medical device.
     """
     from echokit.cli.console import Bars, print_json
-    from echokit.cli.console import out as console
-    from echokit.components.views import newest_view_run, open_view_classifier
-    from echokit.engines.choose import EngineRequest
     from echokit.folder import next_free
-    from echokit.studies.predict import open_predictor, predict_study
+    from echokit.studies.load import load
+    from echokit.studies.write import refuse_existing
     from echokit.system.progress import Silent
 
-    predictor, viewer = open_predictor(run, task, EngineRequest(engine, cast(Any, precision))), None
-    if view is not None and view.lower() == "auto":
-        usual = predictor.recipe.views.threshold
-        threshold = usual if view_threshold is None else view_threshold
-        view, viewer = None, open_view_classifier(view_run or newest_view_run(run), threshold)
-    elif view_run is not None or view_threshold is not None:
-        raise UsageError("--view-run and --view-threshold go with --view auto.")
+    model = load(run, task, engine, cast(Any, precision))
     target = out or next_free(Path("predictions"), study.stem or study.name or "study")
-    silent = quiet or as_json
-    result = predict_study(
-        predictor,
+    refuse_existing(target)
+    result = model.predict(
         study,
-        target,
-        view=view,
-        viewer=viewer,
+        view,
+        view_run=view_run,
+        view_threshold=view_threshold,
         test_saliency=test_saliency,
-        progress=Silent() if silent else Bars(),
+        progress=Silent() if quiet or as_json else Bars(),
     )
+    started = time.monotonic()
+    result.save(target)
     if as_json:
-        print_json(result)
+        print_json(result.to_json())
     elif not quiet:
-        for subject in result["subjects"]:
-            missing = ", ".join(subject["views_missing"])
-            console.print(
-                f"[bold]{subject['patient']}[/bold]: {subject['label']} "
-                f"(confidence {subject['confidence']:.2f}; views {', '.join(subject['views_used'])}"
-                f"{f'; without {missing}' if missing else ''})",
-                soft_wrap=True,
-            )
-        for item in result["rejected"]:
-            line = f"not used: {item['where']}: {item['reason']}"
-            console.print(line, markup=False, soft_wrap=True)
-        if result["synthetic_training"]:
-            console.print(
-                "The networks learned from a synthetic cohort: a check of the machinery, "
-                "not clinical evidence.",
-                style="yellow",
-            )
-        if result["without_saliency"]:
-            console.print(result["without_saliency"], markup=False, soft_wrap=True)
-        console.print(_took(result["stages"]), style="dim", soft_wrap=True)
-        console.print(f"Page: {target / 'index.html'}", soft_wrap=True)
+        _tell(result, target, time.monotonic() - started)
 
 
-def _took(stages: list[dict[str, Any]]) -> str:
-    """Where the seconds went, most first."""
+def _tell(result: StudyResult, target: Path, writing: float) -> None:
+    from echokit.cli.console import out as console
+
+    for subject in result.subjects:
+        missing = ", ".join(subject.views_missing)
+        console.print(
+            f"[bold]{subject.patient}[/bold]: {subject.label} "
+            f"(confidence {subject.confidence:.2f}; views {', '.join(subject.views_used)}"
+            f"{f'; without {missing}' if missing else ''})",
+            soft_wrap=True,
+        )
+    for item in result.rejected:
+        console.print(f"not used: {item.where}: {item.reason}", markup=False, soft_wrap=True)
+    if result.synthetic_training:
+        console.print(
+            "The networks learned from a synthetic cohort: a check of the machinery, "
+            "not clinical evidence.",
+            style="yellow",
+        )
+    if result.without_saliency:
+        console.print(result.without_saliency, markup=False, soft_wrap=True)
+    seconds = {stage["name"]: stage["seconds"] for stage in result.stages} | {"write": writing}
+    console.print(_took(seconds), style="dim", soft_wrap=True)
+    console.print(f"Page: {target / 'index.html'}", soft_wrap=True)
+
+
+def _took(seconds: Mapping[str, float]) -> str:
+    """Say where the seconds went, most first."""
     from echokit.report.words import duration
 
-    stages = sorted(stages, key=lambda stage: -stage["seconds"])
-    parts = ", ".join(f"{stage['name']} {duration(stage['seconds'])}" for stage in stages)
-    return f"Took {duration(sum(stage['seconds'] for stage in stages))}: {parts}."
+    steps = sorted(seconds, key=seconds.__getitem__, reverse=True)
+    parts = ", ".join(f"{step} {duration(seconds[step])}" for step in steps)
+    return f"Took {duration(sum(seconds.values()))}: {parts}."

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from echokit.errors import EchokitError, UsageError
-
 
 def run(
     recipe: Annotated[
@@ -46,43 +44,21 @@ def run(
     """
     from echokit.cli.console import Bars, err, print_json
     from echokit.cli.console import out as console
-    from echokit.folder import RunFolder, next_free
-    from echokit.recipe import load_recipe
+    from echokit.folder import begin_run
     from echokit.system.files import read_json
     from echokit.system.progress import Silent
 
-    overridden = preset or data or config or settings or seed is not None or out
-    if resume is not None:
-        if recipe or overridden:
-            raise UsageError(
-                "--resume takes only the run's folder; the recipe is the one saved in it."
-            )
-        folder = RunFolder.open(resume)
-        resolved = folder.recipe()
-    else:
-        if recipe is None:
-            raise UsageError(
-                "Name a recipe, as in `echokit run RECIPE`, or --resume a run. "
-                "`echokit recipes` lists recipes."
-            )
-        changes = (settings or []) + ([] if seed is None else [f"seed={seed}"])
-        where = None if data is None else Path(data).expanduser().resolve()
-        resolved = load_recipe(recipe, preset=preset, config=config, settings=changes, data=where)
-        resolved.check_components()
-        folder = RunFolder.create(out or next_free(Path("runs"), resolved.name), resolved)
+    folder = begin_run(recipe, data, preset, settings or (), config, out, seed, resume)
 
-    from echokit.runs import carry_out
+    from echokit.runs.start import finish  # torch, once the recipe is known to be good
 
     silent = quiet or as_json
     if not silent:
+        resolved = folder.recipe()
         preset_said = f", preset {resolved.preset}" if resolved.preset else ""
         err.print(f"{resolved.title or resolved.name}{preset_said} → {folder.path}", markup=False)
     try:
-        carry_out(resolved, folder, Silent() if silent else Bars())
-    except EchokitError:
-        if resume is None and not folder.is_done("cohort"):  # nothing yet to go on with
-            folder.remove_begun()
-        raise
+        finish(folder, resumed=resume is not None, progress=Silent() if silent else Bars())
     except KeyboardInterrupt:
         err.print(f"\nStopped. Go on with: echokit run --resume {folder.path}", markup=False)
         raise typer.Exit(130) from None

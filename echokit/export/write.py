@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,11 @@ from echokit.folder import RunFolder
 from echokit.interfaces import SupportsFit
 from echokit.recipe import Recipe, Slot
 from echokit.studies.bundle import CROSSFIT, READERS
+from echokit.studies.load import load
 from echokit.studies.manifest import SUFFIX, probe, seal
-from echokit.studies.model import Predictor
-from echokit.studies.predict import open_predictor
+from echokit.studies.model import Model
 from echokit.system.files import read_json, unfinished_folder, write_text
-from echokit.system.progress import Progress
+from echokit.system.progress import Listener, Progress, watched
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,15 +38,22 @@ FILES = {"onnx": "model.onnx", "openvino": "model.xml", "torch-export": "model.s
 """The file of a network that echokit reads."""
 
 
-def export_run(run: Path, to: str, out: Path, task: str | None, progress: Progress) -> Path:
+def export_run(
+    run: str | PathLike[str],
+    to: str = "onnx",
+    out: str | PathLike[str] = "bundles",
+    task: str | None = None,
+    *,
+    progress: Progress | Listener | None = None,
+) -> Path:
     """Write a run's networks, and all that predicting a study with them takes, as a bundle.
 
     Args:
-        run: a finished run.
+        run: the folder of a finished run.
         to: `onnx`, `openvino` or `torch-export`.
         out: folder that the bundle is put in.
         task: one of the run's tasks; None for its first.
-        progress: who watches.
+        progress: a function `(title, done, total)`, or a `Progress`.
 
     Returns:
         The bundle, a folder whose name ends with its digest. One that is there already, with the
@@ -58,35 +66,34 @@ def export_run(run: Path, to: str, out: Path, task: str | None, progress: Progre
     if to not in FORMATS:
         raise UsageError(f"There is no format {to!r}: {nearest(to, FORMATS)}")
     _check_installed(to)
-    predictor = open_predictor(run, task)
-    folder = RunFolder.open(run)
-    with unfinished_folder(out / f"{predictor.recipe.name}{SUFFIX}") as partial:
-        networks = dict.fromkeys(predictor.weights.values())
-        with progress.bar(f"Exporting to {to}", len(networks), "networks") as tick:
+    model, folder = load(run, task), RunFolder.open(Path(run))
+    with unfinished_folder(Path(out) / f"{model.recipe.name}{SUFFIX}") as partial:
+        networks = dict.fromkeys(model.networks.weights.values())
+        with watched(progress).bar(f"Exporting to {to}", len(networks), "networks") as tick:
             described = {}
             for weights in networks:
-                described[weights] = _write_network(predictor, weights, to, partial)
+                described[weights] = _write_network(model, weights, to, partial)
                 tick(1)
-        recipe = _portable(predictor.recipe)
+        recipe = _portable(model.recipe)
         write_text(partial / "recipe.toml", recipe.to_toml())
         (approach,) = recipe.approaches
-        _write_ballots(predictor, folder, approach, partial)
+        _write_ballots(model, folder, approach, partial)
         facts = {
             "echokit": echokit.__version__,
             "format": to,
-            "run": predictor.run,
+            "run": model.run,
             "recipe": recipe.name,
-            "task": predictor.task,
+            "task": model.task,
             "approach": approach,
-            "classes": list(predictor.classes),
-            "synthetic": predictor.synthetic,
-            "views": {view: described[path] for view, path in predictor.weights.items()},
+            "classes": list(model.classes),
+            "synthetic": model.synthetic,
+            "views": {view: described[path] for view, path in model.networks.weights.items()},
             "view_sets": {name: list(views) for name, views in recipe.used_view_sets.items()},
-            "records": predictor.records,
-            "temperatures": _temperatures(folder, predictor.task, approach),
+            "records": model.networks.records,
+            "temperatures": _temperatures(folder, model.task, approach),
         }
         write_text(partial / "MODEL_CARD.md", model_card(facts, folder, recipe))
-        place = out / f"{recipe.name}-{predictor.task}-{seal(partial, facts)}{SUFFIX}"
+        place = Path(out) / f"{recipe.name}-{model.task}-{seal(partial, facts)}{SUFFIX}"
         if not place.exists():
             partial.rename(place)
     return place
@@ -104,7 +111,7 @@ def _check_installed(to: str) -> None:
             )
 
 
-def _write_network(predictor: Predictor, weights: Path, to: str, bundle: Path) -> dict[str, Any]:
+def _write_network(model: Model, weights: Path, to: str, bundle: Path) -> dict[str, Any]:
     """Write one network and compare every engine that reads it with torch.
 
     Returns:
@@ -115,7 +122,7 @@ def _write_network(predictor: Predictor, weights: Path, to: str, bundle: Path) -
     """
     from echokit.engines.eager import run_eagerly
 
-    recipe, classes = predictor.recipe, len(predictor.classes)
+    recipe, classes = model.recipe, len(model.classes)
     network = on_cpu(load_model(recipe, classes, weights))
     shape = tuple(read_json(weights.with_suffix(".json"))["input_shape"])
     sequences = probe(shape, make_sequence_spec(recipe, training=False))
@@ -176,14 +183,14 @@ def _without(slot: Slot, option: str) -> Slot:
     return Slot(use=slot.use, **{k: v for k, v in slot.options.items() if k != option})
 
 
-def _write_ballots(predictor: Predictor, run: RunFolder, approach: str, bundle: Path) -> None:
+def _write_ballots(model: Model, run: RunFolder, approach: str, bundle: Path) -> None:
     """What a voting rule that learns is fitted on: training patients as numbers, nothing else."""
-    if not isinstance(predictor.rule, SupportsFit):
+    if not isinstance(model.rule, SupportsFit):
         return
     import pandas as pd
 
     rows = pd.read_parquet(run.path / CROSSFIT)
-    own = (rows["level"] == "view") & (rows["task"] == predictor.task)
+    own = (rows["level"] == "view") & (rows["task"] == model.task)
     own &= (rows["approach"] == approach) & (rows["split"] == 0)
     kept = rows[own].drop(columns=["clip", "start"])
     numbers = pd.factorize(kept["patient"], sort=True)[0].astype(str)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from echokit.clips.sequences import Item, SequenceSpec, digest, window
+from echokit.clips.sequences import Item, SequenceSpec, digest, voting_starts, window
 from echokit.clips.store import Store
 
 
@@ -47,6 +47,37 @@ class VotingSequences(Dataset[Tensor]):
 
     def __len__(self) -> int:
         return len(self.windows)
+
+
+class TrainingClips(Dataset[tuple[Tensor, int]]):
+    """A training sequence of each clip by its number, drawn anew by torch's own generator."""
+
+    def __init__(self, items: Sequence[Item], store: Store, spec: SequenceSpec) -> None:
+        self.sequences = TrainingSequences(items, store, spec)
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        return self.sequences[number, int(torch.randint(2**62, ()))]
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+
+class VotingClips(Dataset[tuple[Tensor, int]]):
+    """Every voting sequence of every clip by its number, with the label of its clip."""
+
+    def __init__(self, items: Sequence[Item], store: Store, spec: SequenceSpec) -> None:
+        starts = [voting_starts(item.clip, item.frames, spec.k, spec.n) for item in items]
+        places = [
+            (item, start) for item, several in zip(items, starts, strict=True) for start in several
+        ]
+        self.sequences = VotingSequences([(i.key, start) for i, start in places], store, spec)
+        self.labels = [item.label for item, _ in places]
+
+    def __getitem__(self, number: int) -> tuple[Tensor, int]:
+        return self.sequences[number], self.labels[number]
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
 class BalancedSampler(Sampler[tuple[int, int]]):

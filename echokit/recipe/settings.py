@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from echokit.errors import RecipeError
@@ -86,3 +87,25 @@ def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:
         return tuple(path), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return tuple(path), value.strip()
+
+
+Settings = Iterable[str] | Mapping[str, Any]
+"""Overrides: texts as `--set` takes them, or values by key such as `{"backbone.width": 8}`."""
+
+
+def setting_texts(settings: Settings) -> list[str]:
+    """Return overrides as `--set` takes them."""
+    if isinstance(settings, Mapping):
+        return [f"{key}={_toml(value)}" for key, value in settings.items()]
+    return list(settings)
+
+
+def _toml(value: Any) -> str:
+    """Write a value in one line of TOML."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, bool | int | float):
+        return str(value).lower()
+    return json.dumps(str(value), ensure_ascii=False)

@@ -13,7 +13,7 @@ from echokit.recipe import Recipe
 from echokit.runs import calibrate, crossfit, evaluate, explain, fuse, predict, report, train
 from echokit.runs.cohort import find_cohort
 from echokit.runs.context import Run
-from echokit.runs.prepare import prepare_cohort, prepare_population
+from echokit.runs.prepare import prepare_cohort
 from echokit.system.progress import Progress, Silent
 
 STEPS = {
@@ -62,13 +62,3 @@ def carry_out(recipe: Recipe, folder: RunFolder, progress: Progress | None = Non
     with folder.step("report"):
         report.step(run)
     return run
-
-
-def open_run(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> Run:
-    """Open a run to go on with in Python: clips are found and prepared, and nothing is written.
-
-    Clips that the run prepared before come from its store.
-    """
-    progress, store = progress or Silent(), Store(folder.store)
-    cohort = find_cohort(recipe, store, progress)
-    return Run(recipe, folder, prepare_population(cohort, recipe, store, progress), progress)

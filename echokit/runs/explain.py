@@ -62,7 +62,7 @@ def _explain_job(
     run: Run, job: Job, predictions: PredictionTable, out: Path, tick: Tick
 ) -> Iterator[dict[str, Any]]:
     """Explain a few clips of one network's view; yield their entries of `saliency/index.json`."""
-    classes, network = run.population.classes(job.task), run.load_network(job)
+    classes, network = run.population.classes(job.task), run.network(job)
     own = predictions.at(Place(job.task, job.approach, job.view, job.split))
     for row in maps.choose(own.views, classes, run.recipe.report.examples).rows():
         predicted = row.prediction.label
@@ -110,7 +110,7 @@ def _frame_order(run: Run, job: Job, tick: Tick) -> dict[str, Any]:
     ]
     drawn = VotingSequences(windows, run.store, spec)
     sequences = [drawn[i] for i in range(len(drawn))]
-    network = run.load_network(job)
+    network = run.network(job)
     effect = order_effect(network, sequences, digest("order", *job.place.values()))
     tick(1)
     none = {"shuffle": None, "changed": None, "n": len(sequences)}

@@ -60,7 +60,7 @@ def _predict_job(run: Run, job: Job) -> Iterator[Row]:
     classes = run.population.classes(job.task)
     place = Place(job.task, job.approach, job.view, job.split)
     patient_of = {ref.clip: ref.patient for ref in run.population.cohort.clips}
-    forward = run_eagerly(run.load_network(job)).forward
+    forward = run_eagerly(run.network(job)).forward
     for voted in vote_clips(forward, items, classes, run.store, parts.voting, parts.view_rule):
         clip, label = voted.item.clip, classes[voted.item.label]
         patient = patient_of[clip]

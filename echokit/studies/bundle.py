@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from echokit.components.networks import load_model
+from echokit.components.parts import make_parts
 from echokit.components.slots import make_sequence_spec, subject_rule
 from echokit.engines.agreement import Agreement, compare
 from echokit.engines.choose import ChosenEngine, EngineRequest, choose, refusal
@@ -18,11 +18,14 @@ from echokit.engines.open_vino import OPENVINO
 from echokit.errors import UsageError
 from echokit.recipe import Recipe, load_recipe
 from echokit.studies.manifest import probe, unseal
-from echokit.studies.model import Opener, Predictor, training_predictions
+from echokit.studies.model import Model
+from echokit.studies.networks import Networks, Opened, Opener
 
 if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float32
+
+    from echokit.voting.table import PredictionTable
 
 READERS: Mapping[str, tuple[Engine, ...]] = {
     "onnx": (OPENVINO, ONNX_RUNTIME),
@@ -33,51 +36,64 @@ CROSSFIT = "crossfit.parquet"
 """In a bundle whose voting rule learns: what it is fitted on, without names."""
 
 
-def open_bundle(folder: Path, task: str | None, asked: EngineRequest) -> Predictor:
+def open_bundle(folder: Path, asked_task: str | None, request: EngineRequest) -> Model:
     """Open a bundle, once no file of it was changed.
 
     Args:
         folder: the bundle.
-        task: the bundle's own, or None.
-        asked: the engine and its precision.
+        asked_task: the bundle's own, or None.
+        request: the engine and its precision.
 
     Raises:
         UsageError: a file was changed; the bundle is for another task; or no engine that reads it
             is installed.
     """
     manifest = unseal(folder)
-    if task not in (None, manifest["task"]):
-        raise UsageError(f"{folder} is for the task {manifest['task']!r} alone, not {task!r}.")
+    task, approach = manifest["task"], manifest["approach"]
+    if asked_task not in (None, task):
+        raise UsageError(f"{folder} is for the task {task!r} alone, not {asked_task!r}.")
     recipe = load_recipe(str(folder / "recipe.toml"))
     classes = tuple(manifest["classes"])
     weights = {view: folder / facts["file"] for view, facts in manifest["views"].items()}
     without = ""
     if manifest["format"] == "torch-export":
         need_torch(f"{folder}, a bundle in the format torch-export,")
-        opener = _torch_opener(recipe, weights, len(classes), folder, asked)
+        opener = _torch_opener(recipe, weights, len(classes), request)
     else:
-        engines = _engines(manifest["format"], asked, folder)
-        opener = partial(_open, recipe, weights, manifest["views"], engines, asked)
+        engines = _engines(manifest["format"], request, folder)
+        opener = partial(_open, recipe, weights, manifest["views"], engines, request)
         without = "No saliency: a bundle for other engines holds no network that can be explained."
-    return Predictor(
+        recipe = recipe.model_copy(update={"explain": None})  # an explainer may import torch
+    return Model(
+        folder=folder,
         run=manifest["run"],
-        recipe=recipe,
-        task=manifest["task"],
-        classes=classes,
-        weights=weights,
+        task=task,
+        networks=Networks(
+            parts=make_parts(recipe, approach),
+            classes=classes,
+            weights=weights,
+            records=manifest["records"],
+            opener=opener,
+            without_saliency=without,
+        ),
         rule=subject_rule(
             recipe.aggregate.subject,
             classes,
-            lambda: training_predictions(folder / CROSSFIT, manifest["task"], manifest["approach"]),
+            lambda: training_predictions(folder / CROSSFIT, task, approach),
         ),
         synthetic=manifest["synthetic"],
-        records=manifest["records"],
-        open=opener,
-        without_saliency=without,
     )
 
 
-def _engines(format: str, asked: EngineRequest, folder: Path) -> list[Engine]:
+def training_predictions(path: Path, task: str, approach: str) -> PredictionTable:
+    """Read predictions of the first split's training patients, by inner networks."""
+    from echokit.voting.table import PredictionTable  # pandas, for a rule that learns alone
+
+    table = PredictionTable.read_if_there(path)
+    return table.where(task=task, approach=approach, split=0)
+
+
+def _engines(format: str, request: EngineRequest, folder: Path) -> list[Engine]:
     """The installed engines that read a format.
 
     Raises:
@@ -85,9 +101,9 @@ def _engines(format: str, asked: EngineRequest, folder: Path) -> list[Engine]:
     """
     readers = READERS[format]
     names = " or ".join(engine.name for engine in readers)
-    if asked.engine not in ("auto", *(engine.name for engine in readers)):
+    if request.engine not in ("auto", *(engine.name for engine in readers)):
         raise UsageError(f"{folder} is in the format {format}: take --engine {names}.")
-    found = asked.candidates(readers)
+    found = request.candidates(readers)
     if not found:
         extra = " or ".join(f"'echokit-cardiac[{engine.extra}]'" for engine in readers)
         raise UsageError(f"{folder} needs the engine {names}: pip install {extra}")
@@ -99,51 +115,51 @@ def _open(
     files: Mapping[str, Path],
     facts: Mapping[str, Any],
     engines: list[Engine],
-    asked: EngineRequest,
+    request: EngineRequest,
     view: str,
     sample: Float32[np.ndarray, "B 1 k H W"],
     sequences: int,
-) -> tuple[ChosenEngine, Any]:
+) -> Opened:
     """Open the network of a view with the first engine that says what torch said at export."""
     del sequences
     shape = tuple(facts[view]["shape"])
     if sample.shape[1:] != shape:
         raise UsageError(f"Clips are prepared to {sample.shape[1:]}, the network wants {shape}.")
     for engine in engines:
-        running = engine.load(files[view], asked.precision)
-        agreement = _agreement(running, asked, recipe, facts[view])
+        running = engine.load(files[view], request.precision)
+        agreement = _agreement(running, request, recipe, facts[view])
         if agreement.holds:
-            return ChosenEngine(running, asked.precision, agreement), None
+            return Opened(ChosenEngine(running, request.precision, agreement), None)
         warnings.warn(refusal(agreement), EngineWarning, stacklevel=2)
     raise UsageError(
         f"No engine agrees with what torch said of {view} when the bundle was exported"
-        f"{': try --precision exact' if asked.precision == 'fast' else ''}."
+        f"{': try --precision exact' if request.precision == 'fast' else ''}."
     )
 
 
 def _agreement(
-    running: Running, asked: EngineRequest, recipe: Recipe, facts: Mapping[str, Any]
+    running: Running, request: EngineRequest, recipe: Recipe, facts: Mapping[str, Any]
 ) -> Agreement:
     """How far an engine is from torch: as measured at export by its like, or measured now."""
     import numpy as np
 
     for row in facts["agreement"]:
-        if (agreement := Agreement(**row)).is_of(running, asked.precision):
+        if (agreement := Agreement(**row)).is_of(running, request.precision):
             return agreement
     sequences = probe(tuple(facts["shape"]), make_sequence_spec(recipe, training=False))
     expected = np.array(facts["logits"], np.float32)
-    return compare(running, asked.precision, sequences, expected)
+    return compare(running, request.precision, sequences, expected)
 
 
 def _torch_opener(
-    recipe: Recipe, weights: Mapping[str, Path], classes: int, folder: Path, asked: EngineRequest
+    recipe: Recipe, weights: Mapping[str, Path], classes: int, request: EngineRequest
 ) -> Opener:
-    """Torch's own format is unpickled by what reads it, so the weights beside it are read."""
+    """Return what opens torch's networks: from weights, since torch's own format is unpickled."""
 
-    def open_network(
-        view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int
-    ) -> tuple[ChosenEngine, Any]:
+    def open_network(view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int) -> Opened:
+        from echokit.components.networks import load_model  # torch
+
         network = load_model(recipe, classes, weights[view])
-        return choose(network, view, sample, sequences, asked, None), network
+        return Opened(choose(network, view, sample, sequences, request, None), network)
 
     return open_network

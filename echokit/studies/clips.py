@@ -1,157 +1,187 @@
-"""The clips of one study: prepared, judged by the network of their view, explained."""
+"""Prepare the clips of one study, predict each by the network of its view, and explain it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from echokit.clips import cohort as cohorts
+from echokit.clips.cohort import separate
 from echokit.clips.preparation import prepare, too_short
-from echokit.components.slots import (
-    make_aggregator,
-    make_explainer,
-    make_preparation,
-    make_sequence_spec,
-)
+from echokit.clips.sequences import Item, digest
+from echokit.clips.store import Store
+from echokit.engines.choose import ChosenEngine
 from echokit.errors import ClipError
-from echokit.studies.model import Bench
+from echokit.interfaces import Loader
+from echokit.studies.clip_saliency import ClipSaliency
+from echokit.studies.networks import Networks
+from echokit.studies.result import ClipResult, Inference, SequenceResult
+from echokit.system.cost import Profile
 from echokit.system.progress import Progress
 from echokit.types import USUAL_FPS, Box, ClipRef, Prediction, Rejection
-from echokit.voting.view_classifier import find_views
+from echokit.voting.view_classifier import ViewClassifier, find_views
+from echokit.voting.votes import ClipVotes, sample, sequence_predictions, vote_clips
 
 if TYPE_CHECKING:
-    from echokit.voting.votes import ClipVotes
+    from torch import nn
 
 
-def prepare_clips(
-    bench: Bench, progress: Progress
-) -> tuple[list[tuple[ClipRef, str]], list[Rejection], Mapping[str, float]]:
-    """Prepare every clip that a network can judge; name every other one with its reason.
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where one study is worked on."""
 
-    Returns:
-        `(ref, key in the store)` of each clip that is ready, the rejections, and clip ->
-        confidence of each view that a network found.
-    """
-    recipe, weights = bench.predictor.recipe, bench.predictor.weights
-    found, confidences = bench.loader.index(), dict[str, float]()
-    if bench.viewer is not None:
-        with bench.profile.stage("tell views"):
+    networks: Networks
+    loader: Loader
+    store: Store
+    """Prepared clips, for as long as the study is worked on."""
+    progress: Progress
+    view_from: str
+    """Who says the view of a clip where no network does: `--view` or `file`."""
+    view_classifier: ViewClassifier | None = None
+    """Finds the views of clips that have none; None where they are refused."""
+    saliency: bool = True
+    """Whether clips are explained."""
+    test_saliency: bool = False
+    """Whether each map is tested, which takes some hundred passes through the network."""
+    profile: Profile = field(default_factory=Profile)
+    """Seconds and memory of each step."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedClips:
+    """The clips of a study that a network can predict, and all others."""
+
+    ready: Mapping[str, tuple[ClipRef, Item]]
+    """Clip -> the clip, and where it stands in the store."""
+    rejected: tuple[Rejection, ...]
+    """Every other file and clip, with the reason."""
+    view_confidence: Mapping[str, float]
+    """Clip -> confidence in (0, 1] of each view that a network found."""
+
+
+def prepare_clips(desk: Desk) -> PreparedClips:
+    """Prepare every clip that a network can predict; name every other one with its reason."""
+    networks, recipe, store = desk.networks, desk.networks.parts.recipe, desk.store
+    found, confidences = desk.loader.index(), dict[str, float]()
+    if desk.view_classifier is not None:
+        with desk.profile.stage("tell views"):
             found, confidences = find_views(
-                found, bench.loader, bench.viewer, bench.store, progress
+                found, desk.loader, desk.view_classifier, store, desk.progress
             )
-    clips, refused = cohorts.separate(found, weights, recipe.views.alias)
-    ready, rejected = [], list(refused)
-    with progress.bar("Preparing clips", len(clips), "clips") as tick:
-        prepared = prepare(bench.loader, clips, make_preparation(recipe), bench.store)
-        for ref, key in bench.profile.each("prepare", prepared):
+    clips, refused = separate(found, networks.weights, recipe.views.alias)
+    ready, rejected = dict[str, tuple[ClipRef, Item]](), list(refused)
+    with desk.progress.bar("Preparing clips", len(clips), "clips") as tick:
+        prepared = prepare(desk.loader, clips, networks.parts.preparation, store)
+        for ref, key in desk.profile.each("prepare", prepared):
             tick(1)
             if isinstance(key, ClipError):
                 rejected.append(Rejection(ref.clip, str(key), ref.patient, ref.view))
-            elif reason := too_short(bench.store, key, recipe.sequences.k):
+            elif reason := too_short(store, key, recipe.sequences.k):
                 rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
             else:
-                ready.append((ref, key))
-    return ready, rejected, confidences
+                ready[ref.clip] = ref, Item(ref.clip, key, store.length(key), -1)
+    return PreparedClips(ready, tuple(rejected), confidences)
 
 
-def judge_clips(
-    bench: Bench, ready: list[tuple[ClipRef, str]], out: Path, progress: Progress
-) -> Iterator[dict[str, Any]]:
-    """Judge and explain every clip, view by view, so that one network is held at a time.
+def predict_clips(
+    desk: Desk, prepared: PreparedClips
+) -> tuple[dict[str, ClipResult], dict[str, Inference]]:
+    """Predict and explain every clip that is ready, view by view.
 
-    Yields:
-        One clip's part of `prediction.json`, with its patient and the engine that judged it.
+    Returns:
+        Clip -> its result, and view -> what ran its network.
     """
-    from echokit.clips.sequences import Item
-    from echokit.voting import votes as predict
-
-    recipe, classes = bench.predictor.recipe, bench.predictor.classes
-    aggregate, spec = make_aggregator(recipe.aggregate.view), make_sequence_spec(recipe, False)
-    work = "Predicting" if bench.predictor.without_saliency else "Predicting and explaining"
-    with progress.bar(work, len(ready), "clips") as tick:
-        for view in bench.predictor.weights:
-            here = {ref.clip: (ref, key) for ref, key in ready if ref.view == view}
-            if not here:
+    results: dict[str, ClipResult] = {}
+    inference: dict[str, Inference] = {}
+    networks, parts = desk.networks, desk.networks.parts
+    title = "Predicting and explaining" if desk.saliency else "Predicting"
+    with desk.progress.bar(title, len(prepared.ready), "clips") as tick:
+        for view in networks.weights:
+            items = [item for ref, item in prepared.ready.values() if ref.view == view]
+            if not items:
                 continue
-            items = [Item(ref.clip, key, bench.store.length(key), -1) for ref, key in here.values()]
-            with bench.profile.stage("open networks"):
-                sample = predict.sample(items, bench.store, spec)
-                judge, network = bench.predictor.open(view, sample, len(items) * spec.n)
-            forward = judge.running.forward
-            votes = predict.vote_clips(forward, items, classes, bench.store, spec, aggregate)
-            for voted in bench.profile.each("predict", votes):
-                ref, _ = here[voted.item.clip]
-                singles = predict.sequence_predictions(voted.votes)
+            with desk.profile.stage("open networks"):
+                some = sample(items, desk.store, parts.voting)
+                opened = networks.open(view, some, len(items) * parts.voting.n)
+            inference[view] = _inference(opened.engine)
+            voted = vote_clips(
+                opened.engine.running.forward,
+                items,
+                networks.classes,
+                desk.store,
+                parts.voting,
+                parts.view_rule,
+            )
+            for clip in desk.profile.each("predict", voted):
+                ref, _ = prepared.ready[clip.item.clip]
                 saliency = None
-                if network is not None:
-                    with bench.profile.stage("explain"):
-                        saliency = _explain(network, voted, ref, bench, out)
-                yield {
-                    "patient": ref.patient,
-                    "inference": judge.as_json(),
-                    "clip": ref.clip,
-                    "view": view,
-                    **as_json(voted.prediction, classes),
-                    "frames": voted.item.frames,
-                    "fps": bench.store.clip(voted.item.key, 0, 1).fps,
-                    "sequences": [
-                        {"start": start, **as_json(single, classes)}
-                        for start, single in zip(voted.starts, singles, strict=True)
-                    ],
-                    "saliency": saliency,
-                }
+                if desk.saliency and opened.network is not None:
+                    with desk.profile.stage("explain"):
+                        saliency = _explain(opened.network, clip, ref, desk)
+                confidence = prepared.view_confidence.get(ref.clip)
+                results[ref.clip] = ClipResult(
+                    *outcome(clip.prediction, networks.classes),
+                    clip=ref.clip,
+                    patient=ref.patient,
+                    view=view,
+                    view_from=desk.view_from if confidence is None else "network",
+                    view_confidence=confidence,
+                    frames=clip.item.frames,
+                    fps=desk.store.clip(clip.item.key, 0, 1).fps,
+                    sequences=tuple(_sequences(clip)),
+                    saliency=saliency,
+                )
                 tick(1)
+    return results, inference
 
 
-def _explain(
-    network: Any, voted: ClipVotes, ref: ClipRef, bench: Bench, out: Path
-) -> dict[str, Any] | None:
+def outcome(
+    prediction: Prediction, classes: tuple[str, ...]
+) -> tuple[str, float, Mapping[str, float]]:
+    """Return label, confidence, and label -> probability of a prediction."""
+    shares = zip(classes, prediction.probabilities, strict=True)
+    probabilities = {name: float(share) for name, share in shares}
+    return prediction.label, float(prediction.confidence), MappingProxyType(probabilities)
+
+
+def _sequences(clip: ClipVotes) -> Iterator[SequenceResult]:
+    for start, single in zip(clip.starts, sequence_predictions(clip.votes), strict=True):
+        yield SequenceResult(*outcome(single, clip.votes.classes), start=start)
+
+
+def _inference(engine: ChosenEngine) -> Inference:
+    running = engine.running
+    return Inference(
+        running.engine, running.version, engine.precision, running.computes_in, engine.agreement
+    )
+
+
+def _explain(network: nn.Module, clip: ClipVotes, ref: ClipRef, desk: Desk) -> ClipSaliency | None:
     """Explain the sequence that speaks most clearly for the clip's label, over its own pixels."""
-    from echokit.clips.sequences import digest
-    from echokit.saliency import explain
-    from echokit.saliency.record import Explanation, file_stem, record
+    from echokit.saliency.explain import examine, explain, judge
+    from echokit.saliency.record import Explanation, file_stem
 
-    recipe, classes = bench.predictor.recipe, bench.predictor.classes
-    if recipe.explain is None or bench.store.sector(voted.item.key) is None:
+    parts, key = desk.networks.parts, clip.item.key
+    if parts.explainer is None or desk.store.sector(key) is None:
         return None  # outside a sector names may be burned in: without one nothing is shown
-    target = classes.index(voted.prediction.label)
-    start = voted.starts[int(voted.votes.probabilities[:, target].argmax())]
-    spec = make_sequence_spec(recipe, False)
-    explainer = make_explainer(recipe.explain)
-    clip, saliency = explain.explain(
-        network, explainer, bench.store, voted.item.key, start, target, spec
+    target = desk.networks.classes.index(clip.prediction.label)
+    start = clip.starts[int(clip.votes.probabilities[:, target].argmax())]
+    shown, saliency = explain(
+        network, parts.explainer, desk.store, key, start, target, parts.voting
     )
-    if bench.test_saliency:
-        scores = explain.examine(network, explainer, clip, saliency, spec, digest(ref.clip, start))
+    if desk.test_saliency:
+        seed = digest(ref.clip, start)
+        scores = examine(network, parts.explainer, shown, saliency, parts.voting, seed)
     else:
-        scores = explain.judge(saliency.values, clip)
-    # the source's own resolution, but nothing outside the sector
-    source = bench.loader.read(ref)
-    shown = make_preparation(recipe).masked(source)
-    files = record(
-        Explanation(clip, start, saliency, scores),
-        out / "saliency" / file_stem(ref.clip, ref.view, start),
-        frames=shown.frames[start : start + spec.k],
-        fps=source.fps or USUAL_FPS,
+        scores = judge(saliency.values, shown)
+    source = desk.loader.read(ref)  # the source's own resolution, but nothing outside the sector
+    masked = parts.preparation.masked(source)
+    return ClipSaliency(
+        Explanation(shown, start, saliency, scores),
+        masked.frames[start : start + parts.voting.k],
+        source.fps or USUAL_FPS,
+        masked.box or Box(0, 0, *source.frames.shape[1:]),
+        desk.networks.records.get(ref.view or ""),
+        file_stem(ref.clip, ref.view, start),
     )
-    box = shown.box or Box(0, 0, *source.frames.shape[1:])
-    return {
-        **files.as_json(out),
-        "start": start,
-        "method": saliency.method,
-        "box": [box.top, box.left, box.height, box.width],
-        "scores": scores,
-        "record": bench.predictor.records.get(ref.view or ""),
-    }
-
-
-def as_json(prediction: Prediction, classes: tuple[str, ...]) -> dict[str, Any]:
-    """A prediction in plain values."""
-    return {
-        "label": prediction.label,
-        "confidence": float(prediction.confidence),
-        "probabilities": {
-            name: float(p) for name, p in zip(classes, prediction.probabilities, strict=True)
-        },
-    }

@@ -1,77 +1,207 @@
-"""An opened run or bundle, ready to predict studies."""
+"""Predict studies with a trained model: votes, confidences, saliency."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+import echokit
 from echokit.clips.store import Store
-from echokit.engines.choose import ChosenEngine
-from echokit.interfaces import Aggregator, Loader
+from echokit.components.views import newest_view_run, open_view_classifier
+from echokit.errors import CohortError, UsageError
+from echokit.interfaces import Aggregator
 from echokit.recipe import Recipe
-from echokit.system.cost import Profile
+from echokit.studies.clips import Desk, outcome, predict_clips, prepare_clips
+from echokit.studies.networks import Networks
+from echokit.studies.result import ClipResult, StudyResult, SubjectResult
+from echokit.studies.sources import Source, open_study, several
+from echokit.system.progress import Listener, Progress, watched
+from echokit.types import Prediction
 from echokit.voting.view_classifier import ViewClassifier
-
-if TYPE_CHECKING:
-    import numpy as np
-    from jaxtyping import Float32
-
-    from echokit.voting.table import PredictionTable
-
-
-Opener = Callable[[str, "Float32[np.ndarray, 'B 1 k H W']", int], tuple[ChosenEngine, Any]]
-"""`(view, sample, sequences)` to the engine that judges the view's clips, and the network as torch
-has it, to be explained; None where there is no such network. Engines are compared on the sample;
-`sequences` are to be judged."""
+from echokit.voting.votes import vote_views
 
 
 @dataclass(frozen=True, slots=True)
-class Predictor:
-    """The networks of one task and approach of a run, one for each view, and their recipe."""
+class Model:
+    """The networks of a finished run or bundle, for one task.
 
+    A network is opened for the first clip of its view and kept for all studies after it.
+
+    >>> model = echokit.load("runs/ph-newborn")
+    >>> model.classes
+    ('none', 'mild', 'moderate-severe')
+    >>> of_file = model.predict("clip.dcm", view="A4C")
+    >>> of_array = model.predict(echokit.read("clip.dcm").frames, view="A4C", saliency=False)
+    >>> of_file.clips[0].saliency.explanation.saliency.values.shape
+    (12, 32, 32)
+    >>> of_array.clips[0].saliency is None
+    True
+    """
+
+    folder: Path
+    """The run's folder, or the bundle's."""
     run: str
-    """Name of the run."""
-    recipe: Recipe
+    """Name of the run that trained the networks."""
     task: str
-    classes: tuple[str, ...]
-    """Label names, least severe first."""
-    weights: Mapping[str, Path]
-    """View -> the weights that judge it: the run's first split."""
+    """The question that is asked."""
+    networks: Networks
+    """One for each view."""
     rule: Aggregator
-    """The voting rule of views, fitted on that split's training patients if it learns."""
+    """The voting rule of views, fitted on training patients if it learns."""
     synthetic: bool
     """True if the networks learned from a synthetic cohort."""
-    records: Mapping[str, Mapping[str, int]]
-    """View -> how many `maps` of its network the run tested, and how many `passed`."""
-    open: Opener
-    """Opens the network of a view."""
-    without_saliency: str = ""
-    """Why no saliency can be made, in a sentence; empty where it can."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the networks' approach."""
+        return self.networks.parts.recipe
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Labels to choose from, least severe first."""
+        return self.networks.classes
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Views that there is a network for."""
+        return tuple(self.networks.weights)
+
+    def predict(
+        self,
+        source: Source,
+        view: str | Sequence[str | None] | None = None,
+        *,
+        view_run: str | Path | None = None,
+        view_threshold: float | None = None,
+        saliency: bool = True,
+        test_saliency: bool = False,
+        progress: Progress | Listener | None = None,
+    ) -> StudyResult:
+        """Predict one study. Nothing is written until the result's `save` is called.
+
+        Args:
+            source: a clip's file, a folder of them, a `Clip`, grey frames as a uint8 array
+                (T, H, W), or a list of these.
+            view: the view of every clip, or one for each of a list; None reads it from the files.
+                `auto`: where they do not say it, a network does.
+            view_run: with `auto`, a run that tells views; None takes the newest beside this run.
+            view_threshold: with `auto`, how sure that network must be, 0 to 1; None takes the
+                recipe's.
+            saliency: explain each clip, which takes more time than to predict it.
+            test_saliency: test each saliency map as a run does; else the run's own tests of the
+                same network stand beside it.
+            progress: a function `(title, done, total)`, or a `Progress`.
+
+        Raises:
+            UsageError: there is no such study, or no network for the view.
+            CohortError: no clip of the study can be used; every one is named with its reason.
+        """
+        without = self.networks.without_saliency
+        if test_saliency and (without or not saliency):
+            raise UsageError(f"There is no saliency to test: {without or 'saliency is False.'}")
+        classifier = None
+        if isinstance(view, str) and view.lower() == "auto":
+            view, classifier = None, self.view_classifier(view_run, view_threshold)
+        elif view_run is not None or view_threshold is not None:
+            raise UsageError("--view-run and --view-threshold go with --view auto.")
+        study = open_study(self.recipe.study, source, self._views(view, len(several(source))))
+        with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
+            desk = Desk(
+                networks=self.networks,
+                loader=study.loader,
+                store=Store(Path(scratch)),
+                progress=watched(progress),
+                view_from="file" if view is None else "--view",
+                view_classifier=classifier,
+                saliency=saliency and not without,
+                test_saliency=test_saliency,
+            )
+            prepared = prepare_clips(desk)
+            if not prepared.ready:
+                named = "; ".join(f"{one.where}: {one.reason}" for one in prepared.rejected)
+                raise CohortError(
+                    f"No clip of {_shown(source)} can be used. {named or 'it holds no file'}."
+                )
+            results, inference = predict_clips(desk, prepared)
+        return StudyResult(
+            study=study.name,
+            run=self.run,
+            recipe=self.recipe.name,
+            task=self.task,
+            classes=self.classes,
+            synthetic_training=self.synthetic or bool(classifier and classifier.synthetic),
+            view_run=classifier.run if classifier else None,
+            inference=inference,
+            without_saliency=without if saliency else "No saliency: it was not asked for.",
+            subjects=self._subjects([results[clip] for clip in prepared.ready]),
+            rejected=prepared.rejected,
+            view_from=desk.view_from,
+            view_confidence=prepared.view_confidence,
+            stages=tuple(desk.profile.rows()),
+            version=echokit.__version__,
+        )
+
+    def view_classifier(
+        self, run: str | Path | None = None, threshold: float | None = None
+    ) -> ViewClassifier:
+        """Open the network that tells views; see `predict`."""
+        usual = self.recipe.views.threshold
+        folder = Path(run) if run is not None else newest_view_run(self.folder)
+        return open_view_classifier(folder, usual if threshold is None else threshold)
+
+    def _views(
+        self, view: str | Sequence[str | None] | None, sources: int
+    ) -> tuple[str | None, ...]:
+        """Return the canonical view of each source.
+
+        Raises:
+            UsageError: no network knows one, or there are not as many views as sources.
+        """
+        if view is None or isinstance(view, str):
+            return (self._view(view),) * sources
+        if len(view) != sources:
+            raise UsageError(f"There are {sources} clips and {len(view)} views: give one for each.")
+        return tuple(map(self._view, view))
+
+    def _view(self, view: str | None) -> str | None:
+        if view is None:
+            return None
+        alias = self.recipe.views.alias
+        spelled = {name.lower(): name for name in (*alias, *self.views)}
+        name = spelled.get(view.lower(), view)
+        name = alias.get(name, name)
+        if name not in self.views:
+            known = ", ".join(self.views)
+            raise UsageError(f"The run has no network for the view {name!r}: it has {known}.")
+        return name
+
+    def _subjects(self, clips: Sequence[ClipResult]) -> tuple[SubjectResult, ...]:
+        """Let the clips of each patient vote."""
+        patients = dict.fromkeys(clip.patient for clip in clips)
+        return tuple(
+            self._subject(patient, tuple(clip for clip in clips if clip.patient == patient))
+            for patient in patients
+        )
+
+    def _subject(self, patient: str, clips: tuple[ClipResult, ...]) -> SubjectResult:
+        ballot = [
+            (c.view, Prediction(c.label, c.confidence, np.array(list(c.probabilities.values()))))
+            for c in clips
+        ]
+        views = {clip.view for clip in clips}
+        return SubjectResult(
+            *outcome(vote_views(ballot, self.classes, self.rule), self.classes),
+            patient=patient,
+            views_used=tuple(view for view in self.views if view in views),
+            views_missing=tuple(v for v in self.recipe.views.use if v not in views),
+            clips=clips,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Where one study is worked on."""
-
-    predictor: Predictor
-    loader: Loader
-    store: Store
-    """Prepared clips, for as long as the study is worked on."""
-    viewer: ViewClassifier | None = None
-    """Tells the views of clips that bear none; None where they are refused."""
-    test_saliency: bool = False
-    """Whether each map is tested, which takes some hundred passes through the network."""
-    profile: Profile = field(default_factory=Profile)
-    """Where the seconds go."""
-
-
-def training_predictions(path: Path, task: str, approach: str) -> PredictionTable:
-    """Read predictions of the first split's training patients, by inner networks."""
-    from echokit.voting.table import (
-        PredictionTable,  # pandas reads Parquet only for a rule that learns
-    )
-
-    table = PredictionTable.read_if_there(path)
-    return table.where(task=task, approach=approach, split=0)
+def _shown(source: Source) -> str:
+    """Return a source as an error names it."""
+    return str(source) if isinstance(source, str | Path) else "the study"

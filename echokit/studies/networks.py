@@ -1,49 +1,58 @@
-"""The networks of a run, each with the engine that runs it in a study."""
+"""Open the networks of a model once, each with the engine that runs it, and keep them open."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from echokit.components.networks import load_model
-from echokit.engines.choose import ChosenEngine, EngineRequest, choose
-from echokit.plugins.registry import registry
-from echokit.recipe import Recipe
-from echokit.studies.model import Opener
+from echokit.components.parts import Parts
+from echokit.engines.choose import ChosenEngine
 
 if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float32
+    from torch import nn
 
 
-def opener(
-    recipe: Recipe, weights: Mapping[str, Path], classes: int, kept: Path, asked: EngineRequest
-) -> Opener:
-    """What opens a run's networks for a study.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One network, ready to predict."""
 
-    Args:
-        recipe: of the networks' approach.
-        weights: view -> the network's weights.
-        classes: how many.
-        kept: folder in which converted networks are kept.
-        asked: the engine and its precision.
-    """
-
-    def open_network(
-        view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int
-    ) -> tuple[ChosenEngine, Any]:
-        network = load_model(recipe, classes, weights[view])
-        identity = f"{sample.shape[1:]} {_identity(recipe, weights[view])}"
-        return choose(network, identity, sample, sequences, asked, kept), network
-
-    return open_network
+    engine: ChosenEngine
+    """Runs it."""
+    network: nn.Module | None
+    """The same network in torch, to be explained; None where there is none."""
 
 
-def _identity(recipe: Recipe, weights: Path) -> str:
-    """What a converted network depends on: the weights and the backbone they are put in."""
-    with weights.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    component = registry().find("backbone", recipe.backbone.use)
-    return f"{digest} {component.full_name} {component.version} {recipe.backbone.options}"
+Opener = Callable[[str, "Float32[np.ndarray, 'B 1 k H W']", int], Opened]
+"""`(view, sample, sequences)` to the network of a view. Engines are compared on the sample;
+`sequences` are to be predicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The networks of one task and approach, one for each view, and what clips need for them."""
+
+    parts: Parts
+    """The components of the approach."""
+    classes: tuple[str, ...]
+    """Label names, least severe first."""
+    weights: Mapping[str, Path]
+    """View -> the file of its network."""
+    records: Mapping[str, Mapping[str, int]]
+    """View -> how many `maps` of its network the run tested, and how many `passed`."""
+    opener: Opener
+    """Opens the network of a view."""
+    without_saliency: str = ""
+    """Why no saliency can be made, in a sentence; empty where it can."""
+    kept: dict[Path, Opened] = field(default_factory=dict)
+    """File -> its network, once it was opened."""
+
+    def open(self, view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int) -> Opened:
+        """Open the network of a view, or return it where it is open already."""
+        file = self.weights[view]
+        if file not in self.kept:
+            self.kept[file] = self.opener(view, sample, sequences)
+        return self.kept[file]

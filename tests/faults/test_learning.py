@@ -16,7 +16,8 @@ from echokit.folder import RunFolder
 from echokit.networks.job import Job
 from echokit.networks.sampling import BalancedSampler, TrainingSequences, draw_start
 from echokit.recipe import load_recipe
-from echokit.runs import Run, open_run, train
+from echokit.runs import Run, train
+from echokit.runs.start import open_run
 
 SETTINGS = ["train.epochs=2", "split.splits=1", "views.use=['A4C']"]
 A4C = Job("severity", "spatio-temporal", "A4C", 0)
@@ -24,7 +25,7 @@ A4C = Job("severity", "spatio-temporal", "A4C", 0)
 
 def run_in(path) -> Run:
     recipe = load_recipe("tiny-study", settings=SETTINGS)
-    return open_run(recipe, RunFolder.create(path / "run", recipe))
+    return open_run(RunFolder.create(path / "run", recipe).path)
 
 
 def weights(run: Run) -> bytes:

@@ -7,7 +7,12 @@ import json
 import numpy as np
 
 from echokit import Box, Clip, ClipError, ClipRef, Rejection
-from echokit.clips.check import check, summarise
+from echokit.clips.check import CheckReport, check_files
+
+
+def checked(loader):
+    return CheckReport("source", tuple(check_files(loader)))
+
 
 CLIPS = {
     "a": Clip(np.zeros((30, 40, 50), np.uint8), 25.0, (0.3, 0.3), Box(0, 0, 9, 9)),
@@ -43,8 +48,7 @@ class WithFingerprints(Loader):
 
 
 def test_every_file_is_named_once_with_its_state_and_reason():
-    rows = list(check(Loader()))
-    assert [(r["file"], r["status"], r["reason"]) for r in rows] == [
+    assert [(f.file, f.status, f.reason) for f in checked(Loader()).files] == [
         ("a.dcm", "used", ""),
         ("notes.txt", "rejected", "it is not a clip"),
         ("b.mp4", "used", ""),
@@ -54,8 +58,8 @@ def test_every_file_is_named_once_with_its_state_and_reason():
 
 
 def test_a_used_clip_is_described():
-    first, *_, last = check(Loader())
-    assert first == {
+    first, *_, last = checked(Loader()).used
+    assert first.as_json() == {
         "file": "a.dcm",
         "status": "used",
         "reason": "",
@@ -72,11 +76,11 @@ def test_a_used_clip_is_described():
         "synthetic": True,
         "digest": None,
     }
-    assert (last["fps"], last["spacing_mm"], last["region"]) == (None, None, False)
+    assert (last.facts.fps, last.facts.spacing_mm, last.facts.region) == (None, None, False)
 
 
 def test_the_summary_counts_what_the_rows_say():
-    summary = summarise(list(check(Loader())))
+    summary = checked(Loader()).summary
     assert (summary["files"], summary["used"], summary["rejected"]) == (5, 3, 2)
     assert summary["patients"] == 2
     assert summary["views"] == {"A4C": 1, "PLAX": 1, "unknown": 1}
@@ -88,18 +92,28 @@ def test_the_summary_counts_what_the_rows_say():
 
 
 def test_files_of_the_same_content_are_grouped_and_a_vanished_one_is_rejected():
-    rows = list(check(WithFingerprints()))
-    assert [r["file"] for r in rows if r["status"] == "rejected"][-1] == "c"
-    assert summarise(rows)["duplicates"] == [["a.dcm", "b.mp4"]]
+    report = checked(WithFingerprints())
+    assert report.rejected[-1].file == "c"
+    assert report.duplicates == report.summary["duplicates"] == [["a.dcm", "b.mp4"]]
 
 
 def test_nothing_found_is_a_summary_too_and_all_of_it_is_json():
-    assert summarise([])["frames"] == []
-    assert summarise([])["files"] == 0
-    rows = list(check(WithFingerprints()))
-    json.dumps([rows, summarise(rows)], allow_nan=False)
+    nothing = CheckReport("source", ())
+    assert nothing.summary["frames"] == []
+    assert nothing.summary["files"] == 0
+    json.dumps(checked(WithFingerprints()).to_json(), allow_nan=False)
+
+
+def test_the_table_has_a_row_for_each_file():
+    report = checked(WithFingerprints())
+    frame = report.to_frame()
+    assert frame["file"].tolist() == [file.file for file in report.files]
+    used = frame[frame["status"] == "used"]
+    assert used["patient"].tolist() == [file.facts.patient for file in report.used]
+    assert used["height"].tolist() == [40, 40, 8]
+    assert "<table" in report._repr_html_()
 
 
 def test_clips_are_read_one_at_a_time():
-    rows = check(Loader())
-    assert next(rows)["file"] == "a.dcm", "nothing is known of the later ones yet"
+    files = check_files(Loader())
+    assert next(files).file == "a.dcm", "nothing is known of the later ones yet"

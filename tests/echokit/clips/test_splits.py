@@ -16,8 +16,8 @@ from echokit.clips.labels import label
 from echokit.clips.splits import split_patients
 from echokit.folder import RunFolder
 from echokit.recipe import DROP, load_recipe
-from echokit.runs import open_run
 from echokit.runs.jobs import inner_jobs, jobs_of
+from echokit.runs.start import open_run
 
 CLASSES = ("none", "mild", "severe")
 GRADES = {"0": "none", "0.5": DROP, "1": "mild", "2": "severe"}
@@ -144,7 +144,7 @@ def test_inner_networks_of_a_run_learn_from_training_patients_only_and_judge_eac
     settings = ["crossfit.folds=2", "split.splits=2", "data.patients=14"]
     recipe = load_recipe("tiny-study", settings=settings)
     folder = RunFolder.create(tmp_path / "run", recipe)
-    run = open_run(recipe, folder)
+    run = open_run(folder.path)
     owner = {ref.clip: ref.patient for ref in run.population.cohort.clips}
 
     def patients(job, side):

@@ -22,10 +22,9 @@ from echokit.recipe import load_recipe
 from echokit.runs import carry_out
 from echokit.studies import bundle as opening
 from echokit.studies.bundle import open_bundle
+from echokit.studies.load import load
 from echokit.studies.manifest import is_bundle, probe, unseal
-from echokit.studies.predict import open_predictor, predict_study
 from echokit.system.files import read_json, write_json
-from echokit.system.progress import Silent
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
 
@@ -73,7 +72,7 @@ def study(tmp_path):
 @pytest.fixture
 def exported(once, trained):
     """A function that gives the bundle of a format."""
-    return lambda to: once(to, lambda parent: export_run(trained, to, parent, None, Silent()))
+    return lambda to: once(to, lambda parent: export_run(trained, to, parent))
 
 
 @pytest.fixture
@@ -97,8 +96,10 @@ def test_a_bundle_predicts_what_the_run_predicts(to, trained, exported, study, t
     bundle = exported(to)
     assert bundle.name.startswith("tiny-study-severity-")
     assert list(bundle.parent.iterdir()) == [bundle]
-    with_run = predict_study(open_predictor(trained), study, tmp_path / "a")
-    with_bundle = predict_study(open_predictor(bundle), study, tmp_path / "b")
+    with_run = load(trained).predict(study).to_json()
+    result = load(bundle).predict(study)
+    result.save(tmp_path / "b")
+    with_bundle = result.to_json()
     np.testing.assert_allclose(sequences_of(with_bundle), sequences_of(with_run), atol=1e-5)
     for one, other in zip(with_bundle["subjects"], with_run["subjects"], strict=True):
         assert one["label"] == other["label"]
@@ -123,20 +124,18 @@ def test_onnx_is_read_by_either_engine_and_held_to_what_torch_said(
     bundle, study, tmp_path, monkeypatch
 ):
     for engine in ("onnxruntime", "openvino"):
-        document = predict_study(
-            open_predictor(bundle, asked=EngineRequest(engine)), study, tmp_path / engine
-        )
+        document = load(bundle, engine=engine).predict(study).to_json()
         assert {one["engine"] for one in document["inference"].values()} == {engine}
     # another processor than the one it was exported on: compared now, with logits in the bundle
     monkeypatch.setattr("echokit.engines.agreement.processor", lambda: "another")
-    predictor = open_predictor(bundle)
-    judge, _ = predictor.open("A4C", np.zeros((2, 1, 4, 16, 16), np.float32), 2)
-    assert judge.agreement.processor == "another"
-    assert judge.agreement.probabilities < 1e-6
+    networks = load(bundle).networks
+    opened = networks.open("A4C", np.zeros((2, 1, 4, 16, 16), np.float32), 2)
+    assert opened.engine.agreement.processor == "another"
+    assert opened.engine.agreement.probabilities < 1e-6
     manifest = read_json(bundle / "bundle.json")
     manifest["views"]["A4C"]["logits"] = [[5.0, 0.0], [0.0, 5.0]]
-    open_a4c = predictor.open.func
-    args = [manifest["views"] if a == unseal(bundle)["views"] else a for a in predictor.open.args]
+    open_a4c, given = networks.opener.func, networks.opener.args
+    args = [manifest["views"] if a == unseal(bundle)["views"] else a for a in given]
     with (
         pytest.warns(EngineWarning, match="is not used: its logits differ"),
         pytest.raises(UsageError, match="No engine agrees with what torch said of A4C"),
@@ -146,7 +145,7 @@ def test_onnx_is_read_by_either_engine_and_held_to_what_torch_said(
 
 def test_clips_of_another_size_than_the_networks_are_refused(bundle):
     with pytest.raises(UsageError, match=r"prepared to \(1, 4, 8, 8\), the network wants"):
-        open_predictor(bundle).open("A4C", np.zeros((2, 1, 4, 8, 8), np.float32), 2)
+        load(bundle).networks.open("A4C", np.zeros((2, 1, 4, 8, 8), np.float32), 2)
 
 
 def test_every_file_is_checked_and_named_if_it_was_changed(bundle):
@@ -175,7 +174,7 @@ def test_every_file_is_checked_and_named_if_it_was_changed(bundle):
 def test_a_bundle_of_another_name_or_with_files_of_others_is_refused(bundle, tmp_path):
     copied = shutil.copytree(bundle, tmp_path / "copied.echokit")
     with pytest.raises(UsageError, match=f"the name ends with {bundle.stem[-12:]}.echokit"):
-        open_predictor(copied)
+        load(copied)
     evil = tmp_path / "evil"
     evil.mkdir()
     write_json(evil / "bundle.json", {"schema": 1, "files": {"../../secret": "0" * 64}})
@@ -186,7 +185,7 @@ def test_a_bundle_of_another_name_or_with_files_of_others_is_refused(bundle, tmp
 
 def test_the_same_run_makes_the_same_bundle_and_leaves_nothing_else(trained, bundle):
     before = {path: path.stat().st_mtime_ns for path in bundle.rglob("*")}
-    assert export_run(trained, "onnx", bundle.parent, None, Silent()) == bundle
+    assert export_run(trained, "onnx", bundle.parent) == bundle
     assert {path: path.stat().st_mtime_ns for path in bundle.rglob("*")} == before
     assert list(bundle.parent.iterdir()) == [bundle]
 
@@ -205,8 +204,8 @@ def test_a_bundle_tells_neither_patients_nor_paths_nor_unpickles(
                 assert word.encode() not in content, (path, word)
     monkeypatch.setattr(torch, "load", lambda *a, **k: pytest.fail("torch.load"))
     monkeypatch.setattr(torch.export, "load", lambda *a, **k: pytest.fail("torch.export.load"))
-    judge, _ = open_predictor(bundle).open("PLAX", np.zeros((2, 1, 4, 16, 16), np.float32), 2)
-    assert np.isfinite(judge.running.forward(np.zeros((1, 1, 4, 16, 16), np.float32))).all()
+    opened = load(bundle).networks.open("PLAX", np.zeros((2, 1, 4, 16, 16), np.float32), 2)
+    assert np.isfinite(opened.engine.running.forward(np.zeros((1, 1, 4, 16, 16), np.float32))).all()
 
 
 def test_what_torch_export_writes_for_other_programs_is_the_network(exported):
@@ -251,8 +250,8 @@ def test_a_voting_rule_that_learned_is_the_same_without_names(tmp_path, study, t
     recipe = load_recipe("tiny-study", settings=settings)
     folder = RunFolder.create(tmp_path / "runs" / "two", recipe)
     carry_out(recipe, folder)
-    bundle = export_run(folder.path, "onnx", tmp_path / "bundles", None, Silent())
-    assert open_predictor(bundle).rule.seen == open_predictor(folder.path).rule.seen
+    bundle = export_run(folder.path, "onnx", tmp_path / "bundles")
+    assert load(bundle).rule.seen == load(folder.path).rule.seen
     kept = pd.read_parquet(bundle / "crossfit.parquet")
     assert set(kept["patient"]) <= {f"{n:08d}" for n in range(len(kept))}
     assert "clip" not in kept
@@ -262,14 +261,14 @@ def test_a_voting_rule_that_learned_is_the_same_without_names(tmp_path, study, t
 def test_what_cannot_be_exported_is_refused_and_leaves_nothing(trained, tmp_path, monkeypatch):
     out = tmp_path / "bundles"
     with pytest.raises(UsageError, match=r"no format 'onxx'.*onnx"):
-        export_run(trained, "onxx", out, None, Silent())
+        export_run(trained, "onxx", out)
     with pytest.raises(UsageError, match="has no task 'other'"):
-        export_run(trained, "onnx", out, "other", Silent())
+        export_run(trained, "onnx", out, "other")
     with pytest.raises(UsageError, match="is not a run"):
-        export_run(tmp_path, "onnx", out, None, Silent())
+        export_run(tmp_path, "onnx", out)
     monkeypatch.setattr("echokit.engines.agreement.TOLERANCE", {"exact": -1.0, "fast": -1.0})
     with pytest.raises(UsageError, match="cannot be exported to onnx: its logits differ"):
-        export_run(trained, "onnx", out, None, Silent())
+        export_run(trained, "onnx", out)
     assert not out.exists() or list(out.iterdir()) == []
 
 
@@ -289,10 +288,9 @@ def test_what_a_bundle_cannot_do_is_refused_with_what_to_type(bundle, asked, tas
         open_bundle(bundle, task, asked)
 
 
-def test_saliency_cannot_be_tested_where_none_is_made(bundle, study, tmp_path):
+def test_saliency_cannot_be_tested_where_none_is_made(bundle, study):
     with pytest.raises(UsageError, match="no saliency to test: No saliency"):
-        predict_study(open_predictor(bundle), study, tmp_path / "out", test_saliency=True)
-    assert not (tmp_path / "out").exists()
+        load(bundle).predict(study, test_saliency=True)
 
 
 def test_without_an_engine_a_bundle_says_what_to_install(bundle, monkeypatch):
@@ -301,9 +299,10 @@ def test_without_an_engine_a_bundle_says_what_to_install(bundle, monkeypatch):
     }
     monkeypatch.setattr(opening, "READERS", absent)
     with pytest.raises(UsageError, match=r"pip install 'echokit-cardiac\[openvino\]' or"):
-        open_predictor(bundle)
+        load(bundle)
 
 
 def test_prediction_json_stays_json(bundle, study, tmp_path):
-    document = predict_study(open_predictor(bundle), study, tmp_path / "out")
-    assert json.loads((tmp_path / "out" / "prediction.json").read_text()) == document
+    result = load(bundle).predict(study)
+    result.save(tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "prediction.json").read_text()) == result.to_json()

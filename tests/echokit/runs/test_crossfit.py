@@ -10,9 +10,10 @@ import pytest
 from echokit import CohortError, UsageError, hookimpl
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
-from echokit.runs import carry_out, open_run
+from echokit.runs import carry_out
 from echokit.runs.jobs import inner_jobs, jobs_of
-from echokit.studies.predict import open_predictor
+from echokit.runs.start import open_run
+from echokit.studies.load import load
 from echokit.system.files import read_json
 
 pytestmark = pytest.mark.usefixtures("learner")
@@ -56,8 +57,8 @@ def test_every_training_patient_is_judged_once_and_nobody_who_is_held_out(done):
 
 
 def test_no_inner_network_learned_from_a_patient_it_judges(tmp_path):
-    recipe, folder = begin(tmp_path / "runs" / "one", "split.splits=3")
-    run = open_run(recipe, folder)
+    _, folder = begin(tmp_path / "runs" / "one", "split.splits=3")
+    run = open_run(folder.path)
     population = run.population
     patient = {ref.clip: ref.patient for ref in population.cohort.clips}
     inner = inner_jobs(run)
@@ -116,5 +117,5 @@ def test_a_voting_rule_that_learns_needs_cross_fitting_and_the_error_says_what_t
 def test_one_study_is_voted_on_by_the_fitted_rule(tmp_path):
     recipe, folder = begin(tmp_path / "runs" / "one", "aggregate.subject=tiny-learner")
     carry_out(recipe, folder)
-    predictor = open_predictor(folder.path)
-    assert predictor.rule.label in predictor.classes
+    model = load(folder.path)
+    assert model.rule.label in model.classes

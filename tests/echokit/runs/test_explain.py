@@ -13,10 +13,10 @@ from echokit.components.networks import make_model
 from echokit.folder import RunFolder
 from echokit.networks.checkpoint import save_tensors
 from echokit.recipe import load_recipe
-from echokit.runs import open_run
 from echokit.runs.context import Run
 from echokit.runs.explain import _explain_job, explain_into
 from echokit.runs.jobs import jobs_of
+from echokit.runs.start import open_run
 from echokit.voting.table import Place, PredictionTable, Row
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
@@ -26,7 +26,7 @@ def begin(path, *settings) -> Run:
     recipe = load_recipe(
         "tiny-study", settings=["report.examples=2", "prepare.flip=false", *settings]
     )
-    return open_run(recipe, RunFolder.create(path / "runs" / "one", recipe))
+    return open_run(RunFolder.create(path / "runs" / "one", recipe).path)
 
 
 def predict_severe(run, job):

@@ -23,7 +23,7 @@ from echokit.plugins.registry import registry
 from echokit.recipe import Recipe, load_recipe
 from echokit.runs import carry_out
 from echokit.runs.cohort import find_cohort
-from echokit.studies.predict import open_predictor, predict_study
+from echokit.studies.load import load
 from echokit.system.progress import Silent
 from echokit.voting.view_classifier import find_views
 
@@ -188,8 +188,9 @@ def test_one_network_of_all_views_can_answer_any_task(tmp_path):
     settings = ph_settings(**{"views.together": "true"})
     folder = made(tmp_path / "run", settings)
     (tmp_path / "study").mkdir()
-    result = predict_study(open_predictor(folder.path), tmp_path / "study", tmp_path / "out")
-    assert [s["views_used"] for s in result["subjects"]] == [list(VIEWS)] * 2
+    result = load(folder.path).predict(tmp_path / "study")
+    assert [subject.views_used for subject in result.subjects] == [VIEWS] * 2
+    assert len(load(folder.path).networks.weights) == len(VIEWS)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +319,7 @@ def test_a_run_that_cannot_tell_views_is_refused(ph_run, view_run, tmp_path):
 
 def test_a_run_that_tells_views_predicts_no_patient(view_run):
     with pytest.raises(UsageError, match=r"--view auto --view-run .*views"):
-        open_predictor(view_run.path)
+        load(view_run.path)
 
 
 # a study, and a cohort
@@ -332,33 +333,35 @@ def study_of(ph_run, path, said: str) -> RunFolder:
     return RunFolder.open(path)
 
 
-def test_a_study_says_who_told_each_view(ph_run, viewer, tmp_path):
+def test_a_study_says_who_told_each_view(ph_run, view_run, tmp_path):
     said = '{ "p00-A4C" = "", "p01-PLAX" = "subcostal" }'
     folder = study_of(ph_run, tmp_path / "run", said)
     (tmp_path / "study").mkdir()
-    predictor = open_predictor(folder.path)
-    result = predict_study(predictor, tmp_path / "study", tmp_path / "out", viewer=viewer)
-    clips = {clip["clip"]: clip for subject in result["subjects"] for clip in subject["clips"]}
-    assert clips["p00-PLAX"]["view_from"] == "file"
-    assert clips["p00-PLAX"]["view_confidence"] is None
+    result = load(folder.path).predict(
+        tmp_path / "study", view="auto", view_run=view_run.path, view_threshold=0.5
+    )
+    clips = {clip.clip: clip for clip in result.clips}
+    assert clips["p00-PLAX"].view_from == "file"
+    assert clips["p00-PLAX"].view_confidence is None
     found = clips["p00-A4C"]
-    assert (found["view"], found["view_from"]) == ("A4C", "network")
-    assert 0.5 < found["view_confidence"] <= 1
-    [refused] = result["rejected"]
+    assert (found.view, found.view_from) == ("A4C", "network")
+    assert 0.5 < found.view_confidence <= 1
+    [refused] = result.to_json()["rejected"]
     assert (refused["view"], refused["view_from"]) == ("subcostal", "file")
+    result.save(tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
-    assert f"View found by the view network ({found['view_confidence']:.2f})" in page
-    assert result["view_run"] == "views"
+    assert f"View found by the view network ({found.view_confidence:.2f})" in page
+    assert result.view_run == "views"
 
 
 def test_without_a_view_network_such_a_clip_is_refused(ph_run, tmp_path):
     folder = study_of(ph_run, tmp_path / "run", '{ "p00-A4C" = "" }')
     (tmp_path / "study").mkdir()
-    result = predict_study(open_predictor(folder.path), tmp_path / "study", tmp_path / "out")
-    [refused] = result["rejected"]
-    assert refused["where"] == "p00-A4C"
-    assert "--view auto" in refused["reason"]
-    assert result["view_run"] is None
+    result = load(folder.path).predict(tmp_path / "study")
+    [refused] = result.rejected
+    assert refused.where == "p00-A4C"
+    assert "--view auto" in refused.reason
+    assert result.view_run is None
 
 
 def test_a_cohort_is_filled_in_and_counted(view_run, tmp_path):

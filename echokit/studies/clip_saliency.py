@@ -1,0 +1,47 @@
+"""Hold the saliency of a clip in memory, over the clip's own pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from echokit.types import Box
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import UInt8
+
+    from echokit.saliency.record import Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSaliency:
+    """Where the network looked in the sequence that speaks most clearly for a clip's label."""
+
+    explanation: Explanation
+    """The sequence as the network saw it, its saliency, and what was measured of that."""
+    frames: UInt8[np.ndarray, "k H W"]
+    """The same frames at the source's own resolution, black outside the scanning sector."""
+    fps: float
+    """Frames per second to play them at."""
+    box: Box
+    """The rectangle of the source frame that `frames` show."""
+    record: Mapping[str, int] | None
+    """How many `maps` of this network its run tested, and how many `passed`; None if none."""
+    stem: str
+    """Name of its files, without a suffix: free of the words of the clip's name."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `prediction.json` holds of it: where its files stand, and its scores."""
+        stem, one, box = f"saliency/{self.stem}", self.explanation, self.box
+        return {
+            "array": f"{stem}.npz",
+            "movie": f"{stem}.webp",
+            "strip": f"{stem}.png",
+            "start": one.start,
+            "method": one.saliency.method,
+            "box": [box.top, box.left, box.height, box.width],
+            "scores": dict(one.scores),
+            "record": None if self.record is None else dict(self.record),
+        }

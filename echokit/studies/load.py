@@ -1,0 +1,141 @@
+"""Load a model: a finished run, or a bundle that was exported of one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from echokit.components.parts import make_parts
+from echokit.components.slots import subject_rule
+from echokit.engines.choose import EngineRequest, choose
+from echokit.engines.engine import Precision, need_torch
+from echokit.errors import UsageError
+from echokit.folder import RunFolder
+from echokit.plugins.registry import registry
+from echokit.recipe import TOGETHER, Recipe
+from echokit.studies.bundle import open_bundle, training_predictions
+from echokit.studies.manifest import is_bundle
+from echokit.studies.model import Model
+from echokit.studies.networks import Networks, Opened, Opener
+from echokit.system.files import read_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float32
+
+
+def load(
+    path: str | PathLike[str],
+    task: str | None = None,
+    engine: str = "auto",
+    precision: Precision = "exact",
+) -> Model:
+    """Load the model of a finished run or of a bundle; its networks are opened when needed.
+
+    Args:
+        path: the run's folder, or the bundle's.
+        task: one of the run's tasks; None for its first.
+        engine: what runs the networks: `auto` (the fastest installed, where that is worth it),
+            `torch`, `torch-compile`, `openvino` or `onnxruntime`.
+        precision: `exact` computes with 32 bits, `fast` with bfloat16 where the processor has it.
+
+    Raises:
+        UsageError: there is no run or bundle at `path`, or it holds no trained network for the
+            task; the task is to tell views; or there is no such engine or precision.
+
+    >>> model = echokit.load("runs/ph-newborn")
+    >>> model.run, model.task, model.views
+    ('ph-newborn', 'severity', ('PLAX', 'A4C', 'PSAX-P'))
+    """
+    folder, request = Path(path), EngineRequest(engine, precision)
+    return (
+        open_bundle(folder, task, request)
+        if is_bundle(folder)
+        else _open_run(folder, task, request)
+    )
+
+
+def _open_run(path: Path, task: str | None, request: EngineRequest) -> Model:
+    folder = RunFolder.open(path)
+    need_torch("Predicting with a run, and not with a bundle exported of it,")
+    recipe = folder.recipe()
+    task = task or next(iter(recipe.enabled_tasks))
+    if task not in recipe.enabled_tasks:
+        raise UsageError(f"{path} has no task {task!r}: it has {', '.join(recipe.enabled_tasks)}.")
+    if task in recipe.view_tasks:
+        raise UsageError(
+            f"{path} tells views, of which no verdict on a patient is made. Use it to predict "
+            f"with another run: echokit predict RUN STUDY --view auto --view-run {path}"
+        )
+    approach = recipe.enabled_approaches[0]
+    networks = {view: TOGETHER if recipe.views.together else view for view in recipe.views.use}
+    below = folder.models / task / approach
+    weights = {
+        view: file
+        for view, network in networks.items()
+        if (file := below / network / "split-00.safetensors").is_file()
+    }
+    if not weights:
+        raise UsageError(
+            f"{path} holds no trained network. Finish it with `echokit run --resume {path}`."
+        )
+    classes = tuple(read_json(next(iter(weights.values())).with_suffix(".json"))["classes"])
+    parts = make_parts(recipe, approach)
+    return Model(
+        folder=path,
+        run=path.resolve().name,
+        task=task,
+        networks=Networks(
+            parts=parts,
+            classes=classes,
+            weights=weights,
+            records=_records(folder.path / "saliency" / "index.json", task, approach),
+            opener=run_opener(
+                parts.recipe, weights, len(classes), folder.path / "engines", request
+            ),
+        ),
+        rule=subject_rule(
+            recipe.aggregate.subject,
+            classes,
+            lambda: training_predictions(folder.crossfit, task, approach),
+        ),
+        synthetic=bool(folder.state["synthetic"]),
+    )
+
+
+def _records(index: Path, task: str, approach: str) -> dict[str, dict[str, int]]:
+    """Count the maps of each view's network that the run tested, and those that passed."""
+    records: dict[str, dict[str, int]] = {}
+    for one in read_json(index)["maps"] if index.is_file() else ():
+        verdict = one["scores"].get("verdict")
+        if (one["task"], one["approach"]) == (task, approach) and verdict:
+            record = records.setdefault(one["view"], {"maps": 0, "passed": 0})
+            record["maps"] += 1
+            record["passed"] += bool(verdict["passed"])
+    return records
+
+
+def run_opener(
+    recipe: Recipe, weights: Mapping[str, Path], classes: int, kept: Path, request: EngineRequest
+) -> Opener:
+    """Return what opens the networks of a run; converted ones are kept in a folder of it."""
+
+    def open_network(view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int) -> Opened:
+        from echokit.components.networks import load_model  # torch
+
+        network = load_model(recipe, classes, weights[view])
+        identity = f"{sample.shape[1:]} {_identity(recipe, weights[view])}"
+        return Opened(choose(network, identity, sample, sequences, request, kept), network)
+
+    return open_network
+
+
+def _identity(recipe: Recipe, weights: Path) -> str:
+    """Return what a converted network depends on: the weights, and the backbone around them."""
+    with weights.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    component = registry().find("backbone", recipe.backbone.use)
+    return f"{digest} {component.full_name} {component.version} {recipe.backbone.options}"
