@@ -70,8 +70,8 @@ def check(
         UsageError: there is nothing at `path`.
 
     >>> report = echokit.check("clips")
-    >>> report.to_frame()[["file", "status", "frames"]].fillna("").values.tolist()
-    [['clip.dcm', 'used', 30.0], ['notes.txt', 'rejected', '']]
+    >>> report.to_frame()[["file", "status"]].values.tolist()
+    [['clip.dcm', 'used'], ['notes.txt', 'rejected']]
     >>> report.summary["patients"], report.duplicates
     (1, [])
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -152,3 +153,20 @@ def test_every_public_field_is_documented():
             below = rest.split("\n")[1].strip()
             undocumented += [] if below.startswith('"""') else [f"{name}.{field}"]
     assert undocumented == []
+
+
+def test_the_page_on_python_runs_from_top_to_bottom(desk, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "python.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert len(blocks) == 5
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert (desk / "out" / "prediction.json").is_file()
+    assert len(names["held_out"]) == 4 * len(
+        set(names["run"].predictions.query("view == 'A4C'")["clip"])
+    )
+    assert "Predicting and explaining: 1 of 1" in capsys.readouterr().out
+    trained = echokit.open_run("runs/try")
+    assert (trained.recipe.seed, trained.recipe.backbone.options["width"]) == (1, 4)
+    assert trained.recipe.explain is None
