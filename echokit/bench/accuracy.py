@@ -1,7 +1,7 @@
-"""The swap matrix: backbones, voting rules and explainers on identical splits.
+"""Compare backbones, voting rules and explainers on identical splits: the swap matrix.
 
-Each backbone and seed is one ordinary run below the benchmark's folder, trained and predicted
-once; every voting rule then votes on what that run's networks said of each sequence.
+Each backbone and seed is one ordinary run below the folder of the benchmark, trained and predicted
+once. Every voting rule then votes on the predictions of that run's networks for each sequence.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from echokit.bench.suite import Suite
 from echokit.components.networks import make_model
@@ -18,6 +21,9 @@ from echokit.errors import UsageError
 from echokit.folder import RunFolder
 from echokit.interfaces import Aggregator, SupportsFit
 from echokit.recipe import Recipe, Slot, load_recipe
+from echokit.runs import carry_out
+from echokit.runs.explain import explain_into
+from echokit.runs.start import open_run
 from echokit.system.files import read_json, write_json
 from echokit.system.progress import Progress
 from echokit.voting.ballots import ballots
@@ -32,11 +38,8 @@ from echokit.voting.table import (
     Row,
 )
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 SEED = 1000
-"""Splits of one seed are numbered from this times the seed, so that those of all stand apart."""
+"""Splits of a seed are numbered from this number times the seed, which keeps seeds apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,12 @@ class Trained:
 
 
 def train_all(suite: Suite, out: Path, progress: Progress) -> list[Trained]:
-    """Make the runs that are not there yet, and finish those that were stopped.
+    """Carry out the missing runs, and finish those that were stopped.
 
     Raises:
-        UsageError: a folder holds a run of another suite, or splits differ between backbones.
-        EchokitError: a run cannot be made.
+        UsageError: a folder holds a run of another suite, or the splits of backbones differ.
+        EchokitError: a run cannot be carried out.
     """
-    from echokit.runs import carry_out
-
     suite.check()
     learns = any(isinstance(make_aggregator(s), SupportsFit) for s in suite.aggregator.values())
     result = []
@@ -81,33 +82,32 @@ def train_all(suite: Suite, out: Path, progress: Progress) -> list[Trained]:
 
 
 def _open(path: Path, recipe: Recipe) -> RunFolder:
+    """Open the folder of a run, or create it."""
     if not path.exists():
         return RunFolder.create(path, recipe)
     folder = RunFolder.open(path)
     if folder.recipe().digest() != recipe.digest():
-        raise UsageError(f"{path} is of another suite: choose another folder with --out.")
+        raise UsageError(f"{path} belongs to another suite: choose another folder with --out.")
     return folder
 
 
 def _check_splits(runs: list[Trained]) -> None:
-    """Every backbone of a seed was judged on the very same patients."""
-    import pandas as pd
-
-    seen: dict[int, pd.DataFrame] = {}
-    for one in runs:
-        cohort = pd.read_csv(one.folder.path / "cohort.csv", dtype=str)
-        if not seen.setdefault(one.seed, cohort).equals(cohort):
+    """Check that all backbones of a seed have the same clips and splits."""
+    cohorts: dict[int, pd.DataFrame] = {}
+    for trained in runs:
+        cohort = pd.read_csv(trained.folder.path / "cohort.csv", dtype=str)
+        if not cohorts.setdefault(trained.seed, cohort).equals(cohort):
             raise UsageError(
-                f"{one.folder.path} was made of other clips or splits than the others of seed "
-                f"{one.seed}: delete the benchmark's folder, or choose another with --out."
+                f"{trained.folder.path} has other clips or splits than the other runs of seed "
+                f"{trained.seed}: delete the benchmark's folder, or choose another with --out."
             )
 
 
-def vote_again(one: Trained, name: str, slot: Slot) -> pd.DataFrame:
-    """Let a voting rule vote on what a run's networks predicted; no network runs.
+def vote_again(trained: Trained, name: str, slot: Slot) -> pd.DataFrame:
+    """Apply a voting rule to the predictions of a run's networks; no network runs.
 
-    A rule that learns votes on views alone, fitted on training patients; the vote of sequences is
-    the recipe's own then.
+    A rule that learns is fitted on training patients and votes on views only. Sequences then vote
+    by the rule of the recipe.
 
     Returns:
         Rows of subjects, one for each patient, split and view set, with `backbone` and
@@ -116,31 +116,31 @@ def vote_again(one: Trained, name: str, slot: Slot) -> pd.DataFrame:
     rule = make_aggregator(slot)
     learns = isinstance(rule, SupportsFit)
     rows = []
-    for (task, approach), own in PredictionTable.read(one.folder.predictions).groups(
+    for (task, approach), own in PredictionTable.read(trained.folder.predictions).groups(
         TASK, APPROACH
     ):
-        classes = one.classes[task]
+        classes = trained.classes[task]
         subjects = own.subjects
         voting = own if learns else _votes_of_sequences(own, rule, classes).with_rows(subjects)
-        for views, members in one.recipe.used_view_sets.items():
+        for views, members in trained.recipe.used_view_sets.items():
             for ballot in ballots(voting, classes, members):
-                decide = _fitted(one, slot, task, approach, ballot.split) if learns else rule
+                decide = _fitted(trained, slot, task, approach, ballot.split) if learns else rule
                 rows.append(
                     Row(
                         "subject",
-                        Place(task, approach, views, ballot.split + SEED * one.seed),
+                        Place(task, approach, views, ballot.split + SEED * trained.seed),
                         ballot.patient,
                         classes[ballot.truth],
                         decide(ballot.votes),
                     )
                 )
-    return PredictionTable.of(rows).frame.assign(backbone=one.backbone, aggregator=name)
+    return PredictionTable.of(rows).frame.assign(backbone=trained.backbone, aggregator=name)
 
 
 def _votes_of_sequences(
     table: PredictionTable, rule: Aggregator, classes: tuple[str, ...]
 ) -> PredictionTable:
-    """Predict each clip anew by the votes of its sequences."""
+    """Predict each clip again from its sequences, by another voting rule."""
     return PredictionTable.of(
         replace(
             next(clip.rows()), level="view", start=-1, prediction=rule(clip.sequence_votes(classes))
@@ -149,29 +149,42 @@ def _votes_of_sequences(
     )
 
 
-def _fitted(one: Trained, slot: Slot, task: str, approach: str, split: int) -> Aggregator:
+def _fitted(trained: Trained, slot: Slot, task: str, approach: str, split: int) -> Aggregator:
+    """Fit a voting rule that learns, on the training patients of a split."""
+
     def training() -> PredictionTable:
-        crossfit = PredictionTable.read_if_there(one.folder.crossfit)
+        crossfit = PredictionTable.read_if_there(trained.folder.crossfit)
         return crossfit.where(task=task, approach=approach, split=split)
 
-    return subject_rule(slot, one.classes[task], training)
+    return subject_rule(slot, trained.classes[task], training)
 
 
-def explained(one: Trained, name: str, slot: Slot) -> dict[str, Any]:
-    """How an explainer's maps of a run's networks fare in their tests, and what one takes.
+@dataclass(frozen=True, slots=True)
+class ExplainerResult:
+    """The tests of an explainer's maps of one backbone."""
 
-    The networks are loaded, not trained; what was explained before is not explained again.
+    backbone: str
+    explainer: str
+    maps: int
+    """Number of maps."""
+    passed: int
+    """Number of maps that passed every test."""
+    seconds: float
+    """Time of all maps with their tests."""
+
+
+def check_explainer(trained: Trained, name: str, slot: Slot) -> ExplainerResult:
+    """Explain predictions of a run's networks with an explainer, and test the maps.
+
+    The networks are loaded, not trained, and an earlier result is reused.
     """
-    from echokit.runs.explain import explain_into
-    from echokit.runs.start import open_run
-
-    out = one.folder.path / "explainers" / name
+    out = trained.folder.path / "explainers" / name
     kept = out / "result.json"
     options = slot.model_dump() | slot.options
     if not kept.is_file() or read_json(kept)["asked"] != options:
-        shown = one.recipe.report.model_copy(update={"examples": 1})
-        recipe = one.recipe.model_copy(update={"explain": slot, "report": shown})
-        run = open_run(one.folder.path, recipe=recipe)
+        shown = trained.recipe.report.model_copy(update={"examples": 1})
+        recipe = trained.recipe.model_copy(update={"explain": slot, "report": shown})
+        run = open_run(trained.folder.path, recipe=recipe)
         started = time.monotonic()
         explain_into(run, out)
         seconds = time.monotonic() - started
@@ -180,29 +193,40 @@ def explained(one: Trained, name: str, slot: Slot) -> dict[str, Any]:
         write_json(
             kept, {"asked": options, "maps": len(maps), "passed": passed, "seconds": seconds}
         )
-    row: dict[str, Any] = read_json(kept)
+    row = read_json(kept)
     row.pop("asked")
-    return {"backbone": one.backbone, "explainer": name, **row}
+    return ExplainerResult(trained.backbone, name, **row)
 
 
-def cost(one: Trained) -> dict[str, Any]:
-    """What a backbone costs: parameters, multiply-adds, seconds a study, memory."""
-    import pandas as pd
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
+@dataclass(frozen=True, slots=True)
+class BackboneCost:
+    """The cost of a backbone on this machine."""
 
-    described = read_json(next(one.folder.models.rglob("split-00.json")))
-    network = make_model(one.recipe, len(described["classes"])).eval()
+    backbone: str
+    parameters: int
+    multiply_adds: int
+    """Of one sequence."""
+    training_seconds: float
+    """Of all networks of the run."""
+    study_seconds: float
+    """Of predicting the study of one patient."""
+    peak_memory_mb: int
+
+
+def measure_cost(trained: Trained) -> BackboneCost:
+    """Measure the cost of a backbone from its run."""
+    description = read_json(next(trained.folder.models.rglob("split-00.json")))
+    network = make_model(trained.recipe, len(description["classes"])).eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, *described["input_shape"]))
-    table = pd.read_parquet(one.folder.predictions, columns=["level", "split", "patient"])
+        network(torch.zeros(1, *description["input_shape"]))
+    table = pd.read_parquet(trained.folder.predictions, columns=["level", "split", "patient"])
     studies = len(table[table["level"] == "subject"].drop_duplicates())
-    stages = {row["name"]: row for row in one.folder.state["stages"]}
-    return {
-        "backbone": one.backbone,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "multiply_adds": counter.get_total_flops() // 2,
-        "training_seconds": stages["train"]["seconds"],
-        "study_seconds": stages["predict"]["seconds"] / studies,
-        "peak_memory_mb": max(row["peak_memory_mb"] for row in stages.values()),
-    }
+    steps = {row["name"]: row for row in trained.folder.state["stages"]}
+    return BackboneCost(
+        backbone=trained.backbone,
+        parameters=sum(p.numel() for p in network.parameters()),
+        multiply_adds=counter.get_total_flops() // 2,  # a multiply-add counts as two operations
+        training_seconds=steps["train"]["seconds"],
+        study_seconds=steps["predict"]["seconds"] / studies,
+        peak_memory_mb=max(row["peak_memory_mb"] for row in steps.values()),
+    )

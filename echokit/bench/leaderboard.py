@@ -1,49 +1,50 @@
-"""The leaderboard of an accuracy benchmark: who reaches what, and who differs clearly."""
+"""Make the leaderboard of an accuracy benchmark: figures, intervals and clear differences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from echokit.bench.accuracy import Trained, cost, explained, vote_again
-from echokit.bench.result import Column, Table, document, write_result
+import numpy as np
+import pandas as pd
+
+from echokit.bench.accuracy import Trained, check_explainer, measure_cost, vote_again
+from echokit.bench.result import Column, Row, Table, document, write_result
 from echokit.bench.suite import Suite
 from echokit.evaluation.metric_names import NAMES
+from echokit.evaluation.metrics import evaluate
+from echokit.evaluation.rule_differences import Outcome, leads
 from echokit.report.words import duration, interval, mean_sd, memory
 from echokit.system.progress import Progress
-
-if TYPE_CHECKING:
-    import pandas as pd
+from echokit.voting.table import PredictionTable
 
 TITLE = "Accuracy of echokit's parts"
 
 
 def write_leaderboard(suite: Suite, runs: list[Trained], out: Path, progress: Progress) -> Path:
-    """Judge every pair of backbone and voting rule, every explainer, and write the tables.
+    """Evaluate every pair of backbone and voting rule and every explainer; write the tables.
 
     Returns:
-        The page.
+        The path of the page.
     """
-    import pandas as pd
-
-    pairs = [(one, name) for one in runs for name in suite.aggregator]
+    pairs = [(trained, name) for trained in runs for name in suite.aggregator]
     with progress.bar("Voting", len(pairs), "votes") as tick:
         voted = []
-        for one, name in pairs:
-            voted.append(vote_again(one, name, suite.aggregator[name]))
+        for trained, name in pairs:
+            voted.append(vote_again(trained, name, suite.aggregator[name]))
             tick(1)
-    first = [one for one in runs if one.seed == 0]
-    asked = [(one, name) for one in first for name in suite.explainer]
+    first = [trained for trained in runs if trained.seed == 0]
+    explained = [(trained, name) for trained in first for name in suite.explainer]
     explainers = []
-    with progress.bar("Explaining", len(asked), "explainers") as tick:
-        for one, name in asked:
-            explainers.append(explained(one, name, suite.explainer[name]))
+    with progress.bar("Explaining", len(explained), "explainers") as tick:
+        for trained, name in explained:
+            explainers.append(asdict(check_explainer(trained, name, suite.explainer[name])))
             tick(1)
-    costs = {one.backbone: cost(one) for one in first}
-    found = leaderboard(pd.concat(voted), runs[0].classes, runs[0].recipe.evaluate.bootstrap)
-    rows = [row | {"cost": costs[row["backbone"]]} for row in found]
-    synthetic = any(bool(one.folder.state["synthetic"]) for one in runs)
+    costs = {trained.backbone: asdict(measure_cost(trained)) for trained in first}
+    entries = leaderboard(pd.concat(voted), runs[0].classes, runs[0].recipe.evaluate.bootstrap)
+    rows = [row | {"cost": costs[row["backbone"]]} for row in entries]
+    synthetic = any(bool(trained.folder.state["synthetic"]) for trained in runs)
     result = document(
         "accuracy",
         synthetic,
@@ -59,18 +60,18 @@ def write_leaderboard(suite: Suite, runs: list[Trained], out: Path, progress: Pr
             "leaderboard",
             _LEADERBOARD,
             f"Held-out subjects, {seeds}, the same splits for every row. Mean ± sd over splits, "
-            "the 95 % interval from resampled subjects. The lead is over the first row of its task "
-            "and views, on the same subjects, its interval corrected for the number of rows "
-            "(max-T); it is clear where that excludes zero. Costs are of the first seed, on this "
-            "machine.",
+            "the 95 % interval from resampled subjects. Differences are from the first row of the "
+            "same task and views, on the same subjects, with intervals corrected for the number "
+            "of rows (max-T); a difference is clear if its interval excludes zero. Costs are of "
+            "the first seed, on this machine.",
         ),
-        Table("What a backbone costs", "costs", _COSTS, "Of the first seed, on this machine."),
+        Table("Cost of each backbone", "costs", _COSTS, "Of the first seed, on this machine."),
         Table(
             "Explainers",
             "explainers",
             _EXPLAINERS,
-            "Of the first seed: maps that pass every test of the report, and seconds for a map "
-            "with its tests.",
+            "Of the first seed: maps that pass every test of the report, and seconds per map with "
+            "its tests.",
         ),
     ]
     return write_result(out, "accuracy", TITLE, result, [t for t in tables if result[t.name]])
@@ -78,43 +79,37 @@ def write_leaderboard(suite: Suite, runs: list[Trained], out: Path, progress: Pr
 
 def leaderboard(
     table: pd.DataFrame, classes: Mapping[str, tuple[str, ...]], bootstrap: int
-) -> list[dict[str, Any]]:
-    """One row for each task, approach, view set, backbone and voting rule, best first.
+) -> list[Row]:
+    """Compute a row for each task, approach, view set, backbone and voting rule, best first.
 
     Args:
         table: subject rows of every backbone, seed and rule, the first pair first.
         classes: task -> label names, least severe first.
-        bootstrap: resamples of the subjects for the intervals.
+        bootstrap: number of resamples of the subjects for the intervals.
     """
-    from echokit.evaluation.metrics import evaluate
-    from echokit.evaluation.rule_differences import leads
-    from echokit.voting.table import PredictionTable
-
     rows = []
-    for (task, _, _), here in table.groupby(["task", "approach", "view"], sort=False):
+    for (task, _, _), group in table.groupby(["task", "approach", "view"], sort=False):
         names = classes[str(task)]
-        parts = dict(list(here.groupby(["backbone", "aggregator"], sort=False)))
+        parts = dict(list(group.groupby(["backbone", "aggregator"], sort=False)))
         outcomes = {f"{b} / {a}": _outcome(part, names) for (b, a), part in parts.items()}
         baseline = next(iter(outcomes))
-        ahead = dict(leads(outcomes, baseline, bootstrap, 0))
-        found = []
+        differences = dict(leads(outcomes, baseline, bootstrap, 0))
+        entries = []
         for (backbone, aggregator), part in parts.items():
             (figures,) = evaluate(PredictionTable(part), {str(task): names}, bootstrap, 0)
-            lead = ahead.get(f"{backbone} / {aggregator}")
-            found.append({"backbone": backbone, "aggregator": aggregator, **figures, "lead": lead})
-        rows += sorted(found, key=lambda row: -_f1(row))
+            pair = {"backbone": backbone, "aggregator": aggregator}
+            difference = differences.get(f"{backbone} / {aggregator}")
+            entries.append({**pair, **figures, "lead": difference})
+        rows += sorted(entries, key=_f1, reverse=True)
     return rows
 
 
-def _f1(row: Mapping[str, Any]) -> float:
+def _f1(row: Row) -> float:
     return float(row["f1"]["mean"])
 
 
-def _outcome(part: pd.DataFrame, classes: tuple[str, ...]) -> Any:
-    import numpy as np
-
-    from echokit.evaluation.rule_differences import Outcome
-
+def _outcome(part: pd.DataFrame, classes: tuple[str, ...]) -> Outcome:
+    """Collect the predictions of one pair of backbone and voting rule."""
     ordered = part.sort_values(["split", "patient"])
     index = {name: i for i, name in enumerate(classes)}
     return Outcome(
@@ -126,17 +121,18 @@ def _outcome(part: pd.DataFrame, classes: tuple[str, ...]) -> Any:
     )
 
 
-def _lead(row: Mapping[str, Any]) -> str:
-    lead = row["lead"]
-    if lead is None:
+def _difference(row: Row) -> str:
+    """Format the difference from the baseline with its interval."""
+    difference = row["lead"]
+    if difference is None:
         return "–"
-    low, high = lead["ci95_together"] or (None, None)
+    low, high = difference["ci95_together"] or (None, None)
     ends = f" ({low:+.2f} to {high:+.2f})" if low is not None else ""
-    return f"{lead['mean']:+.2f}{ends}{' clear' if lead['excludes_zero'] else ''}"
+    return f"{difference['mean']:+.2f}{ends}{' clear' if difference['excludes_zero'] else ''}"
 
 
 def _count(value: float) -> str:
-    """A large number to three digits: 1.11 M, 83.4 k."""
+    """Format a large number with three digits: 1.11 M, 83.4 k."""
     for name, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= size:
             return f"{value / size:.3g} {name}"
@@ -150,7 +146,7 @@ _LEADERBOARD = (
     Column(
         NAMES["f1"].heading, lambda row: f"{mean_sd(row['f1'])} ({interval(row['f1'])})", right=True
     ),
-    Column("lead", _lead, right=True),
+    Column("difference", _difference, right=True),
     Column(
         NAMES["balanced_accuracy"].heading,
         lambda row: mean_sd(row["balanced_accuracy"]),

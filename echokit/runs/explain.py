@@ -16,7 +16,7 @@ from echokit.saliency import explain as maps
 from echokit.saliency.cardiac_phases import find_phases
 from echokit.saliency.perturbation import order_effect
 from echokit.saliency.record import Explanation, file_stem, record
-from echokit.saliency.verdict import judge_network
+from echokit.saliency.verdict import network_verdict
 from echokit.system.files import write_json
 from echokit.system.progress import Tick
 from echokit.types import USUAL_FPS
@@ -44,7 +44,8 @@ def explain_into(run: Run, out: Path) -> str:
         explained = [list(_explain_job(run, job, predictions, out, tick)) for job in jobs]
     with run.progress.bar("Shuffling frames", len(jobs), "networks") as tick:
         networks = [
-            _frame_order(run, job, tick) | judge_network(one["scores"]["verdict"] for one in own)
+            _frame_order(run, job, tick)
+            | asdict(network_verdict(entry["scores"]["verdict"]["passed"] for entry in own))
             for job, own in zip(jobs, explained, strict=True)
         ]
     entries = [entry for own in explained for entry in own]
@@ -80,7 +81,7 @@ def _explain_clip(
     key, _ = run.population.keys[row.clip]
     clip, saliency = maps.explain(network, explainer, run.store, key, start, target, spec)
     seed = digest(row.clip, start)
-    scores = maps.examine(network, explainer, clip, saliency, spec, seed)
+    scores = maps.score_map(network, explainer, clip, saliency, spec, seed).as_json()
     place = Path(job.task, job.approach, job.view, file_stem(row.clip, job.view, start))
     files = record(Explanation(clip, start, saliency, scores), out / FOLDER / place)
     beats, fps = run.store.clip(key).frames, float(clip.fps or USUAL_FPS)
@@ -95,7 +96,7 @@ def _explain_clip(
         "method": saliency.method,
         **files.as_json(out),
         "scores": scores,
-        "phases": phases.asdict(),
+        "phases": phases.as_json(),
     }
 
 

@@ -1,48 +1,51 @@
-"""Systole and diastole found from a clip's own pixels: no electrocardiogram, nothing learned.
+"""Find systole and diastole from the pixels of a clip, without ECG and without learning.
 
 As in manifold methods (Gifani et al. 2010, Physiological Measurement 31(9); Shalbaf et al. 2015,
-doi:10.1007/s10396-014-0588-y) frames are points that run round a loop once a beat, and end-systole
-and end-diastole are its far ends. Here the loop is the beat averaged over the clip, and its longest
-axis the first principal component.
+doi:10.1007/s10396-014-0588-y) each frame is a point on a loop that is traversed once in a beat, and
+end-systole and end-diastole are the two ends of its longest axis. Here the loop is the beat
+averaged over the clip, and the axis is its first principal component.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
+from scipy.signal import argrelmax, detrend
+from scipy.stats import skew
 
 SLOWEST, FASTEST = 60.0, 240.0
-"""Heart rates that are looked for, beats a minute; a newborn's lies at 90 to 210."""
+"""Range of heart rates to search, in beats per minute; a newborn's is 90 to 210."""
 LEAST = 0.15
-"""Periodicity below which nothing is called a beat."""
+"""Smallest autocorrelation that counts as a beat."""
 GRID = 64
-"""Pictures of the average beat."""
+"""Number of time points of the average beat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phases:
-    """Where in a sequence the heart is at the turning points of its beat.
+    """Frames of a sequence at the turning points of the heart beat.
 
-    Frames are counted from the sequence's first; None where the sequence does not reach there, or
-    where no beat was found.
+    Frames are counted from the first of the sequence; None if the sequence does not contain the
+    event, or if no beat was found.
     """
 
     systole: int | None
-    """The end-systolic frame: the ventricles at their smallest."""
+    """End-systolic frame: the ventricles are smallest."""
     diastole: int | None
-    """The end-diastolic frame: the ventricles at their largest."""
+    """End-diastolic frame: the ventricles are largest."""
     between: tuple[int | None, int | None]
-    """Half-way from systole to diastole, and half-way back."""
+    """Frames half-way from systole to diastole, and half-way from diastole to systole."""
     rate: float | None
-    """Heart rate in beats a minute."""
+    """Heart rate in beats per minute."""
     quality: float
-    """In [0, 1]: 0 no beat; 1 every beat like the last, and no doubt which end is systole."""
+    """In [0, 1]: 0 for no beat; 1 for identical beats and no doubt which end is systole."""
 
-    def asdict(self) -> dict[str, Any]:
-        """The same as plain values, as the index of saliency keeps them."""
+    def as_json(self) -> dict[str, object]:
+        """Convert to plain values, as in `saliency/index.json`."""
         rate = None if self.rate is None else round(self.rate, 1)
         frames = {"systole": self.systole, "diastole": self.diastole}
         return frames | {
@@ -52,8 +55,8 @@ class Phases:
         }
 
 
-NOTHING = Phases(None, None, (None, None), None, 0.0)
-"""No beat was found."""
+NO_BEAT = Phases(None, None, (None, None), None, 0.0)
+"""The result if no beat was found."""
 
 
 def find_phases(
@@ -64,51 +67,53 @@ def find_phases(
     start: int = 0,
     k: int | None = None,
 ) -> Phases:
-    """Find end-systole and end-diastole in a sequence, with the whole clip as a witness.
+    """Find end-systole and end-diastole in a sequence, from the whole clip.
 
-    The period is where the clip resembles itself most after a lag. Around the sequence the frames
-    are then fitted by two harmonics of it, pixel by pixel, which averages speckle away. Of the two
-    far ends of that average beat, systole is the briefer one (the ventricles stay large for longer
-    than they stay small), the one with the smaller dark cavity amid the sector, and the one with
-    less cavity near the probe and more far from it, where atria fill in systole. The three signs
-    are weighed together; none is certain in a sick heart: this picks frames to look at, and
-    measures nothing.
+    The period of the beat is the lag at which the clip resembles itself most. Around the sequence
+    each pixel is then fitted with two harmonics of that period, which averages speckle away. Three
+    signs tell which of the two ends of the average beat is systole: it is briefer (the ventricles
+    stay large for longer than they stay small), it has the smaller dark cavity in the middle of the
+    sector, and it has less cavity near the probe and more far from it, where the atria fill in
+    systole. The signs are weighted together. None is certain in a diseased heart: the result
+    selects frames to look at and is not a measurement.
 
     Args:
-        frames: the grey frames of the whole clip, 0-255.
+        frames: grey frames of the whole clip, 0-255.
         fps: frames per second.
-        sector: True inside the scanning sector; None takes every pixel.
+        sector: True inside the scanning sector; None uses every pixel.
         start: first frame of the sequence.
-        k: frames in the sequence; None means all that follow.
+        k: number of frames in the sequence; None means all that follow.
 
     Returns:
-        Frames within the sequence. All None, with quality 0, where the clip is shorter than some
-        beat and a half, or repeats nothing.
+        Frames within the sequence. All None, with quality 0, if the clip is shorter than about a
+        beat and a half, or does not repeat.
     """
     stop = len(frames) if k is None else start + k
     inside = np.ones(frames.shape[1:], bool) if sector is None else sector
     pixels, places = _pixels(frames, inside)
-    found = _period(pixels, fps)
-    if found is None or found[1] < LEAST:
-        return NOTHING
-    period, quality = found
+    beat_period = _period(pixels, fps)
+    if beat_period is None or beat_period[1] < LEAST:
+        return NO_BEAT
+    period, quality = beat_period
     low, high = max(0, int(start - 1.5 * period)), min(len(frames), int(stop + 1.5 * period) + 1)
     beat = _average_beat(pixels[low:high], period)
     systole, diastole, clarity = _far_ends(beat, places)
     quality = float(np.clip(quality * clarity, 0, 1))
     filling = (diastole - systole) % 1.0
     turns = (systole, systole + filling / 2, diastole, diastole + (1 - filling) / 2)
-    at = [_frame(low - start + turn * period, period, stop - start) for turn in turns]
+    events = [_frame(low - start + turn * period, period, stop - start) for turn in turns]
     rate = 60 * fps / period
-    return Phases(at[0], at[2], (at[1], at[3]), rate, quality)
+    return Phases(events[0], events[2], (events[1], events[3]), rate, quality)
 
 
 def _pixels(
     frames: UInt8[np.ndarray, "T H W"], inside: Bool[np.ndarray, "H W"]
 ) -> tuple[Float[np.ndarray, "T P"], Float[np.ndarray, "P 2"]]:
-    """Blurred pixels of the sector, some fifty to a side; how central and how high each is."""
-    from scipy.ndimage import gaussian_filter
+    """Blur and thin out the sector to about fifty pixels a side.
 
+    Returns:
+        The pixels `(T, P)`, and for each how central it is and how near the probe.
+    """
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
     step = max(1, round(max(inside.shape) / 48))
     small = gaussian_filter(frames.astype(np.float32), (0, step, step))[:, ::step, ::step]
@@ -121,40 +126,38 @@ def _pixels(
 
 
 def _period(pixels: Float[np.ndarray, "T P"], fps: float) -> tuple[float, float] | None:
-    """Frames in a beat, and the autocorrelation at that lag; None where no lag stands out."""
-    from scipy.interpolate import CubicSpline
-    from scipy.ndimage import gaussian_filter1d
-    from scipy.signal import argrelmax, detrend
-
+    """Find the frames in a beat and the autocorrelation at that lag; None without a clear lag."""
     n = len(pixels)
     shortest, longest = 60 * fps / FASTEST, min(60 * fps / SLOWEST, 0.75 * n)
     if longest <= shortest:
         return None
     moving = detrend(pixels, axis=0)
-    moving = moving - gaussian_filter1d(moving, 0.3 * fps, axis=0)  # breath and a drifting probe
+    moving = moving - gaussian_filter1d(moving, 0.3 * fps, axis=0)  # breathing, drift of the probe
     gram = moving @ moving.T
     power = float(np.trace(gram)) / n
     if power < 1e-6:
         return None
-    likeness = CubicSpline(range(n), [np.trace(gram, lag) / (n - lag) / power for lag in range(n)])
+    correlation = CubicSpline(
+        range(n), [np.trace(gram, lag) / (n - lag) / power for lag in range(n)]
+    )
     lags = np.linspace(shortest, longest, 800)
-    course = likeness(lags)
+    course = correlation(lags)
     peaks = argrelmax(course)[0]
     peaks = peaks[course[peaks] > 0]
     if not len(peaks):
         return None
-    # two beats repeat as well as one, and long lags are seen in few frames
-    weighed = course[peaks] * np.sqrt(1 - lags[peaks] / n)
-    first = lags[peaks[weighed >= 0.5 * weighed.max()][0]]
+    # twice the period repeats as well as the period, and long lags are estimated from few frames
+    weighted = course[peaks] * np.sqrt(1 - lags[peaks] / n)
+    first = lags[peaks[weighted >= 0.5 * weighted.max()][0]]
     near = np.linspace(0.93 * first, 1.07 * first, 200)
     near = near[near <= longest]
     beats = [b for b in range(1, 6) if b * near[-1] <= longest] or [1]
-    score = np.mean([likeness(b * near) for b in beats], axis=0)
+    score = np.mean([correlation(b * near) for b in beats], axis=0)
     return float(near[score.argmax()]), float(score.max())
 
 
 def _average_beat(pixels: Float[np.ndarray, "T P"], period: float) -> Float[np.ndarray, "GRID P"]:
-    """The beat that the frames repeat, fitted by two harmonics beside a trend."""
+    """Average the beats: fit two harmonics and a linear trend to each pixel."""
 
     def waves(turns: Float[np.ndarray, " n"]) -> Float[np.ndarray, "n 5"]:
         angle = 2 * np.pi * turns[:, None] * np.array([1, 2])
@@ -170,9 +173,7 @@ def _average_beat(pixels: Float[np.ndarray, "T P"], period: float) -> Float[np.n
 def _far_ends(
     beat: Float[np.ndarray, "GRID P"], places: Float[np.ndarray, "P 2"]
 ) -> tuple[float, float, float]:
-    """Systole and diastole as shares of the average beat, and in [0, 1] how clear the choice is."""
-    from scipy.stats import skew
-
+    """Find systole and diastole as shares of the average beat, and how clear the choice is."""
     axis = np.linalg.svd(beat - beat.mean(axis=0), full_matrices=False)[0][:, 0]
     cavity = (1 / (1 + np.exp((beat - np.quantile(beat, 0.4)) / 15))) @ places
     signs = [float(skew(axis))]
@@ -186,7 +187,7 @@ def _far_ends(
 
 
 def _frame(time: float, period: float, k: int) -> int | None:
-    """The frame of a sequence nearest to an event that recurs; None if it lies over one outside."""
+    """Find the frame nearest to a recurring event; None if it is over one frame outside."""
     first = time % period
     events = np.arange(first - period, k + period, period)
     outside = np.maximum(np.maximum(-events, events - (k - 1)), 0)

@@ -1,4 +1,4 @@
-"""What chance gives: the same map moved elsewhere, and how a map's score compares with that."""
+"""Compare a map's score with those of the same map moved elsewhere, the null distribution."""
 
 from __future__ import annotations
 
@@ -9,44 +9,46 @@ import numpy as np
 from jaxtyping import Float
 
 LEVEL = 0.05
-"""The largest p of a map that marks what the prediction rests on."""
+"""Largest p of a map that marks what the prediction depends on."""
 PLACE_LEVEL = 0.25
-"""The largest p of a map that lies where it should; mild, for a network may look elsewhere."""
+"""Largest p of a map that lies on the expected structures.
+
+It is mild, because a network may rightly look elsewhere."""
 EFFECT = 0.02
-"""The least difference from chance that counts, in probability; less is no reason to show."""
+"""Smallest difference of probability from that of moved maps that counts as an effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """What moved maps score, and how often they do as well as the map itself."""
+    """The scores of moved maps, and the rank of the map among them."""
 
     mean: float
     """Mean score of the moved maps."""
     sd: float
-    """Its standard deviation over them."""
+    """Standard deviation of the scores of the moved maps."""
     p: float
-    """(1 + moved maps that score no less) / (1 + moved maps), in (0, 1]."""
+    """(1 + number of moved maps that score no less) / (1 + number of moved maps), in (0, 1]."""
 
 
 def moved(
     values: Float[np.ndarray, "T H W"], number: int, rng: np.random.Generator
 ) -> Iterator[Float[np.ndarray, "T H W"]]:
-    """The same map in other places: as smooth, as peaked, and saying nothing of the picture.
+    """Move a map to random places: as smooth and as peaked, but unrelated to the picture.
 
-    The map is continued by its mirror images, so that no seam is made, and a window of its size is
-    cut out at random along time, rows and columns. A map of noise is as likely as any of its copies
-    to score best, which makes the rank test exact; single voxels or pieces in random order would
-    not do, for they are rougher than a map, and a smooth map differs from them by that alone.
+    The map is continued by its mirror images, so that no seam appears, and a window of its size is
+    cut out at random along time, rows and columns. A map of noise is as likely to score best as any
+    of its moved copies, which makes the rank test exact. Shuffling single voxels or pieces would
+    not do: the result is rougher than a map, and a smooth map differs from it by that alone.
     """
     for _ in range(number):
         axes = []
         for size in values.shape:
-            at = (np.arange(size) + rng.integers(2 * size)) % (2 * size)
-            axes.append(np.where(at < size, at, 2 * size - 1 - at))
+            index = (np.arange(size) + rng.integers(2 * size)) % (2 * size)
+            axes.append(np.where(index < size, index, 2 * size - 1 - index))
         yield values[np.ix_(*axes)]
 
 
-def against(own: float, others: Float[np.ndarray, " n"]) -> Chance:
-    """Compare a score with those of moved maps; more is better."""
-    p = (1 + int((others >= own).sum())) / (1 + len(others))
-    return Chance(float(others.mean()), float(others.std(ddof=1)), p)
+def compare_to_moved(score: float, moved_scores: Float[np.ndarray, " n"]) -> Chance:
+    """Compare a map's score with those of its moved copies; higher is better."""
+    p = (1 + int((moved_scores >= score).sum())) / (1 + len(moved_scores))
+    return Chance(float(moved_scores.mean()), float(moved_scores.std(ddof=1)), p)

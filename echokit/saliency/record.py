@@ -1,4 +1,4 @@
-"""One explained sequence, and how it is recorded on disk: an array, a movie and a strip."""
+"""Record an explained sequence on disk: an array, a movie and a strip of frames."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Explanation:
     start: int
     """First frame of the sequence in its clip."""
     saliency: Saliency
-    scores: Mapping[str, Any]
-    """What was measured of the map, as `echokit.saliency.explain` returns it."""
+    scores: Mapping[str, object]
+    """Scores of the map in plain values, as they stand in the result files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Recorded:
     """The files of one explained sequence."""
 
     array: Path
-    """npz with `frames`, `saliency` and, where known, `sector` and `structures`."""
+    """npz file with `frames`, `saliency` and, if known, `sector` and `structures`."""
     movie: Path
-    """Animated WebP: the frames, and beside them the same under their saliency."""
+    """Animated WebP: the frames, and beside them the frames under their saliency."""
     strip: Path
-    """PNG of four times: frames above, their overlays below."""
+    """PNG of four moments: frames above, overlays below."""
 
     def as_json(self, root: Path) -> dict[str, str]:
-        """Return the kind of each file -> its path relative to a folder."""
+        """Return kind -> path relative to a folder, for each file."""
         return {
             "array": self.array.relative_to(root).as_posix(),
             "movie": self.movie.relative_to(root).as_posix(),

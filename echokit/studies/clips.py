@@ -159,7 +159,8 @@ def _inference(engine: ChosenEngine) -> Inference:
 
 def _explain(network: nn.Module, clip: ClipVotes, ref: ClipRef, desk: Desk) -> ClipSaliency | None:
     """Explain the sequence that speaks most clearly for the clip's label, over its own pixels."""
-    from echokit.saliency.explain import examine, explain, judge
+    from echokit.saliency.explain import explain, score_map
+    from echokit.saliency.location import measure_location
     from echokit.saliency.record import Explanation, file_stem
 
     parts, key = desk.networks.parts, clip.item.key
@@ -172,9 +173,11 @@ def _explain(network: nn.Module, clip: ClipVotes, ref: ClipRef, desk: Desk) -> C
     )
     if desk.test_saliency:
         seed = digest(ref.clip, start)
-        scores = examine(network, parts.explainer, shown, saliency, parts.voting, seed)
+        scores = score_map(
+            network, parts.explainer, shown, saliency, parts.voting, seed
+        ).as_json()
     else:
-        scores = judge(saliency.values, shown)
+        scores = measure_location(saliency.values, shown).as_json()
     source = desk.loader.read(ref)  # the source's own resolution, but nothing outside the sector
     masked = parts.preparation.masked(source)
     return ClipSaliency(

@@ -118,9 +118,7 @@ def test_voting_again_by_the_recipes_own_rule_gives_the_runs_own_predictions(sui
 
 
 def test_a_stopped_benchmark_goes_on_where_it_was(suite, tmp_path, trainings, monkeypatch):
-    import echokit.runs
-
-    carry_out, done = echokit.runs, []
+    carry_out, done = accuracy.carry_out, []
 
     def stopping(recipe: Any, folder: Any, progress: Any) -> None:
         if len(done) == 2:
@@ -128,28 +126,27 @@ def test_a_stopped_benchmark_goes_on_where_it_was(suite, tmp_path, trainings, mo
         carry_out(recipe, folder, progress)
         done.append(folder)
 
-    monkeypatch.setattr(echokit.runs, "run", stopping)
+    monkeypatch.setattr(accuracy, "carry_out", stopping)
     with pytest.raises(KeyboardInterrupt):
         train_all(suite, tmp_path, Silent())
-    monkeypatch.setattr(echokit.runs, "run", carry_out)
+    monkeypatch.setattr(accuracy, "carry_out", carry_out)
     assert len(train_all(suite, tmp_path, Silent())) == 4
     assert trainings["train True"] == 16
 
 
 def test_an_explainer_with_other_options_is_tried_anew(suite, tmp_path, monkeypatch):
-    from echokit.runs import explain as maps
-
     runs, asked = train_all(suite, tmp_path, Silent())[:1], []
-    explain = maps.explain_into
+    explain = accuracy.explain_into
 
     def counted(run: Any, out: Any) -> str:
         asked.append(run.recipe.explain.options)
         return explain(run, out)
 
-    monkeypatch.setattr(maps, "explain_into", counted)
+    monkeypatch.setattr(accuracy, "explain_into", counted)
     for options in ({}, {}, {"power": 2.0}):
-        row = accuracy.explained(runs[0], "map", Slot(use="tiny-map", **options))
-        assert set(row) == {"backbone", "explainer", "maps", "passed", "seconds"}
+        result = accuracy.check_explainer(runs[0], "map", Slot(use="tiny-map", **options))
+        assert (result.backbone, result.explainer) == (runs[0].backbone, "map")
+        assert 0 <= result.passed <= result.maps > 0
     assert asked == [{}, {"power": 2.0}]
 
 

@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from scipy.stats import skew
 
 from echokit import VIEWS, resolve
-from echokit.saliency.cardiac_phases import GRID, NOTHING, _far_ends, find_phases
+from echokit.saliency.cardiac_phases import GRID, NO_BEAT, _far_ends, find_phases
 
 SIZE = 64
 SYSTOLE = 0.4
@@ -99,7 +99,7 @@ def test_what_a_short_sequence_does_not_reach_is_none():
     ids=["still", "noise", "half a beat", "one frame", "drift"],
 )
 def test_no_beat_is_no_phase(frames):
-    assert find_phases(frames, 25.0) == NOTHING
+    assert find_phases(frames, 25.0) == NO_BEAT
 
 
 def test_a_mirrored_or_larger_picture_beats_alike():
@@ -123,9 +123,9 @@ def test_a_wandering_heart_rate_is_followed_near_the_sequence():
 def test_the_index_keeps_plain_values():
     frames, sector, _ = disc(130, 25.0, 60)
     found = find_phases(frames, 25.0, sector, k=12)
-    kept = json.loads(json.dumps(found.asdict()))
+    kept = json.loads(json.dumps(found.as_json()))
     assert (kept["systole"], kept["diastole"]) == (found.systole, found.diastole)
-    assert NOTHING.asdict()["between"] == [None, None]
+    assert NO_BEAT.as_json()["between"] == [None, None]
 
 
 MEDIAN_ERROR = dict.fromkeys(VIEWS, 0.6) | {"PSAX-S": 2.0}
@@ -135,10 +135,8 @@ MEDIAN_ERROR = dict.fromkeys(VIEWS, 0.6) | {"PSAX-S": 2.0}
 def test_the_page_says_how_near_systole_and_diastole_are_found():
     page = (Path(__file__).parents[3] / "docs" / "paper.md").read_text("utf-8")
     usual, short_axis = MEDIAN_ERROR["PLAX"], MEDIAN_ERROR["PSAX-S"]
-    words = (
-        f"in the median within {usual:g} of a frame at 25 a second, PSAX-S within {short_axis:g}"
-    )
-    assert words in page
+    limits = f"at most {usual:g} frames at 25 frames per second, at most {short_axis:g} in PSAX-S"
+    assert limits in page
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -9,7 +9,8 @@ import torch
 
 from echokit import Clip, Saliency
 from echokit.clips.sequences import SequenceSpec
-from echokit.saliency.explain import choose, explain, judge, typical_sequence
+from echokit.saliency.explain import choose, explain, typical_sequence
+from echokit.saliency.location import measure_location
 from echokit.voting.table import PredictionTable
 
 CLASSES = ("none", "mild", "severe")
@@ -31,36 +32,38 @@ def clip() -> Clip:
 
 def test_a_map_that_lies_in_a_structure_has_all_its_energy_there(clip):
     wall = (clip.structures == 1).astype(np.float32)
-    scores = judge(wall, clip)
-    assert scores["structures"]["wall"]["energy"] == 1.0
-    assert scores["structures"]["valve"]["energy"] == 0.0
-    assert scores["sector"]["energy"] == 1.0
+    scores = measure_location(wall, clip)
+    assert scores.structures["wall"].energy == 1.0
+    assert scores.structures["valve"].energy == 0.0
+    assert scores.sector.energy == 1.0
 
 
 def test_a_map_that_means_nothing_has_the_energy_of_the_area(clip):
     within = np.broadcast_to(clip.sector, SHAPE).astype(np.float32)
-    for name, score in judge(within, clip)["structures"].items():
-        assert score["energy"] == pytest.approx(score["area"]), name
-    everywhere = judge(np.ones(SHAPE, np.float32), clip)["sector"]
-    assert everywhere["energy"] == pytest.approx(everywhere["area"]) == pytest.approx(0.5)
+    for name, score in measure_location(within, clip).structures.items():
+        assert score.energy == pytest.approx(score.area), name
+    everywhere = measure_location(np.ones(SHAPE, np.float32), clip).sector
+    assert everywhere.energy == pytest.approx(everywhere.area) == pytest.approx(0.5)
 
 
 def test_areas_are_shares_of_the_sectors_pixels_in_all_frames(clip):
-    scores = judge(np.ones(SHAPE, np.float32), clip)["structures"]
-    assert scores["wall"]["area"] == pytest.approx(5 * 2 / 60)
-    assert scores["valve"]["area"] == pytest.approx(1 / (60 * 4))
+    scores = measure_location(np.ones(SHAPE, np.float32), clip).structures
+    assert scores["wall"].area == pytest.approx(5 * 2 / 60)
+    assert scores["valve"].area == pytest.approx(1 / (60 * 4))
     assert "absent" not in scores
 
 
 def test_a_map_that_does_not_follow_the_moving_structure_misses_it(clip):
     still = np.broadcast_to(clip.structures[0] == 1, SHAPE).astype(np.float32)
-    assert judge(still, clip)["structures"]["wall"]["energy"] == pytest.approx((5 + 4 + 3 + 2) / 20)
+    assert measure_location(still, clip).structures["wall"].energy == pytest.approx(
+        (5 + 4 + 3 + 2) / 20
+    )
 
 
 def test_an_empty_map_scores_nothing_and_an_unmasked_clip_is_all_sector(clip):
-    assert judge(np.zeros(SHAPE, np.float32), clip)["structures"]["wall"]["energy"] == 0.0
-    bare = judge(np.ones(SHAPE, np.float32), Clip(clip.frames))
-    assert bare == {"sector": {"energy": 1.0, "area": 1.0}}
+    assert measure_location(np.zeros(SHAPE, np.float32), clip).structures["wall"].energy == 0.0
+    bare = measure_location(np.ones(SHAPE, np.float32), Clip(clip.frames))
+    assert bare.as_json() == {"sector": {"energy": 1.0, "area": 1.0}}
 
 
 def views(*rows) -> PredictionTable:

@@ -9,8 +9,8 @@ from saliency_probes import (
 from scipy.ndimage import gaussian_filter
 
 from echokit import Clip
-from echokit.saliency.explain import compare_places
-from echokit.saliency.moved_maps import against, moved
+from echokit.saliency.location import compare_places
+from echokit.saliency.moved_maps import compare_to_moved, moved
 
 
 def test_a_moved_map_keeps_its_values_and_its_smoothness_without_a_seam():
@@ -26,9 +26,9 @@ def test_a_moved_map_keeps_its_values_and_its_smoothness_without_a_seam():
 
 
 def test_the_rank_counts_the_map_itself_and_ties_against_it():
-    found = against(2.0, np.array([1.0, 2.0, 3.0]))
+    found = compare_to_moved(2.0, np.array([1.0, 2.0, 3.0]))
     assert (found.mean, found.sd, found.p) == (2.0, 1.0, 0.75)
-    assert against(4.0, np.zeros(19)).p == 0.05
+    assert compare_to_moved(4.0, np.zeros(19)).p == 0.05
 
 
 def test_a_map_on_a_structure_beats_its_moved_copies_and_one_beside_it_does_not():
@@ -38,11 +38,11 @@ def test_a_map_on_a_structure_beats_its_moved_copies_and_one_beside_it_does_not(
     sector[2:20, 2:20] = True
     clip = Clip(np.zeros(SHAPE, np.uint8), None, None, None, sector, structures, ("wall",))
     on = compare_places(gaussian_filter((structures == 1).astype(float), 1), clip, 0)
-    assert on["structures"]["p"] <= 0.05
-    assert on["structures"]["energy"] > on["structures"]["chance"] + 2 * on["structures"]["sd"]
-    assert on["sector"]["p"] <= 0.25
+    assert on["structures"].p <= 0.05
+    assert on["structures"].energy > on["structures"].chance + 2 * on["structures"].sd
+    assert on["sector"].p <= 0.25
     beside = np.zeros(SHAPE)
     beside[:, 20:, 20:] = 1
     off = compare_places(beside, clip, 0)
-    assert (off["sector"]["p"], off["structures"]["p"]) == (1.0, 1.0)
+    assert (off["sector"].p, off["structures"].p) == (1.0, 1.0)
     assert compare_places(beside, Clip(clip.frames), 0) == {}

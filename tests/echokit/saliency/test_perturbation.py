@@ -16,8 +16,8 @@ from sklearn.metrics import auc
 from torch import nn
 
 from echokit.saliency.perturbation import (
-    AT,
     PIECES,
+    SHARES,
     blur,
     deletion_insertion,
     frame_order,
@@ -90,7 +90,7 @@ def test_each_step_replaces_or_shows_the_most_relevant_part():
             return torch.log(torch.stack([1 - share, share], dim=1).clamp(1e-9, 1))
 
     deletion, insertion, _ = deletion_insertion(Counter(), original, 1, values, EVERYWHERE, seed=0)
-    steps = np.round(values.size * np.array(AT)).astype(int)
+    steps = np.round(values.size * np.array(SHARES)).astype(int)
     shown = np.append(0, np.sort(values, axis=None)[::-1].cumsum(dtype=float))[steps] / values.sum()
     assert insertion.curve == pytest.approx(shown, abs=1e-3)
     assert deletion.curve == pytest.approx(1 - shown, abs=1e-3)

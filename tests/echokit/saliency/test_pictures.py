@@ -41,7 +41,7 @@ def colourfulness(picture):
 
 def test_movie_shows_every_frame_at_its_rate_for_ever(tmp_path):
     frames = moving()
-    saliency_movie(frames, np.stack([spot(30, 30)] * 6), tmp_path / "a.webp", fps=25, size=128)
+    saliency_movie(frames, np.stack([spot(30, 30)] * 6), tmp_path / "a.webp", fps=25.0, size=128)
     shown, times, loop = pages(tmp_path / "a.webp")
     assert len(shown) == 6
     assert set(times) == {40}
@@ -53,7 +53,7 @@ def test_movie_shows_every_frame_at_its_rate_for_ever(tmp_path):
 def test_colour_is_where_and_when_the_saliency_is(tmp_path, corner):
     saliency = np.zeros((6, 64, 64), np.float32)
     saliency[4] = spot(*CORNERS[corner])
-    saliency_movie(moving(), saliency, tmp_path / "a.webp", fps=10, size=64)
+    saliency_movie(moving(), saliency, tmp_path / "a.webp", fps=10.0, size=64)
     shown, _, _ = pages(tmp_path / "a.webp")
     for time, page in enumerate(shown):
         assert colourfulness(page[:, :60]).max() < 40  # the grey frame, but for the encoder
@@ -119,7 +119,7 @@ def test_nothing_is_drawn_outside_the_sector():
 
 def test_strip_shows_frames_above_and_overlays_below_at_even_times(tmp_path):
     saliency = np.stack([spot(32, 32) * (t == 11) for t in range(12)])
-    saliency_strip(moving(12), saliency, tmp_path / "s.png", fps=25, size=64)
+    saliency_strip(moving(12), saliency, tmp_path / "s.png", fps=25.0, size=64)
     with Image.open(tmp_path / "s.png") as image:
         strip = np.asarray(image.convert("RGB"))
     assert strip.shape == (20 + 64 + 4 + 64, 4 * 64 + 3 * 4, 3)
@@ -137,7 +137,7 @@ def test_strip_counts_frames_from_one_and_says_of_how_many(tmp_path, monkeypatch
         "text",
         lambda self, at, words, **how: (said.append(words), draw(self, at, words, **how)),
     )
-    saliency_strip(moving(12), np.stack([spot(32, 32)] * 12), tmp_path / "s.png", fps=25)
+    saliency_strip(moving(12), np.stack([spot(32, 32)] * 12), tmp_path / "s.png", fps=25.0)
     assert said == [
         "frame 1 of 12 · 0.00 s",
         "frame 5 of 12 · 0.16 s",
