@@ -1,1 +1,1 @@
-"""Saliency maps: made, measured and tested."""
+"""Explain sequences by saliency maps, and measure, test and draw the maps."""

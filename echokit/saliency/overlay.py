@@ -1,4 +1,4 @@
-"""Saliency laid over grey frames: colour where it is high, the bare frame where it is low."""
+"""Draw saliency over grey frames: colour where it is high, the grey frame where it is low."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from echokit.errors import UsageError
 from echokit.types import Box
 
 LOW, HIGH, OPACITY = 0.15, 0.75, 0.8
-"""Saliency up to `LOW` is not drawn; from `HIGH` on it is drawn at full `OPACITY`."""
+"""Saliency below `LOW` is not drawn; above `HIGH` it is drawn with full `OPACITY`."""
 
 
 @cache
 def palette() -> UInt8[np.ndarray, "256 3"]:
-    """The colours of saliency 0 to 1: the perceptually uniform map 'inferno' without its black.
+    """Return the colours of saliency 0 to 1: the colour map 'inferno' without its black.
 
-    Its lightness rises evenly, so it reads the same to colour-blind eyes and in grey print.
+    It is perceptually uniform: its lightness rises evenly, so that it is readable for colour-blind
+    readers and in grey print.
     """
-    import matplotlib
+    import matplotlib  # not at the top: a prediction without saliency does not need it
 
     colours = matplotlib.colormaps["inferno"](np.linspace(0.25, 1.0, 256))[:, :3]
     table: UInt8[np.ndarray, "256 3"] = np.round(colours * 255).astype(np.uint8)
@@ -31,7 +32,7 @@ def palette() -> UInt8[np.ndarray, "256 3"]:
 def overlay(
     frame: UInt8[np.ndarray, "H W"], saliency: Float[np.ndarray, "H W"]
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Colour one frame by its saliency in [0, 1], of the frame's own size."""
+    """Colour a frame by its saliency in [0, 1], which has the size of the frame."""
     grey = np.repeat(frame[..., None], 3, axis=2).astype(np.float32)
     ramp = np.clip((saliency - LOW) / (HIGH - LOW), 0, 1)
     alpha = (OPACITY * ramp * ramp * (3 - 2 * ramp))[..., None]  # no visible edge at either end
@@ -48,13 +49,13 @@ def place(
     box: Box | None = None,
     sector: Bool[np.ndarray, "h w"] | None = None,
 ) -> Float[np.ndarray, "H W"]:
-    """Bring one saliency map to the size of the frame it belongs to.
+    """Resize a saliency map to its place in a frame.
 
     Args:
         saliency: values in [0, 1], at any resolution.
         shape: rows and columns of the frame.
-        box: the rectangle of the frame that the map covers; None means all of it.
-        sector: True inside the scanning sector, at the map's resolution; None masks nothing.
+        box: rectangle of the frame that the map covers; None means the whole frame.
+        sector: True inside the scanning sector, at the resolution of the map; None masks nothing.
 
     Returns:
         Values in [0, 1]; 0 outside the box and outside the sector.

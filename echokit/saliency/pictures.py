@@ -1,4 +1,4 @@
-"""Saliency a reader can look at: an animated WebP, and a strip of still frames."""
+"""Draw saliency as an animated WebP and as a strip of still frames."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Pair = tuple[UInt8[np.ndarray, "H W 3"], UInt8[np.ndarray, "H W 3"] | None]
 
 
 def saliency_movie(
-    frames: UInt8[np.ndarray, "T H W"],
+    frames: np.ndarray,
     saliency: Float[np.ndarray, "k h w"] | None,
     path: Path,
     fps: float,
@@ -33,19 +33,19 @@ def saliency_movie(
     start: int = 0,
     size: int = 256,
 ) -> None:
-    """Write an endless animated WebP: the grey frame, and beside it the same under its saliency.
+    """Write a looping animated WebP: the grey frames, and beside them the frames under saliency.
 
     Args:
-        frames: grey frames, 0-255.
+        frames: grey frames `(T, H, W)` uint8; other arrays are refused by name.
         saliency: values in [0, 1] of frames `start` to `start + k`, at any resolution; frames
             without a map show no overlay. None writes the grey frames alone.
-        path: where to write; it appears whole or not at all.
-        fps: frames shown per second.
-        box: the rectangle of a frame that the saliency covers; None means all of it.
-        sector: True inside the scanning sector, at the saliency's resolution; outside nothing
-            is drawn.
-        start: the frame that `saliency[0]` belongs to.
-        size: longest side of one picture in pixels.
+        path: path of the file, which is written whole.
+        fps: frames per second.
+        box: rectangle of a frame that the saliency covers; None means the whole frame.
+        sector: True inside the scanning sector, at the resolution of the saliency; nothing is
+            drawn outside.
+        start: frame to which `saliency[0]` belongs.
+        size: longest side of one picture, in pixels.
 
     Raises:
         UsageError: shapes, ranges or the frame rate do not fit together.
@@ -54,15 +54,15 @@ def saliency_movie(
         raise UsageError(f"A movie cannot run at {fps} frames per second; give a positive fps.")
     pairs = _pairs(frames, saliency, box, sector, start, range(len(frames)))
     pages = [_row([p for p in pair if p is not None], size) for pair in pairs]
-    with whole_file(path) as part:
+    with whole_file(path) as partial:
         pages[0].save(
-            part, "WEBP", save_all=True, append_images=pages[1:], quality=80, method=4,
+            partial, "WEBP", save_all=True, append_images=pages[1:], quality=80, method=4,
             duration=max(1, round(1000 / fps)), loop=0,
         )  # fmt: skip
 
 
 def saliency_strip(
-    frames: UInt8[np.ndarray, "T H W"],
+    frames: np.ndarray,
     saliency: Float[np.ndarray, "k h w"],
     path: Path,
     *,
@@ -73,19 +73,19 @@ def saliency_strip(
     columns: int = 4,
     size: int = 224,
 ) -> None:
-    """Write a PNG of evenly chosen times: frames on top, their overlays below (paper, Fig. 3).
+    """Write a PNG of evenly spaced moments: frames above, overlays below (paper, Fig. 3).
 
     Args:
-        frames: grey frames, 0-255.
-        saliency: as for `saliency_movie`; the times are chosen among the frames that have a map.
-        path: where to write; it appears whole or not at all.
-        fps: frames per second, to label the columns in seconds; None labels by frame alone, which
-            is counted from 1, of as many as `frames` has.
-        box: the rectangle of a frame that the saliency covers; None means all of it.
-        sector: True inside the scanning sector, at the saliency's resolution.
-        start: the frame that `saliency[0]` belongs to.
-        columns: how many times, at most.
-        size: longest side of one picture in pixels.
+        frames: grey frames `(T, H, W)` uint8; other arrays are refused by name.
+        saliency: as for `saliency_movie`; the moments are chosen among the frames with a map.
+        path: path of the file, which is written whole.
+        fps: frames per second, to label the columns in seconds; None labels them by the number of
+            the frame alone, from 1.
+        box: rectangle of a frame that the saliency covers; None means the whole frame.
+        sector: True inside the scanning sector, at the resolution of the saliency.
+        start: frame to which `saliency[0]` belongs.
+        columns: largest number of moments.
+        size: longest side of one picture, in pixels.
 
     Raises:
         UsageError: shapes or ranges do not fit together.
@@ -104,19 +104,19 @@ def saliency_strip(
         draw.text((x + 4, 2), label, fill=(200, 208, 216), font=font)
     strip.paste(rows[0], (0, 20))
     strip.paste(rows[1], (0, 20 + height + GAP))
-    with whole_file(path) as part:
-        strip.save(part, "PNG", optimize=True)
+    with whole_file(path) as partial:
+        strip.save(partial, "PNG", optimize=True)
 
 
 def _pairs(
-    frames: UInt8[np.ndarray, "T H W"],
+    frames: np.ndarray,
     saliency: Float[np.ndarray, "k h w"] | None,
     box: Box | None,
     sector: Bool[np.ndarray, "h w"] | None,
     start: int,
     times: range | list[int],
 ) -> Iterator[Pair]:
-    """The frame and its overlay at each of the times."""
+    """Pair each moment's frame with its overlay."""
     _check(frames, saliency, sector, start)
     shape = (frames.shape[1], frames.shape[2])
     for time in times:
@@ -130,11 +130,12 @@ def _pairs(
 
 
 def _check(
-    frames: UInt8[np.ndarray, "T H W"],
+    frames: np.ndarray,
     saliency: Float[np.ndarray, "k h w"] | None,
     sector: Bool[np.ndarray, "h w"] | None,
     start: int,
 ) -> None:
+    """Check shapes and ranges; raise `UsageError` if they do not fit together."""
     if frames.ndim != 3 or frames.dtype != np.uint8 or 0 in frames.shape:
         raise UsageError(
             f"Frames are {frames.dtype} {frames.shape}; give uint8 (time, row, column)."
@@ -159,7 +160,7 @@ def _check(
 
 
 def _row(pictures: list[UInt8[np.ndarray, "H W 3"]], size: int) -> Image.Image:
-    """Pictures side by side, each `size` pixels on its longest side."""
+    """Put pictures side by side, each `size` pixels on its longest side."""
     height, width = pictures[0].shape[:2]
     scale = size / max(height, width)
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
