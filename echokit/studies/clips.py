@@ -173,9 +173,7 @@ def _explain(network: nn.Module, clip: ClipVotes, ref: ClipRef, desk: Desk) -> C
     )
     if desk.test_saliency:
         seed = digest(ref.clip, start)
-        scores = score_map(
-            network, parts.explainer, shown, saliency, parts.voting, seed
-        ).as_json()
+        scores = score_map(network, parts.explainer, shown, saliency, parts.voting, seed).as_json()
     else:
         scores = measure_location(saliency.values, shown).as_json()
     source = desk.loader.read(ref)  # the source's own resolution, but nothing outside the sector

@@ -157,7 +157,7 @@ def test_strip_of_fewer_frames_than_columns(tmp_path):
     [
         ({"frames": moving().astype(float)}, "give uint8"),
         ({"frames": moving()[0]}, "time, row, column"),
-        ({"fps": 0}, "positive fps"),
+        ({"fps": 0.0}, "positive fps"),
         ({"fps": float("nan")}, "positive fps"),
         ({"saliency": np.full((6, 8, 8), 3.0)}, r"scale it to \[0, 1\]"),
         ({"saliency": np.full((6, 8, 8), np.nan)}, r"scale it to \[0, 1\]"),
@@ -170,7 +170,7 @@ def test_strip_of_fewer_frames_than_columns(tmp_path):
     ],
 )
 def test_what_does_not_fit_is_refused_and_leaves_nothing(tmp_path, change, words):
-    given = {"frames": moving(), "saliency": np.zeros((6, 8, 8)), "fps": 10} | change
+    given = {"frames": moving(), "saliency": np.zeros((6, 8, 8)), "fps": 10.0} | change
     with pytest.raises(UsageError, match=words):
         saliency_movie(path=tmp_path / "a.webp", **given)
     assert not list(tmp_path.iterdir())
