@@ -29,7 +29,7 @@ def saliency_movie(
     fps: float,
     *,
     box: Box | None = None,
-    sector: Bool[np.ndarray, "h w"] | None = None,
+    sector: Bool[np.ndarray, "rows columns"] | None = None,
     start: int = 0,
     size: int = 256,
 ) -> None:
@@ -68,7 +68,7 @@ def saliency_strip(
     *,
     fps: float | None = None,
     box: Box | None = None,
-    sector: Bool[np.ndarray, "h w"] | None = None,
+    sector: Bool[np.ndarray, "rows columns"] | None = None,
     start: int = 0,
     columns: int = 4,
     size: int = 224,
@@ -112,7 +112,7 @@ def _pairs(
     frames: np.ndarray,
     saliency: Float[np.ndarray, "k h w"] | None,
     box: Box | None,
-    sector: Bool[np.ndarray, "h w"] | None,
+    sector: Bool[np.ndarray, "rows columns"] | None,
     start: int,
     times: range | list[int],
 ) -> Iterator[Pair]:
@@ -132,7 +132,7 @@ def _pairs(
 def _check(
     frames: np.ndarray,
     saliency: Float[np.ndarray, "k h w"] | None,
-    sector: Bool[np.ndarray, "h w"] | None,
+    sector: Bool[np.ndarray, "rows columns"] | None,
     start: int,
 ) -> None:
     """Check shapes and ranges; raise `UsageError` if they do not fit together."""

@@ -68,7 +68,7 @@ def test_colour_is_where_and_when_the_saliency_is(tmp_path, corner):
 
 def test_saliency_of_a_window_colours_that_window_alone(tmp_path):
     saliency_movie(
-        moving(9), np.stack([spot(32, 32)] * 3), tmp_path / "a.webp", 10, start=4, size=64
+        moving(9), np.stack([spot(32, 32)] * 3), tmp_path / "a.webp", 10.0, start=4, size=64
     )
     shown, _, _ = pages(tmp_path / "a.webp")
     coloured = [t for t, page in enumerate(shown) if colourfulness(page[:, 68:]).max() > 90]
@@ -76,7 +76,7 @@ def test_saliency_of_a_window_colours_that_window_alone(tmp_path):
 
 
 def test_no_saliency_makes_a_movie_of_the_frames_alone(tmp_path):
-    saliency_movie(moving(), None, tmp_path / "a.webp", 10, size=64)
+    saliency_movie(moving(), None, tmp_path / "a.webp", 10.0, size=64)
     shown, _, _ = pages(tmp_path / "a.webp")
     assert shown[0].shape == (64, 64, 3)
 
@@ -179,6 +179,6 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(tmp_path, change, words
 def test_the_given_arrays_stay_as_they_were(tmp_path):
     frames, saliency = moving(), np.stack([spot(30, 30)] * 6)
     before = frames.copy(), saliency.copy()
-    saliency_movie(frames, saliency, tmp_path / "a.webp", 10)
+    saliency_movie(frames, saliency, tmp_path / "a.webp", 10.0)
     np.testing.assert_array_equal(frames, before[0])
     np.testing.assert_array_equal(saliency, before[1])
