@@ -172,8 +172,8 @@ def write_cohort(run, grade, held, tasks, evil, synthetic):
 def write_saliency(run, tasks, evil):
     pixels, values, sector = fan()
     here = run / "saliency"
-    saliency_movie(pixels, values, here / "one.webp", 12, sector=sector, size=160)
-    saliency_strip(pixels, values, here / "one.png", fps=25, sector=sector, size=120)
+    saliency_movie(pixels, values, here / "one.webp", 12.0, sector=sector, size=160)
+    saliency_strip(pixels, values, here / "one.png", fps=25.0, sector=sector, size=120)
     septum = {"energy": 0.31, "area": 0.06}
     scores = {"sector": {"energy": 0.97, "area": 0.41}, "structures": {f"septum{evil}": septum}}
     maps = []
