@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+import checked  # noqa: F401 - echokit, imported after it, is checked while tests run
 import numpy as np
 import pytest
 

@@ -21,9 +21,9 @@ from echokit.recipe import Slot, load_recipe
 from echokit.system.progress import Listener, Progress, watched
 from echokit.types import Clip, ClipRef, Rejection
 
-Address: TypeAlias = "str | PathLike[str]"
-Pixels: TypeAlias = "Clip | np.ndarray"
-Source: TypeAlias = "Address | Pixels | Sequence[Address | Pixels]"
+Address: TypeAlias = str | PathLike[str]
+Pixels: TypeAlias = Clip | np.ndarray
+Source: TypeAlias = Address | Pixels | Sequence[Address | Pixels]
 """A clip's file, a folder, a `Clip`, a uint8 array (T, H, W), or several of these."""
 
 PATIENT = "patient"
