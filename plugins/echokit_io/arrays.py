@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +29,10 @@ def examine(path: Path) -> ClipInfo:
     """
     if _is_npy(path):
         with open_regular(path) as file:
-            _check_frames(*_npy_header(file))
+            _check_frames(_npy_header(file))
         return ClipInfo()
     headers = _npz_headers(path)
-    _check_frames(*headers[_frames_of(headers)])
+    _check_frames(headers[_frames_of(headers)])
     flags = _load(path, {"synthetic"} & set(headers))
     return ClipInfo(synthetic=any(bool(flag.any()) for flag in flags.values()))
 
@@ -99,7 +101,15 @@ def _read_npz(path: Path) -> Clip:
     )
 
 
-def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+@dataclass(frozen=True, slots=True)
+class _ArrayHeader:
+    """Shape and type of an array, read without its values."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def _npy_header(file: Any) -> _ArrayHeader:
     """Read shape and type of an array."""
     try:
         # NumPy has no public function that reads the header of any version
@@ -113,10 +123,10 @@ def _npy_header(file: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
             shape, _, dtype = reader(file)
     except Exception as error:  # a damaged header makes NumPy's parser raise almost anything
         raise ClipError(f"its NumPy header is damaged ({type(error).__name__})") from None
-    return shape, dtype
+    return _ArrayHeader(shape, dtype)
 
 
-def _npz_headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+def _npz_headers(path: Path) -> dict[str, _ArrayHeader]:
     """Read shape and type of every member of an archive."""
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
@@ -141,7 +151,7 @@ def _load(path: Path, names: set[str]) -> dict[str, Shaped[np.ndarray, "..."]]:
         raise ClipError(f"it is a damaged NumPy archive ({type(error).__name__})") from None
 
 
-def _frames_of(headers: dict[str, Any]) -> str:
+def _frames_of(headers: Mapping[str, _ArrayHeader]) -> str:
     """Find the name of the member that holds the frames."""
     arrays = [name for name in headers if name not in BESIDE_FRAMES]
     if "frames" in arrays:
@@ -151,7 +161,8 @@ def _frames_of(headers: dict[str, Any]) -> str:
     return arrays[0]
 
 
-def _check_frames(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _check_frames(header: _ArrayHeader) -> None:
+    shape, dtype = header.shape, header.dtype
     if dtype.hasobject:
         raise ClipError("it holds pickled objects, which are never opened; save plain numbers")
     if dtype != np.uint8 and dtype.kind != "f":

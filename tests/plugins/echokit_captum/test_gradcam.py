@@ -111,9 +111,9 @@ def test_hirescam_equals_pytorch_grad_cam(target):
     model, x = Tiny().eval(), randn(1, 5, 12, 17)
     with HiResCAM(model=model, target_layers=[model.conv]) as cam:
         full = cam(input_tensor=x[None], targets=[ClassifierOutputTarget(target)])[0]
-    found = resolve("explainer", "captum-hirescam")(model, x, target)
-    np.testing.assert_allclose(found.values, full, atol=1e-5)
-    assert found.method == "captum-hirescam"
+    saliency = resolve("explainer", "captum-hirescam")(model, x, target)
+    np.testing.assert_allclose(saliency.values, full, atol=1e-5)
+    assert saliency.method == "captum-hirescam"
 
 
 def test_hirescam_is_grad_cam_where_pooling_and_a_linear_layer_follow():

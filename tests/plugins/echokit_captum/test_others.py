@@ -91,18 +91,20 @@ def test_a_linear_networks_gradient_shap_is_weight_times_the_mean_way():
     sequence, model = randn(1, 4, 5, 6), Linear((1, 4, 5, 6))
     explain = resolve("explainer", "captum-gradient-shap", samples=4000, noise=0.0, batch=500)
     nothing = (sequence.min() + sequence.mean()) / 2
-    found = explain.signed(model, sequence, 2)
-    np.testing.assert_allclose(found, (model.weight[2] * (sequence - nothing)).detach(), atol=0.15)
+    attribution = explain.signed(model, sequence, 2)
+    np.testing.assert_allclose(
+        attribution, (model.weight[2] * (sequence - nothing)).detach(), atol=0.15
+    )
 
 
 def test_gradient_shap_leaves_the_global_generators_alone():
     model, sequence = Rectified().eval(), randn(1, 4, 8, 8)
     torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     explain = resolve("explainer", "captum-gradient-shap", samples=5, batch=2)
-    one, two = explain(model, sequence, 0).values, explain(model, sequence, 0).values
+    first, second = explain(model, sequence, 0).values, explain(model, sequence, 0).values
     other = resolve("explainer", "captum-gradient-shap", samples=5, batch=2, seed=1)
-    assert np.array_equal(one, two)
-    assert not np.array_equal(one, other(model, sequence, 0).values)
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other(model, sequence, 0).values)
     assert torch.equal(torch_before, torch.get_rng_state())
     assert np.array_equal(numpy_before, np.random.get_state()[1])  # noqa: NPY002
 
@@ -110,7 +112,7 @@ def test_gradient_shap_leaves_the_global_generators_alone():
 def test_occlusion_is_the_loop_over_hidden_blocks():
     model, sequence = Rectified().eval(), randn(1, 4, 8, 12)
     explain = resolve("explainer", "captum-occlusion", frames=2, cells=4, batch=3)
-    found = explain.signed(model, sequence, 1)[0]
+    attribution = explain.signed(model, sequence, 1)[0]
     total, times = torch.zeros(4, 8, 12), torch.zeros(4, 8, 12)
     with torch.no_grad():
         whole = model(sequence[None])[0, 1]
@@ -120,16 +122,16 @@ def test_occlusion_is_the_loop_over_hidden_blocks():
             hidden[(0, *block)] = sequence.min()
             total[block] += whole - model(hidden[None])[0, 1]
             times[block] += 1
-    np.testing.assert_allclose(found, total / times, atol=1e-5)
+    np.testing.assert_allclose(attribution, total / times, atol=1e-5)
 
 
 def test_guided_gradcam_is_guided_backpropagation_by_hand_times_the_map():
     model, sequence = Rectified().eval(), randn(1, 5, 9, 11)
     coarse = class_activation(model, model.stage, sequence, 2)
     where = torch.nn.functional.interpolate(coarse[None, None], size=(5, 9, 11), mode="trilinear")
-    found = resolve("explainer", "captum-guided-gradcam")(model, sequence, 2).values
+    values = resolve("explainer", "captum-guided-gradcam")(model, sequence, 2).values
     expected = scaled(by_hand(model, sequence, 2) * where[0])
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(values, expected, atol=1e-5)
     assert all(m.inplace for m in model.modules() if isinstance(m, nn.ReLU))
 
 

@@ -30,8 +30,10 @@ def test_one_network_tells_the_canonical_views_apart(recipe):
 def test_clips_take_the_same_path_as_those_of_ph_newborn(recipe):
     theirs = load_recipe("ph-newborn", preset="paper")
     for table in ("prepare", "augment"):
-        mine, yours = getattr(recipe, table), getattr(theirs, table)
-        assert [(n, s.use) for n, s in mine.items()] == [(n, s.use) for n, s in yours.items()]
+        steps, their_steps = getattr(recipe, table), getattr(theirs, table)
+        assert [(n, s.use) for n, s in steps.items()] == [
+            (n, s.use) for n, s in their_steps.items()
+        ]
     assert recipe.normalise == theirs.normalise
     assert recipe.backbone.use == theirs.backbone.use
     assert recipe.aggregate == theirs.aggregate

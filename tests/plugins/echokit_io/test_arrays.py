@@ -15,10 +15,10 @@ RGB = RNG.integers(0, 256, (5, 18, 24, 3), dtype=np.uint8)
 
 def read(path):
     loader = resolve("loader", "files", source=str(path))
-    (found,) = loader.index()
-    if isinstance(found, ClipRef):
-        return loader.read(found)
-    raise ClipError(found.reason)
+    (item,) = loader.index()
+    if isinstance(item, ClipRef):
+        return loader.read(item)
+    raise ClipError(item.reason)
 
 
 def test_npy(tmp_path):

@@ -92,9 +92,9 @@ REFUSED = [
 
 @pytest.mark.parametrize(("tags", "reason"), REFUSED)
 def test_what_cannot_be_a_clip_is_refused_with_the_reason(tags, reason, tmp_path):
-    found = index(written(tmp_path / "a.dcm", **tags))
-    assert isinstance(found, Rejection)
-    assert reason in found.reason
+    item = index(written(tmp_path / "a.dcm", **tags))
+    assert isinstance(item, Rejection)
+    assert reason in item.reason
 
 
 def coded(value, meaning):
@@ -123,8 +123,8 @@ def test_view(tags, view, tmp_path):
 
 @pytest.mark.parametrize("tags", [{"SyntheticData": "YES"}, {"Manufacturer": "Synthetic Co"}, {}])
 def test_synthetic(tags, tmp_path):
-    found = index(written(tmp_path / "a.dcm", **tags))
-    assert found.synthetic is bool(tags)
+    item = index(written(tmp_path / "a.dcm", **tags))
+    assert item.synthetic is bool(tags)
 
 
 def test_patient_is_a_pseudonym_unless_asked_otherwise(tmp_path):
@@ -152,16 +152,16 @@ def test_name_of_a_patient_appears_nowhere(tmp_path, caplog, recwarn, capfd):
     for cut in (200, 400, 700, 1000, 2000):
         (tmp_path / f"cut{cut}.dcm").write_bytes(short.read_bytes()[:cut])
     loader = resolve("loader", "files", source=str(tmp_path))
-    said = []
-    for found in loader.index():
-        if isinstance(found, ClipRef):
-            said.append(f"{found.clip} {found.patient} {found.view} {found.labels}")
-            said.append(str(loader.read(found)))
+    shown = []
+    for item in loader.index():
+        if isinstance(item, ClipRef):
+            shown.append(f"{item.clip} {item.patient} {item.view} {item.labels}")
+            shown.append(str(loader.read(item)))
         else:
-            said.append(f"{found.reason} {found.patient} {found.view}")
+            shown.append(f"{item.reason} {item.patient} {item.view}")
     streams = capfd.readouterr()
-    everything = " ".join([*said, caplog.text, *(str(w.message) for w in recwarn), *streams])
-    assert len(said) >= 9
+    everything = " ".join([*shown, caplog.text, *(str(w.message) for w in recwarn), *streams])
+    assert len(shown) >= 9
     assert "quentin" not in everything.lower()
     assert "muster" not in everything.lower()
 

@@ -132,9 +132,9 @@ def test_no_preamble_and_no_meta_header(tmp_path):
 
 def test_transfer_syntax_without_decoder_is_named(tmp_path):
     mpeg = UID("1.2.840.10008.1.2.4.102")
-    found = index(save(dataset([b"movie!"] * T, "YBR_FULL", mpeg), tmp_path / "a.dcm"))
-    assert "MPEG-4 AVC/H.264" in found.reason
-    assert str(mpeg) in found.reason
+    item = index(save(dataset([b"movie!"] * T, "YBR_FULL", mpeg), tmp_path / "a.dcm"))
+    assert "MPEG-4 AVC/H.264" in item.reason
+    assert str(mpeg) in item.reason
 
 
 def test_truncation_is_seen_at_index_without_decoding(tmp_path, monkeypatch):
@@ -160,9 +160,9 @@ def test_damaged_frame_is_named(tmp_path):
 
 def is_clip_or_refused(path, shape):
     loader = resolve("loader", "files", source=str(path))
-    for found in loader.index():
+    for item in loader.index():
         try:
-            clip = loader.read(found) if isinstance(found, ClipRef) else None
+            clip = loader.read(item) if isinstance(item, ClipRef) else None
         except ClipError:
             clip = None
         if clip is not None:

@@ -42,10 +42,10 @@ def test_no_file_is_passed_over_in_silence(tmp_path):
     (tmp_path / "no-video.avi").write_bytes(b"RIFF" + bytes(400))
     (tmp_path / "old.pkl").write_bytes(b"\x80\x04\x95" + bytes(200))
     (tmp_path / "brain.nii").write_bytes(bytes(344) + b"n+1\x00" + bytes(100))
-    found = list(loader(tmp_path).index())
-    reasons = {f.where: f.reason for f in found if isinstance(f, Rejection)}
-    assert [f.where for f in found if isinstance(f, ClipRef)] == ["deep/er/also.npy", "good.npy"]
-    assert [f.where for f in found] == sorted(f.where for f in found)
+    items = list(loader(tmp_path).index())
+    reasons = {f.where: f.reason for f in items if isinstance(f, Rejection)}
+    assert [f.where for f in items if isinstance(f, ClipRef)] == ["deep/er/also.npy", "good.npy"]
+    assert [f.where for f in items] == sorted(f.where for f in items)
     assert "is not a DICOM file: no DICM marker" in reasons.pop("letter.dcm")
     assert "table, not a clip" in reasons.pop("sheet.csv")
     assert reasons.pop("empty.mp4") == "it is empty"
@@ -71,9 +71,9 @@ def test_special_files_are_refused_without_being_opened(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("socket.dcm")
-        found = {f.where: f for f in loader(".").index()}
-    reasons = {where: f.reason for where, f in found.items() if isinstance(f, Rejection)}
-    assert set(found) - set(reasons) == {"good.npy", "alias.npy", "sub/other.npy"}
+        items = {f.where: f for f in loader(".").index()}
+    reasons = {where: f.reason for where, f in items.items() if isinstance(f, Rejection)}
+    assert set(items) - set(reasons) == {"good.npy", "alias.npy", "sub/other.npy"}
     assert reasons == {
         "fifo.dcm": "it is a FIFO, not a regular file",
         "socket.dcm": "it is a socket, not a regular file",
@@ -89,9 +89,9 @@ def test_a_name_that_is_not_utf8_is_refused_in_printable_words(tmp_path):
         (tmp_path / os.fsdecode(b"caf\xe9.npy")).touch()
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    (found,) = loader(tmp_path).index()
-    assert "UTF-8" in found.reason
-    found.where.encode()
+    (item,) = loader(tmp_path).index()
+    assert "UTF-8" in item.reason
+    item.where.encode()
 
 
 PATHS = [
@@ -128,8 +128,8 @@ def test_views_as_file_names_belong_to_the_folder_given(tmp_path):
 
 
 def test_the_option_view_goes_before_every_name(tmp_path):
-    (found,) = loader(tree(tmp_path, "30_A4C.npy"), view="psax_p").index()
-    assert found.view == "PSAX-P"
+    (item,) = loader(tree(tmp_path, "30_A4C.npy"), view="psax_p").index()
+    assert item.view == "PSAX-P"
 
 
 def test_equal_identifiers_are_told_apart(tmp_path):
@@ -157,17 +157,19 @@ def test_identifiers_are_unique(names):
     paths = [PurePosixPath(name, f"v.{kind}") for name in names for kind in ("npy", "mp4")]
     for level in range(3):
         identifiers = [str(p.with_suffix(""))[:level] for p in paths]
-        found = unique(identifiers, paths)
-        assert len(set(found)) == len(paths)
-        assert unique(identifiers[::-1], paths[::-1]) == found[::-1]
+        names = unique(identifiers, paths)
+        assert len(set(names)) == len(paths)
+        assert unique(identifiers[::-1], paths[::-1]) == names[::-1]
 
 
 def test_one_file(tmp_path):
     tree(tmp_path, "30_A4C.npy", "31_A4C.npy")
-    one = loader(tmp_path / "30_A4C.npy")
-    (ref,) = one.index()
-    assert (one.read(ref).frames == FRAMES).all()
-    assert one.fingerprint(ref) == hashlib.sha256((tmp_path / ref.where).read_bytes()).hexdigest()
+    single = loader(tmp_path / "30_A4C.npy")
+    (ref,) = single.index()
+    assert (single.read(ref).frames == FRAMES).all()
+    assert (
+        single.fingerprint(ref) == hashlib.sha256((tmp_path / ref.where).read_bytes()).hexdigest()
+    )
 
 
 @pytest.mark.parametrize("where", ["../30_A4C.npy", "/etc/passwd", "", "no/such", "a\0b"])

@@ -45,12 +45,12 @@ def test_rows_become_clips(folder):
         "x2,130,KAPAP,v/b.npy,,\n"
         ",130,,v/c.npy,0,\n",
     )
-    one, two, three = loader(path).index()
-    assert (one.clip, one.patient, one.view) == ("x1", "30", "A4C")
-    assert dict(one.labels) == {"grade": "1.5", "site": "Regensburg"}
-    assert (two.patient, two.view, two.labels["grade"]) == ("130", "KAPAP", "")
-    assert (three.clip, three.view) == ("v/c", None)
-    assert (loader(path).read(two).frames == FRAMES).all()
+    first, second, third = loader(path).index()
+    assert (first.clip, first.patient, first.view) == ("x1", "30", "A4C")
+    assert dict(first.labels) == {"grade": "1.5", "site": "Regensburg"}
+    assert (second.patient, second.view, second.labels["grade"]) == ("130", "KAPAP", "")
+    assert (third.clip, third.view) == ("v/c", None)
+    assert (loader(path).read(second).frames == FRAMES).all()
     assert {f.view for f in loader(path, view="PLAX").index()} == {"PLAX"}
 
 
@@ -66,15 +66,15 @@ def test_a_folder_with_a_manifest_names_the_files_that_it_does_not_list(folder):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_spreadsheets_of_other_countries(folder, separator, encoding):
     text = "patient,view,file,Schweregrad\nBär,A4C,v/a.npy,2\n".replace(",", separator)
-    (found,) = loader(write(folder, text, encoding=encoding)).index()
-    assert (found.patient, dict(found.labels)) == ("Bär", {"Schweregrad": "2"})
+    (ref,) = loader(write(folder, text, encoding=encoding)).index()
+    assert (ref.patient, dict(ref.labels)) == ("Bär", {"Schweregrad": "2"})
 
 
 def test_columns_of_other_names(folder):
     path = write(folder, "Nummer,KAPap,Pfad,Score PH\n30,A4C,v/a.npy,2 bis 3\n", "s.csv")
     columns = {"patient": "Nummer", "view": "KAPap", "file": "Pfad", "grade": "Score PH"}
-    (found,) = loader(path, columns=columns).index()
-    assert (found.patient, found.view, dict(found.labels)) == ("30", "A4C", {"grade": "2 bis 3"})
+    (ref,) = loader(path, columns=columns).index()
+    assert (ref.patient, ref.view, dict(ref.labels)) == ("30", "A4C", {"grade": "2 bis 3"})
     with pytest.raises(DataError, match=r"'Numer', which the option `columns`.*Nummer, KAPap"):
         list(loader(path, columns={"patient": "Numer"}).index())
 
@@ -147,8 +147,8 @@ def test_a_whole_path_is_its_authors_decision(folder, tmp_path_factory):
 
 
 def test_paths_written_on_windows(folder):
-    (found,) = loader(write(folder, "patient,view,file\n1,A4C,v\\a.npy\n")).index()
-    assert found.clip == "v/a"
+    (ref,) = loader(write(folder, "patient,view,file\n1,A4C,v\\a.npy\n")).index()
+    assert ref.clip == "v/a"
 
 
 @pytest.mark.parametrize("word", ["1", "true", "YES"])
@@ -159,8 +159,8 @@ def test_synthetic(folder, word):
 
 def test_a_file_that_says_it_is_synthetic_is_believed(folder):
     np.savez(folder / "s.npz", frames=FRAMES, synthetic=True)
-    (found,) = loader(write(folder, "patient,view,file,synthetic\n1,A4C,s.npz,no\n")).index()
-    assert found.synthetic
+    (ref,) = loader(write(folder, "patient,view,file,synthetic\n1,A4C,s.npz,no\n")).index()
+    assert ref.synthetic
 
 
 def test_masks(folder):
@@ -195,11 +195,11 @@ def test_every_row_is_a_clip_or_a_rejection_with_its_labels_as_written(folder, r
     writer = csv.writer(buffer)
     writer.writerow(["clip", "patient", "view", "file", "grade"])
     writer.writerows((c, p, v, f"v/{f}.npy", g) for c, p, v, f, g in rows)
-    found = list(loader(write(folder, buffer.getvalue(), "h.csv")).index())
-    assert len(found) == len(rows)
-    clips = [f.clip for f in found if isinstance(f, ClipRef)]
+    items = list(loader(write(folder, buffer.getvalue(), "h.csv")).index())
+    assert len(items) == len(rows)
+    clips = [f.clip for f in items if isinstance(f, ClipRef)]
     assert len(set(clips)) == len(clips)
-    for ref, (clip, patient, _, file, grade) in zip(found, rows, strict=True):
+    for ref, (clip, patient, _, file, grade) in zip(items, rows, strict=True):
         assert isinstance(ref, ClipRef) or ref.reason
         if isinstance(ref, ClipRef):
             assert ref.patient == patient.strip() != ""
@@ -212,10 +212,10 @@ def test_every_row_is_a_clip_or_a_rejection_with_its_labels_as_written(folder, r
 def test_any_bytes_are_a_manifest_or_refused(folder, data):
     (folder / "h.csv").write_bytes(b"patient,view,file\n" + data)
     try:
-        found = list(loader(folder / "h.csv").index())
+        items = list(loader(folder / "h.csv").index())
     except DataError:
         return
-    assert all(isinstance(f, Rejection) for f in found)
+    assert all(isinstance(f, Rejection) for f in items)
 
 
 def test_contract(folder):

@@ -83,17 +83,17 @@ def test_rgb_cine_with_a_vector_of_frame_times_and_unequal_deltas(tmp_path):
 
 @pytest.mark.parametrize("name", ["GREYSCALE_IMAGE", "RGB_IMAGE"])
 def test_stills_are_refused(name):
-    (found,) = resolve("loader", "files", source=str(deid_data(f"{name}.dcm"))).index()
-    assert "one frame" in found.reason
+    (item,) = resolve("loader", "files", source=str(deid_data(f"{name}.dcm"))).index()
+    assert "one frame" in item.reason
 
 
 def test_every_file_that_pydicom_ships_is_a_clip_or_refused_by_name():
     root = SONOSITE.parent
-    found = list(resolve("loader", "files", source=str(root)).index())
+    items = list(resolve("loader", "files", source=str(root)).index())
     files = {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()}
-    named = {f.where for f in found}
+    named = {f.where for f in items}
     assert named == {f for f in files if not any(part[0] == "." for part in Path(f).parts)}
-    assert [f.where for f in found if isinstance(f, ClipRef)] == [SONOSITE.name]
+    assert [f.where for f in items if isinstance(f, ClipRef)] == [SONOSITE.name]
 
 
 def test_contract():

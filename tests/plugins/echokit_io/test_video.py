@@ -18,9 +18,9 @@ RAMP = RAMP.clip(0, 255).astype(np.uint8)
 NOISE = np.random.default_rng(0).integers(0, 256, (60, H, W), dtype=np.uint8)
 
 
-def write(path, codec, pixels, movie=RAMP, *, rate=25, said=None, full=False, options=None):
+def write(path, codec, pixels, movie=RAMP, *, rate=25, metadata=None, full=False, options=None):
     with av.open(str(path), "w", options=options or {}) as container:
-        container.metadata.update(said or {})
+        container.metadata.update(metadata or {})
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = W, H, pixels
         if codec in ("mpeg4", "mjpeg"):
@@ -93,8 +93,8 @@ def test_rotation_is_applied(matrix, quarters, tmp_path):
     a, b, c, d = (n << 16 for n in matrix)
     upright = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
     turned = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    at = data.index(upright, data.index(b"tkhd"))
-    path.write_bytes(data[:at] + turned + data[at + len(turned) :])
+    offset = data.index(upright, data.index(b"tkhd"))
+    path.write_bytes(data[:offset] + turned + data[offset + len(turned) :])
     frames = read(path).frames
     assert (frames == np.rot90(straight, quarters, axes=(1, 2))).all()
     assert np.abs(frames.astype(int) - opencv(path)).max() <= 2  # it turns by the matrix too
@@ -107,8 +107,8 @@ def test_frame_rate(rate, tmp_path):
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
 def test_a_comment_marks_synthetic_videos(name, tmp_path):
-    said = {"comment": "a Synthetic heart"}
-    assert index(write(tmp_path / name, "mpeg4", "yuv420p", said=said)).synthetic
+    metadata = {"comment": "a Synthetic heart"}
+    assert index(write(tmp_path / name, "mpeg4", "yuv420p", metadata=metadata)).synthetic
     assert not index(write(tmp_path / f"plain-{name}", "mpeg4", "yuv420p")).synthetic
 
 
@@ -170,9 +170,9 @@ def test_damaged_files_are_clips_or_refused(name, codec, tmp_path, capfd):
             for _ in range(rng.randint(1, 8)):
                 data[rng.randrange(len(data))] = rng.randrange(256)
         path.write_bytes(data)
-        found = index(path)
-        if isinstance(found, Rejection):
-            assert found.reason
+        item = index(path)
+        if isinstance(item, Rejection):
+            assert item.reason
             continue
         try:
             clip = read(path)

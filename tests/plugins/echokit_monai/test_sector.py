@@ -85,7 +85,7 @@ def cluttered(sector, seed=1, dark=None):
     return np.where(sector, frames, clutter(sector.shape, len(frames), rng))
 
 
-def found(frames, **fields):
+def find(frames, **fields):
     """The sector the transform finds, in the source frame."""
     clip = resolve("transform", "monai-sector")(Clip(frames, **fields), RNG)
     whole = np.zeros(frames.shape[1:], bool)
@@ -93,14 +93,14 @@ def found(frames, **fields):
     return whole, clip
 
 
-def overlap(one, other):
-    return (one & other).sum() / (one | other).sum()
+def overlap(first, second):
+    return (first & second).sum() / (first | second).sum()
 
 
 @pytest.mark.parametrize("name", SECTORS)
 def test_a_fan_among_clutter_is_found_whole(name):
     truth = SECTORS[name]
-    sector, _ = found(cluttered(truth))
+    sector, _ = find(cluttered(truth))
     assert (truth & ~sector).sum() < 0.005 * truth.sum(), "tissue was cut off"
     assert overlap(sector, truth) > 0.98
 
@@ -112,7 +112,7 @@ def test_dark_blood_at_the_border_stays_inside(name):
     height, width = truth.shape
     dark = (column > 0.62 * width) & (row > 0.3 * height) & (row < 0.6 * height)
     dark |= (column < 0.36 * width) & (row > 0.62 * height)
-    sector, _ = found(cluttered(truth, dark=dark))
+    sector, _ = find(cluttered(truth, dark=dark))
     assert (truth & dark & ~sector).sum() < 0.15 * (truth & dark).sum()
     assert (truth & ~sector).sum() < 0.03 * truth.sum()
     assert overlap(sector, truth) > 0.97
@@ -125,7 +125,7 @@ def test_nothing_of_the_overlay_survives():
     # text touching the sector's bounding box from inside, in the corner that the fan leaves free
     frames[:, row.min() : row.min() + 12, column.min() : column.min() + 100 : 2] = 255
     frames[:, row.max() - 10 : row.max(), column.max() - 60 : column.max() : 2] = 255
-    sector, clip = found(frames)
+    sector, clip = find(frames)
     outside = np.where(sector & ~truth, frames, 0)
     assert overlap(sector, truth) > 0.98
     assert (outside.max(axis=0) >= 200).sum() == 0
@@ -140,13 +140,13 @@ def test_ticks_that_touch_the_edge_are_cut_out():
         row, column = int(30 + distance * np.cos(0.733)), int(320 + distance * np.sin(0.733))
         ticks[row - 1 : row + 2, column - 1 : column + 2] = True
     frames[:, ticks] = 255
-    sector, _ = found(frames)
+    sector, _ = find(frames)
     assert not (sector & ticks).any()
     assert overlap(sector, truth) > 0.97
 
 
 def test_a_full_frame_sector_is_the_frame():
-    sector, clip = found(tissue(np.ones((112, 112), bool), np.random.default_rng(0)))
+    sector, clip = find(tissue(np.ones((112, 112), bool), np.random.default_rng(0)))
     assert sector.all()
     assert clip.box == Box(0, 0, 112, 112)
 
@@ -156,7 +156,7 @@ def test_the_search_stays_inside_the_tagged_region():
     right = fan((480, 960), (30, 720), -36, 36, 8, 400)
     frames = tissue(left | right, np.random.default_rng(0))
     region = Box(10, 2, 465, 470)
-    sector, clip = found(frames, region=region)
+    sector, clip = find(frames, region=region)
     assert overlap(sector, left) > 0.98
     assert clip.region == Box(0, 0, *clip.frames.shape[1:]), "the region follows the crop"
 
@@ -169,10 +169,10 @@ def test_crop_takes_everything_along_and_composes_boxes():
     clip = Clip(frames, structures=structures, box=Box(7, 11, 480, 640), spacing=(0.2, 0.3))
     cropped = resolve("transform", "monai-sector")(clip, RNG)
     top, left = cropped.box.top - 7, cropped.box.left - 11
-    here = Box(top, left, *cropped.frames.shape[1:]).slices
+    box = Box(top, left, *cropped.frames.shape[1:]).slices
     assert (cropped.box.height, cropped.box.width) == cropped.frames.shape[1:]
-    np.testing.assert_array_equal(cropped.frames, frames[:, *here] * cropped.sector)
-    np.testing.assert_array_equal(cropped.structures, structures[:, *here] * cropped.sector)
+    np.testing.assert_array_equal(cropped.frames, frames[:, *box] * cropped.sector)
+    np.testing.assert_array_equal(cropped.structures, structures[:, *box] * cropped.sector)
     assert cropped.spacing == (0.2, 0.3)
     assert cropped.sector.any(axis=0)[[0, -1]].all(), "tight"
     assert cropped.sector.any(axis=1)[[0, -1]].all(), "tight"
@@ -215,16 +215,16 @@ STILL = np.broadcast_to(cluttered(SECTORS["phased"])[:1], (8, 480, 640))
 )
 def test_a_clip_without_a_plausible_sector_is_refused_with_the_reason(frames, reason):
     with pytest.raises(ClipError, match=reason):
-        found(frames)
+        find(frames)
 
 
 def test_float_frames_and_bad_options_are_refused():
     with pytest.raises(ClipError, match="uint8"):
-        found(np.zeros((3, 64, 64), np.float32))
+        find(np.zeros((3, 64, 64), np.float32))
     with pytest.raises(OptionError, match="frames=1"):
         resolve("transform", "monai-sector", frames=1)
     with pytest.raises(ClipError, match="empty"):
-        found(np.ones((3, 64, 64), np.uint8), sector=np.zeros((64, 64), bool))
+        find(np.ones((3, 64, 64), np.uint8), sector=np.zeros((64, 64), bool))
 
 
 def luma(path, frames):
@@ -239,7 +239,7 @@ def luma(path, frames):
 
 
 def _check_real(frames, texts, tissue_at):
-    sector, clip = found(frames)
+    sector, clip = find(frames)
     written = (frames.min(axis=0) > 50) & (np.ptp(frames, axis=0) <= 2)
     for name, box in texts.items():
         assert written[box.slices].any(), f"{name} is not there"

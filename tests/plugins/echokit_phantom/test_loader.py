@@ -58,7 +58,7 @@ def test_every_patient_has_a_grade_over_all_clips():
     for ref in phantom(patients=20).index():
         grades.setdefault(ref.patient, set()).add(ref.labels["grade"])
     assert len(grades) == 20
-    assert all(len(found) == 1 for found in grades.values())
+    assert all(len(values) == 1 for values in grades.values())
 
 
 def test_every_view_of_every_patient():
@@ -204,7 +204,7 @@ def test_speckle_moves_with_the_tissue_and_blood_is_new_every_frame():
         clip, _ = loader.make(patient.reference("PSAX-P"))
         scene, _ = stage(loader.settings, patient, "PSAX-P")
         inside = clip.frames.any(axis=0)
-        for name, found in (("septum", followed), ("RV", blood)):
+        for name, likenesses in (("septum", followed), ("RV", blood)):
             shape = next(s for s in scene.shapes if s.structure == name)
             label = scene.structures.index(name) + 1
             # the middle of the label in frame 0, carried along by the outline's own movement
@@ -212,7 +212,7 @@ def test_speckle_moves_with_the_tissue_and_blood_is_new_every_frame():
             centre = scene.sector.to_pixels(shape.outline).mean(axis=1)
             path = start + centre - centre[0]
             for t in range(11):
-                found.append(_likeness(clip.frames, inside, t, path[t], path[t + 1]))
+                likenesses.append(_likeness(clip.frames, inside, t, path[t], path[t + 1]))
                 if name == "septum":
                     fixed.append(_likeness(clip.frames, inside, t, path[t], path[t]))
     followed, fixed, blood = (np.nanmedian(values) for values in (followed, fixed, blood))
@@ -221,12 +221,12 @@ def test_speckle_moves_with_the_tissue_and_blood_is_new_every_frame():
     assert abs(blood) < 0.3
 
 
-def _likeness(frames, inside, t, here, there, half=4):
-    def window(at):
-        column, row = np.rint(at).astype(int)
+def _likeness(frames, inside, t, start, end, half=4):
+    def window(point):
+        column, row = np.rint(point).astype(int)
         return slice(row - half, row + half + 1), slice(column - half, column + half + 1)
 
-    first, second = window(here), window(there)
+    first, second = window(start), window(end)
     if not (inside[first].all() and inside[second].all()):
         return np.nan
     if min(np.ptp(frames[t][first]), np.ptp(frames[t + 1][second])) == 0:  # blood at full black

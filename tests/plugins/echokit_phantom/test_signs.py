@@ -60,7 +60,7 @@ def eccentricity(structures, names):
 def shapes(view):
     """(eccentricity at end diastole, at end systole) of every patient, and the grades."""
     loader, grades = cohort(view, size=80)
-    found = []
+    indices = []
     for patient in loader.patients:
         scene, _ = stage(loader.settings, patient, view)
         labels = label_map(scene, np.ones((80, 80), bool))
@@ -68,8 +68,8 @@ def shapes(view):
         beat = scene.beat
         # the mean over a few frames, as one would measure several beats
         relaxed, tense = np.argsort(beat.squeeze)[:3], np.argsort(-beat.pressure)[:3]
-        found.append([index[relaxed].mean(), index[tense].mean()])
-    return np.array(found), grades
+        indices.append([index[relaxed].mean(), index[tense].mean()])
+    return np.array(indices), grades
 
 
 def test_systolic_flattening_in_the_short_axis_tells_and_diastole_misses_mild():

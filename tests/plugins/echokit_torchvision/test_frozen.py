@@ -92,8 +92,8 @@ class VideoEncoder(nn.Module):
         self.time_encoder = Places(frames)
 
     def forward(self, x):
-        each = [self.encoder.model(frame) for frame in x.unbind(dim=2)]  # of k frames: B, 768
-        tokens = torch.stack(each, dim=1) + self.time_encoder.pe[:, : len(each)]
+        features = [self.encoder.model(frame) for frame in x.unbind(dim=2)]  # of k frames: B, 768
+        tokens = torch.stack(features, dim=1) + self.time_encoder.pe[:, : len(features)]
         for layer in self.transformer.layers:
             tokens = layer.norm1(tokens + attention(layer.self_attn, tokens))
             tokens = layer.norm2(tokens + layer.linear2(layer.linear1(tokens).relu()))

@@ -135,8 +135,10 @@ def test_fresh_weights_spread_as_torchvisions():
         torch.manual_seed(0)
         ours, theirs = make(1000, 3), resnet18(weights=None)
     pairs = ((ours.conv1, theirs.conv1), (ours.layer3[0].conv2[0], theirs.layer3[0].conv2))
-    for mine, their in (*pairs, (ours.fc, theirs.fc)):
-        assert mine.weight.std().item() == pytest.approx(their.weight.std().item(), rel=0.03)
+    for our_layer, their_layer in (*pairs, (ours.fc, theirs.fc)):
+        assert our_layer.weight.std().item() == pytest.approx(
+            their_layer.weight.std().item(), rel=0.03
+        )
 
 
 def test_the_cam_layer_is_the_last_stage_and_keeps_time():

@@ -98,8 +98,8 @@ def test_a_grain_of_speckle_is_as_large_as_told(grain):
     power -= power.mean()
     for axis in (1, 2):
         for distance in (1, 2, 4):
-            found = (power * np.roll(power, distance, axis)).mean() / power.var()
-            assert found == pytest.approx(np.exp(-((distance / grain) ** 2) / 2), abs=0.03)
+            correlation = (power * np.roll(power, distance, axis)).mean() / power.var()
+            assert correlation == pytest.approx(np.exp(-((distance / grain) ** 2) / 2), abs=0.03)
 
 
 def test_speckle_keeps_the_mean_and_multiplies_what_is_there():
@@ -114,7 +114,7 @@ def test_speckle_keeps_the_mean_and_multiplies_what_is_there():
 
 def test_speckle_stays_within_the_sector_and_stands_still_unless_told_to_flicker():
     clip = grey()
-    still, flickering = (speckled(clip, 5, per_frame=each) for each in (False, True))
+    still, flickering = (speckled(clip, 5, per_frame=per_frame) for per_frame in (False, True))
     for frames in (still, flickering):
         assert frames.dtype == np.float32
         assert 0 <= frames.min() <= frames.max() <= 1

@@ -82,9 +82,9 @@ def test_the_order_of_voters_never_matters(v, random):
         probabilities=v.probabilities[order],
         confidences=None if v.confidences is None else v.confidences[order],
     )
-    one, other = VOTE(v), VOTE(shuffled)
-    assert (one.label, one.confidence) == (other.label, other.confidence)
-    assert np.array_equal(one.probabilities, other.probabilities)
+    outcome, other = VOTE(v), VOTE(shuffled)
+    assert (outcome.label, outcome.confidence) == (other.label, other.confidence)
+    assert np.array_equal(outcome.probabilities, other.probabilities)
 
 
 @given(any_votes())

@@ -81,9 +81,9 @@ def test_the_order_of_voters_never_matters(name, v, random):
     order = list(range(len(v.voters)))
     random.shuffle(order)
     vote = rule(name, len(v.classes))
-    one, other = vote(v), vote(reordered(v, order))
-    assert (one.label, one.confidence) == (other.label, other.confidence)
-    assert np.array_equal(one.probabilities, other.probabilities)
+    outcome, other = vote(v), vote(reordered(v, order))
+    assert (outcome.label, outcome.confidence) == (other.label, other.confidence)
+    assert np.array_equal(outcome.probabilities, other.probabilities)
 
 
 @EVERY

@@ -155,8 +155,8 @@ def test_every_subset_of_views_is_judged_as_one_that_was_learned_from(name):
     rule = fitted(name, *patients(skill, 120, missing=0.4))
     for kept in product([True, False], repeat=3):
         if any(kept):
-            some = {view: s for (view, s), keep in zip(skill.items(), kept, strict=True) if keep}
-            assert right(rule, *patients(some, 120, seed=2)) > 0.6, some
+            present = {view: s for (view, s), keep in zip(skill.items(), kept, strict=True) if keep}
+            assert right(rule, *patients(present, 120, seed=2)) > 0.6, present
 
 
 @pytest.mark.parametrize("classes", [SEVERITY, BINARY], ids=["three labels", "two"])
@@ -170,13 +170,13 @@ def test_stacking_is_scikit_learns_regression(classes):
     ]
     ballots = [*seen.ballots, *map(ordered_ballot, sure)]
     model = LogisticRegression(C=2, max_iter=5000).fit(
-        [features(one, seen.names) for one in ballots],
+        [features(ballot, seen.names) for ballot in ballots],
         [*seen.truth, *range(k)],
         sample_weight=[*seen.weights, *[1] * k],
     )
-    for one in given:
-        expected = model.predict_proba([features(ordered_ballot(one), seen.names)])[0]
-        np.testing.assert_allclose(rule(one).probabilities, expected, rtol=1e-9)
+    for ballot in given:
+        expected = model.predict_proba([features(ordered_ballot(ballot), seen.names)])[0]
+        np.testing.assert_allclose(rule(ballot).probabilities, expected, rtol=1e-9)
 
 
 def test_the_slope_of_attentions_loss_is_scipys():
@@ -192,8 +192,10 @@ def test_attention_with_nothing_learned_is_the_mean():
         fitted("attention", given, labels, l2=1e9),
         resolve("aggregator", "mean-probability"),
     )
-    for one in given:
-        np.testing.assert_allclose(rule(one).probabilities, mean(one).probabilities, atol=1e-6)
+    for subject in given:
+        np.testing.assert_allclose(
+            rule(subject).probabilities, mean(subject).probabilities, atol=1e-6
+        )
 
 
 def test_an_unknown_view_has_the_attention_of_the_mean_view():
@@ -235,9 +237,9 @@ def test_the_order_of_patients_and_clips_teaches_the_same(name):
         )
         for v in given
     ]
-    one, other = fitted(name, given, labels), fitted(name, turned[::-1], labels[::-1])
+    rule, other = fitted(name, given, labels), fitted(name, turned[::-1], labels[::-1])
     for v in given:
-        np.testing.assert_allclose(one(v).probabilities, other(v).probabilities, atol=1e-4)
+        np.testing.assert_allclose(rule(v).probabilities, other(v).probabilities, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", LEARNED)
