@@ -82,7 +82,7 @@ def sheet(request):
     return write
 
 
-def listed(source, **options):
+def index_study(source, **options):
     """(clips by identifier, reasons by what they are given for)."""
     items = list(resolve("loader", "newborn-sheet", source=str(source), **options).index())
     clips = {item.clip: item for item in items if isinstance(item, ClipRef)}
@@ -95,7 +95,7 @@ def test_a_patient_has_its_views_and_the_grade_of_its_row(folder, sheet):
     names = ["30KAPAP.mp4", "30CV.avi", "30la.MP4", "31KaKl.mp4", "deeper/31KAAP.mp4"]
     place = folder(*names)
     sheet(place, [[30, "x", 2], [31, "", "0"]])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert refused == {}
     assert {(ref.patient, ref.view, ref.labels["grade"]) for ref in clips.values()} == {
         ("30", "KAPAP", "2"),
@@ -112,7 +112,7 @@ def test_patient_30_takes_neither_130_nor_300(folder, sheet):
     """Regression: the research code matched patients by substring."""
     place = folder("30CV.mp4", "130CV.mp4", "300CV.mp4", "3CV.mp4")
     sheet(place, [[300, "", 3], [30, "", 1], [130, "", 0]])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert {ref.patient: ref.labels["grade"] for ref in clips.values()} == {
         "30": "1",
         "130": "0",
@@ -126,7 +126,7 @@ def test_patient_30_takes_neither_130_nor_300(folder, sheet):
 def test_whole_numbers_are_compared_by_value(folder, sheet, written):
     place = folder("30CV.mp4", "0030LA.mp4")
     sheet(place, [[written, "", 1]])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert ({ref.patient for ref in clips.values()}, refused) == ({"30"}, {})
 
 
@@ -134,7 +134,7 @@ def test_whole_numbers_are_compared_by_value(folder, sheet, written):
 def test_what_is_not_that_number_is_another_patient(folder, sheet, written):
     place = folder("30CV.mp4")
     sheet(place, [[written, "", 1]])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert clips == {}
     assert len(refused) == 2
 
@@ -159,7 +159,7 @@ HALF = ["1 bis 2", "1bis2", "1 Bis 2", "1-2", "1 - 2", "1–2", "1 – 2", "1—
 def test_grades_and_half_steps_are_spelt_as_in_the_recipes_maps(folder, sheet, written, grade):
     place = folder("30CV.mp4")
     sheet(place, [[30, "", written]])
-    clips, _ = listed(place)
+    clips, _ = index_study(place)
     assert clips["30CV"].labels["grade"] == grade
     maps = [task.map for task in load_recipe("ph-newborn").tasks.values()]
     assert grade == "" or all(grade in mapping for mapping in maps)
@@ -169,7 +169,7 @@ def test_grades_and_half_steps_are_spelt_as_in_the_recipes_maps(folder, sheet, w
 def test_what_is_no_grade_stays_as_written_and_is_counted_by_the_task(folder, sheet, written):
     place = folder("30CV.mp4", "31CV.mp4", "32CV.mp4")
     sheet(place, [[30, "", 0], [31, "", 1], [32, "", written]])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert (clips["32CV"].labels["grade"], refused) == (written, {})
     task = load_recipe("ph-newborn").tasks["severity"]
     cohort = gather(clips.values(), ["A4C"], {"CV": "A4C"})
@@ -180,7 +180,7 @@ def test_what_is_no_grade_stays_as_written_and_is_counted_by_the_task(folder, sh
 def test_a_grade_that_the_spreadsheet_made_a_date_is_refused(folder):
     place = folder("30CV.mp4")
     write_xlsx(place / "a.xlsx", [[30, "", datetime(2021, 2, 1)]])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert clips == {}
     assert set(refused) == {"30CV.mp4", "a.xlsx, row 4"}
     assert all("the date 2021-02-01" in reason for reason in refused.values())
@@ -190,39 +190,39 @@ def test_the_header_is_row_3_unless_said_otherwise(folder, sheet):
     place = folder("30CV.mp4")
     path = sheet(place, [[30, "", 1]])
     with pytest.raises(DataError, match=r"in row 3, not in row 1: give the option header=3"):
-        listed(place, header=1)
+        index_study(place, header=1)
     with pytest.raises(DataError, match=r"not in row 99: give the option header=3"):
-        listed(place, header=99)
-    assert list(listed(path)[0]) == ["30CV"]
+        index_study(place, header=99)
+    assert list(index_study(path)[0]) == ["30CV"]
     with pytest.raises(OptionError, match="header is 0"):
-        listed(place, header=0)
+        index_study(place, header=0)
 
 
 def test_columns_of_other_names(folder, sheet):
     place = folder("30CV.mp4")
     sheet(place, [[30, "1 bis 2", 3]])
-    clips, _ = listed(place, grade="kapap", labels={"ph": "Score PH", "again": "KAPap"})
+    clips, _ = index_study(place, grade="kapap", labels={"ph": "Score PH", "again": "KAPap"})
     assert dict(clips["30CV"].labels) == {"grade": "1.5", "ph": "3", "again": "1 bis 2"}
     with pytest.raises(
         DataError, match=r"no column 'Score'.*Columns present: Nummer, KAPap, Score PH.* grade\."
     ):
-        listed(place, grade="Score")
+        index_study(place, grade="Score")
     with pytest.raises(DataError, match=r"no column 'Arzt'.* option labels\.site\."):
-        listed(place, labels={"site": "Arzt"})
+        index_study(place, labels={"site": "Arzt"})
     with pytest.raises(OptionError, match="labels names 'grade'"):
-        listed(place, labels={"grade": "KAPap"})
+        index_study(place, labels={"grade": "KAPap"})
 
 
 def test_columns_that_were_not_asked_for_are_left_unread(folder, sheet):
     place = folder("30CV.mp4")
     sheet(place, [[30, "Familie Bär", 1]])
-    assert dict(listed(place)[0]["30CV"].labels) == {"grade": "1"}
+    assert dict(index_study(place)[0]["30CV"].labels) == {"grade": "1"}
 
 
 def test_blank_rows_are_skipped_and_half_empty_ones_are_named(folder, sheet):
     place = folder("30CV.mp4")
     sheet(place, [[], [30, "", 1], ["", " ", ""], ["", "Mittelwert", 1.2], [31, "", ""], []])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert list(clips) == ["30CV"]
     reasons = {re.search(r"row \d+", where)[0]: reason for where, reason in refused.items()}
     assert reasons == {
@@ -237,7 +237,7 @@ def test_cells_merged_downwards_count_for_each_row(folder):
     rows = [[30, "left", 2], [None, "right", None], [31, "", None]]
     merged = ["A1:C1", "A2:A3", "B2:B3", "C2:C3", "A4:A5", "C4:C6"]
     write_xlsx(place / "a.xlsx", rows, head, merged)
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert {ref.patient: ref.labels["grade"] for ref in clips.values()} == {"30": "2", "31": "2"}
     assert refused == {}
 
@@ -245,7 +245,7 @@ def test_cells_merged_downwards_count_for_each_row(folder):
 def test_a_formula_that_was_never_computed_is_not_a_blank_cell(folder):
     place = folder("30CV.mp4")
     write_xlsx(place / "a.xlsx", [[30, "", "=B4+1"], ["=A4+1", None, None]])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert clips["30CV"].labels["grade"] == "=B4+1"
     assert refused == {"a.xlsx, row 5": "no clip of number =A4+1 can be used"}
 
@@ -256,7 +256,7 @@ def test_a_formula_that_was_never_computed_is_not_a_blank_cell(folder):
 def test_csv_of_any_separator_line_end_and_byte_order_mark(folder, separator, encoding, end):
     place = folder("30CV.mp4")
     write_csv(place / "a.csv", [[30, "Bär; Süß, k.A.", "1,5"]], separator, encoding, end)
-    clips, refused = listed(place, labels={"note": "KAPap"})
+    clips, refused = index_study(place, labels={"note": "KAPap"})
     assert refused == {}
     assert dict(clips["30CV"].labels) == {"grade": "1.5", "note": "Bär; Süß, k.A."}
 
@@ -264,20 +264,20 @@ def test_csv_of_any_separator_line_end_and_byte_order_mark(folder, separator, en
 def test_a_byte_order_mark_before_a_header_in_row_1(folder):
     place = folder("30CV.mp4")
     (place / "a.csv").write_bytes("\ufeffNummer;Score PH\r\n30;1\r\n".encode())
-    assert list(listed(place, header=1)[0]) == ["30CV"]
+    assert list(index_study(place, header=1)[0]) == ["30CV"]
 
 
 @pytest.mark.parametrize("name", ["Score PH", " score\nPH ", "Score\xa0PH", "Ｓcore PH"])
 def test_a_header_in_other_spellings(folder, name):
     place = folder("30CV.mp4")
     write_xlsx(place / "a.xlsx", [[30, "", 1]], [[], [], ["nummer ", "KAPap", name]])
-    assert list(listed(place)[0]) == ["30CV"]
+    assert list(index_study(place)[0]) == ["30CV"]
 
 
 def test_unicode_in_names_of_folders_and_files(folder):
     place = folder("Früh/３０CV.mp4", "BärCV.mp4")
     write_csv(place / "Übersicht.csv", [["30", "", 1], ["Bär", "", 2]])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert {ref.patient for ref in clips.values()} == {"30", "Bär"}
     assert refused == {}
 
@@ -289,7 +289,7 @@ def test_every_file_that_is_no_clip_of_the_layout_is_named(folder, sheet):
     (place / "~$notes.txt").touch()
     (place / "30KAKL.mp4").symlink_to("30KAKL.mp4")
     path = sheet(place, [[30, "", 1], [31, "", 1]])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert list(clips) == ["30CV"]
     for where, reason in {
         "30XY.mp4": "not a number and one of KAPAP, CV, LA, KAKL, KAAP",
@@ -310,7 +310,7 @@ def test_every_file_that_is_no_clip_of_the_layout_is_named(folder, sheet):
 def test_files_of_one_number_and_view_are_all_refused(folder, sheet):
     place = folder("30CV.mp4", "030-cv.avi", "old/30CV.mp4", "30LA.mp4")
     sheet(place, [[30, "", 1]])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert list(clips) == ["30LA"]
     assert set(refused) == {"30CV.mp4", "030-cv.avi", "old/30CV.mp4"}
     assert all("are all clip 30CV; keep one" in reason for reason in refused.values())
@@ -319,7 +319,7 @@ def test_files_of_one_number_and_view_are_all_refused(folder, sheet):
 def test_two_grades_of_one_number_refuse_its_clips_and_its_rows(folder, sheet):
     place = folder("30CV.mp4", "31CV.mp4", "31LA.mp4")
     path = sheet(place, [[30, "", "1 bis 2"], [31, "", 1], ["030", "", 1.5], ["31", "", 2]])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     assert list(clips) == ["30CV"]
     reason = "the grade of number 31 is '1' in row 5 and '2' in row 7; keep one"
     assert refused == {
@@ -333,26 +333,26 @@ def test_two_grades_of_one_number_refuse_its_clips_and_its_rows(folder, sheet):
 def test_rows_of_one_number_complete_each_other(folder, sheet):
     place = folder("30CV.mp4")
     sheet(place, [[30, "k", ""], [30, "", 2]])
-    clips, refused = listed(place, labels={"k": "KAPap"})
+    clips, refused = index_study(place, labels={"k": "KAPap"})
     assert (dict(clips["30CV"].labels), refused) == ({"grade": "2", "k": "k"}, {})
 
 
 def test_which_sheet_is_meant_must_be_plain(folder):
     place = folder("30CV.mp4")
     with pytest.raises(DataError, match=r"No sheets .* Sheets in .*: none\."):
-        listed(place)
+        index_study(place)
     write_csv(place / "b.csv", [[30, "", 2]])
     write_xlsx(place / "a.xlsx", [[30, "", 1]])
     (place / "~$a.xlsx").touch()  # the lock of a workbook that is open
     with pytest.raises(DataError, match=r"2 sheets .*: a\.xlsx, b\.csv\. Give .* option sheet"):
-        listed(place)
+        index_study(place)
     with pytest.raises(DataError, match=r"no \.xlsx or \.csv sheet .*c\.csv.*a\.xlsx, b\.csv"):
-        listed(place, sheet="c.csv")
-    clips, refused = listed(place, sheet="b.csv")
+        index_study(place, sheet="c.csv")
+    clips, refused = index_study(place, sheet="b.csv")
     assert clips["30CV"].labels["grade"] == "2"
     assert set(refused) == {"a.xlsx", "~$a.xlsx"}
-    assert listed(place / "a.xlsx")[0]["30CV"].labels["grade"] == "1"
-    assert listed(place, sheet=str(place / "a.xlsx"))[0]["30CV"].labels["grade"] == "1"
+    assert index_study(place / "a.xlsx")[0]["30CV"].labels["grade"] == "1"
+    assert index_study(place, sheet=str(place / "a.xlsx"))[0]["30CV"].labels["grade"] == "1"
 
 
 def test_the_one_worksheet_that_has_the_columns_is_read(folder):
@@ -363,18 +363,18 @@ def test_the_one_worksheet_that_has_the_columns_is_read(folder):
     for row in [*HEAD, [30, "", 1]]:
         data.append(row)
     book.save(place / "a.xlsx")
-    assert list(listed(place)[0]) == ["30CV"]
+    assert list(index_study(place)[0]) == ["30CV"]
     book.copy_worksheet(data).title = "Kopie"
     book.save(place / "a.xlsx")
     with pytest.raises(DataError, match="in the worksheets 'Daten' and 'Kopie': keep one"):
-        listed(place)
+        index_study(place)
 
 
 def test_a_column_that_is_there_twice(folder, sheet):
     place = folder("30CV.mp4")
     sheet(place, [[30, 31, 1]], head=[[], [], ["Nummer", "Nummer", "Score PH"]])
     with pytest.raises(DataError, match="column 'Nummer' 2 times"):
-        listed(place)
+        index_study(place)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_a_sheet_that_cannot_be_used(folder, name, data, reason):
     place = folder("30CV.mp4")
     (place / name).write_bytes(data)
     with pytest.raises(DataError) as caught:
-        listed(place)
+        index_study(place)
     assert reason in str(caught.value)
 
 
@@ -402,7 +402,7 @@ def test_a_stray_cell_in_the_last_corner_is_refused_at_once(folder):
     book.active["XFD1048576"] = 1
     book.save(place / "a.xlsx")
     with pytest.raises(DataError, match=r"goes to row 1048576 .* delete the stray cells"):
-        listed(place)
+        index_study(place)
 
 
 def test_without_openpyxl_an_xlsx_names_the_extra_and_a_csv_works(folder, monkeypatch):
@@ -411,21 +411,21 @@ def test_without_openpyxl_an_xlsx_names_the_extra_and_a_csv_works(folder, monkey
     write_csv(place / "b.csv", [[30, "", 1]])
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(DataError, match=r"pip install 'echokit-cardiac\[sheet\]'"):
-        listed(place, sheet="a.xlsx")
-    assert list(listed(place, sheet="b.csv")[0]) == ["30CV"]
+        index_study(place, sheet="a.xlsx")
+    assert list(index_study(place, sheet="b.csv")[0]) == ["30CV"]
 
 
 def test_there_is_no_source(tmp_path):
     for source in ("", str(tmp_path / "gone"), "\0"):
         with pytest.raises(DataError, match=r"It is a folder of clips such as 30KAPAP\.mp4"):
-            listed(source)
+            index_study(source)
 
 
 def test_a_video_that_says_it_is_synthetic_is_believed(folder):
     place = folder()
     video(place / "30CV.mp4", {"comment": "a synthetic heart"})
     write_csv(place / "a.csv", [[30, "", 1]])
-    assert listed(place)[0]["30CV"].synthetic
+    assert index_study(place)[0]["30CV"].synthetic
 
 
 def test_pixels_and_fingerprint_are_those_of_the_loader_of_files(folder):
@@ -466,7 +466,7 @@ def test_every_file_and_every_row_is_accounted_for(tmp_path_factory, cine, filed
     for number in filed:
         (place / f"{number}CV.mp4").write_bytes(cine)
     write_csv(place / "a.csv", [[number, "", grade] for number, grade in listed.items()])
-    clips, refused = listed(place)
+    clips, refused = index_study(place)
     both = {str(number) for number in filed & set(listed)}
     assert {ref.patient for ref in clips.values()} == both
     assert {ref.patient: ref.labels["grade"] for ref in clips.values()} == {

@@ -98,14 +98,14 @@ def test_nothing_is_drawn_from_the_global_generator(name):
 
 @pytest.mark.parametrize("name", ["sharpness", "brightness", "gamma", "affine"])
 def test_all_frames_share_one_draw(name):
-    frame = smooth(1)
-    out = make(name)(clip_of(np.repeat(frame, 4, axis=0), sector=wedge()), rng(1)).frames
-    assert not np.array_equal(out[0], frame[0])
+    still = smooth(1)
+    out = make(name)(clip_of(np.repeat(still, 4, axis=0), sector=wedge()), rng(1)).frames
+    assert not np.array_equal(out[0], still[0])
     for frame in out[1:]:
         np.testing.assert_allclose(frame, out[0], atol=1e-6)
     # the number of frames has no part in it: the authors' code took the channel axis for height
     np.testing.assert_allclose(
-        make(name)(clip_of(frame, sector=wedge()), rng(1)).frames[0], out[0], atol=1e-6
+        make(name)(clip_of(still, sector=wedge()), rng(1)).frames[0], out[0], atol=1e-6
     )
 
 
