@@ -30,6 +30,7 @@ from echokit.hookspecs import INTERFACE, hookimpl
 from echokit.interfaces import (
     Aggregator,
     Backbone,
+    Executor,
     Explainer,
     Loader,
     SupportsCam,
@@ -37,6 +38,7 @@ from echokit.interfaces import (
     SupportsFit,
     SupportsWrite,
     Transform,
+    Writer,
 )
 from echokit.plugins.options import check_whole
 from echokit.plugins.registry import resolve
@@ -99,6 +101,7 @@ __all__ = [
     "CohortError",
     "DataError",
     "EchokitError",
+    "Executor",
     "Explainer",
     "Loader",
     "Model",
@@ -120,6 +123,7 @@ __all__ = [
     "Transform",
     "UsageError",
     "Votes",
+    "Writer",
     "__version__",
     "check",
     "check_whole",

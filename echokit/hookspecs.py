@@ -65,6 +65,11 @@ def register_recipes(register: Callable[[str, Path], None]) -> None:
 
 
 @hookspec
+def register_writers(register: Register) -> None:
+    """Add writers: `register(name, factory)`, factory `(**options) -> Writer`."""
+
+
+@hookspec
 def register_executors(register: Register) -> None:
     """Add executors: `register(name, factory)`, factory `(**options) -> Executor`."""
 

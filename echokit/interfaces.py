@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Float32
     from torch import Tensor, nn
 
+    import echokit
+
 Factory = Callable[..., Any]
 """Makes a component from its options. Loaders take `source: str` first; backbones take
 `num_classes: int, in_channels: int` first."""
@@ -86,6 +88,24 @@ class Explainer(Protocol):
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Saliency:
         """Return relevance `(T, H, W)` in [0, 1] of the class `target` for one sequence."""
+        ...
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """Puts the prediction of a study where it is needed: a folder, an archive, a registry."""
+
+    def __call__(self, result: echokit.StudyResult, out: Path) -> list[Path]:
+        """Write a result, and return the files and folders that were written.
+
+        Args:
+            result: what was predicted, what was not used, and why; it stays as it is.
+            out: a folder, which usually does not exist yet. Files appear there whole, and none
+                that is there already is replaced.
+
+        Raises:
+            EchokitError: it cannot be written there; the message says why.
+        """
         ...
 
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from echokit.interfaces import Writer
+from echokit.plugins.registry import resolve
+
 if TYPE_CHECKING:
     from echokit.studies.result import StudyResult
 
@@ -57,6 +60,13 @@ def predict(
             help="Test each saliency map; else the run's tests of the same network are shown.",
         ),
     ] = False,
+    writer: Annotated[
+        str | None,
+        typer.Option(
+            help="What writes the result, as in `echokit plugins list --kind writer`; by default "
+            "folder, which writes JSON, saliency and a page."
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print prediction.json on standard output.")
@@ -74,6 +84,7 @@ def predict(
     from echokit.studies.write import refuse_existing
     from echokit.system.progress import Silent
 
+    write: Writer | None = resolve("writer", writer) if writer else None
     model = load(run, task, engine, cast(Any, precision))
     target = out or next_free(Path("predictions"), study.stem or study.name or "study")
     refuse_existing(target)
@@ -86,14 +97,14 @@ def predict(
         progress=Silent() if quiet or as_json else Bars(),
     )
     started = time.monotonic()
-    result.save(target)
+    written = write(result, target) if write else result.save(target)
     if as_json:
         print_json(result.to_json())
     elif not quiet:
-        _tell(result, target, time.monotonic() - started)
+        _tell(result, written, time.monotonic() - started)
 
 
-def _tell(result: StudyResult, target: Path, writing: float) -> None:
+def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
     from echokit.cli.console import out as console
 
     for subject in result.subjects:
@@ -116,7 +127,8 @@ def _tell(result: StudyResult, target: Path, writing: float) -> None:
         console.print(result.without_saliency, markup=False, soft_wrap=True)
     seconds = {stage["name"]: stage["seconds"] for stage in result.stages} | {"write": writing}
     console.print(_took(seconds), style="dim", soft_wrap=True)
-    console.print(f"Page: {target / 'index.html'}", soft_wrap=True)
+    for path in [path for path in written if path.suffix == ".html"] or written:
+        console.print(f"{'Page' if path.suffix == '.html' else 'Written'}: {path}", soft_wrap=True)
 
 
 def _took(seconds: Mapping[str, float]) -> str:

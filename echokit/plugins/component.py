@@ -17,6 +17,7 @@ Kind = Literal[
     "aggregator",
     "explainer",
     "recipe",
+    "writer",
     "executor",
     "command",
 ]

@@ -243,7 +243,8 @@ def resolve(kind: Kind, name: str, **options: Any) -> Any:
     """Make the component of that kind and name with the given options.
 
     Args:
-        kind: one of `loader, transform, backbone, aggregator, explainer, recipe, command`.
+        kind: one of `loader, transform, backbone, aggregator, explainer, recipe, writer,
+            executor, command`.
         name: its registered name, or `owner/name` where two plugins share one.
         options: keyword arguments of its factory; loaders need `source`, backbones need
             `num_classes` and `in_channels`.

@@ -21,6 +21,7 @@ USES: dict[Kind, str] = {
     "aggregator": "echokit run RECIPE --set aggregate.view={name}",
     "explainer": "echokit run RECIPE --set explain={name}",
     "recipe": "echokit run {name}",
+    "writer": "echokit predict RUN STUDY --writer {name}",
     "executor": "echokit run RECIPE --set executor={name}",
     "command": "echokit {name} --help",
 }

@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from echokit.testing.contracts.rules import ContractError
     from echokit.testing.contracts.suite import Contract, Verdict, judge, rules
     from echokit.testing.contracts.transform import TransformContract, check_transform
+    from echokit.testing.contracts.writer import WriterContract, check_writer
+    from echokit.testing.results import tiny_result
 
-_KINDS = ("aggregator", "backbone", "executor", "explainer", "loader", "recipe", "transform")
+_KINDS = (
+    *("aggregator", "backbone", "executor", "explainer"),
+    *("loader", "recipe", "transform", "writer"),
+)
 _PLACES = {
     **{f"{kind.capitalize()}Contract": f"contracts.{kind}" for kind in (*_KINDS, "command")},
     **{f"check_{kind}": f"contracts.{kind}" for kind in _KINDS},
@@ -35,6 +40,7 @@ _PLACES = {
     "ContractError": "contracts.rules",
     **dict.fromkeys(("Contract", "Verdict", "judge", "rules"), "contracts.suite"),
     **dict.fromkeys(("tiny_clip", "tiny_votes"), "clips"),
+    "tiny_result": "results",
 }
 """Name -> the module below this one that it is imported from."""
 
@@ -51,6 +57,7 @@ __all__ = [
     "RecipeContract",
     "TransformContract",
     "Verdict",
+    "WriterContract",
     "check_aggregator",
     "check_backbone",
     "check_commands",
@@ -59,9 +66,11 @@ __all__ = [
     "check_loader",
     "check_recipe",
     "check_transform",
+    "check_writer",
     "judge",
     "rules",
     "tiny_clip",
+    "tiny_result",
     "tiny_votes",
 ]
 

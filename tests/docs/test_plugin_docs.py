@@ -98,7 +98,7 @@ def test_the_tutorial_typed_from_nothing_ends_in_a_passing_plugin(tmp_path):
     assert f"{total} passed" in typed("pytest -q -p no:cacheprovider echokit-tiny3d")
 
 
-@pytest.mark.parametrize("kind", ["executor", "command"])
+@pytest.mark.parametrize("kind", ["writer", "executor", "command"])
 def test_the_plugin_on_a_page_keeps_its_contract_and_is_used_as_the_page_says(
     kind, isolated_plugins, tmp_path, monkeypatch
 ):

@@ -10,6 +10,7 @@ from echokit.testing.contracts.loader import LoaderContract
 from echokit.testing.contracts.recipe import RecipeContract
 from echokit.testing.contracts.suite import Contract
 from echokit.testing.contracts.transform import TransformContract
+from echokit.testing.contracts.writer import WriterContract
 
 CONTRACTS: dict[Kind, type[Contract]] = {
     contract.kind: contract
@@ -20,6 +21,7 @@ CONTRACTS: dict[Kind, type[Contract]] = {
         AggregatorContract,
         ExplainerContract,
         RecipeContract,
+        WriterContract,
         ExecutorContract,
         CommandContract,
     )

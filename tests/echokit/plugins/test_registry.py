@@ -221,6 +221,7 @@ def test_the_registry_lists_every_kind(tiny_plugin):
         "aggregator": ["tiny-vote"],
         "explainer": ["tiny-map"],
         "recipe": ["tiny-study"],
+        "writer": [],
         "executor": ["local"],
         "command": [],
     }

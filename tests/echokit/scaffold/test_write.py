@@ -51,7 +51,7 @@ def test_every_kind_is_listed_with_its_owner_and_keeps_its_contract(every_kind):
     listed = run("-m", "echokit", "plugins", "list", path=site, where=source).stdout
     for kind in KINDS:
         assert f"my-{kind}" in listed
-    for kind in ("aggregator", "transform", "recipe", "executor", "command"):
+    for kind in ("aggregator", "transform", "recipe", "writer", "executor", "command"):
         done = run("-m", "echokit", "plugins", "check", f"my-{kind}", path=site, where=source)
         assert done.returncode == 0, done.stdout
         assert f"{kind} of echokit-my-{kind}:my-{kind} 0.1.0" in done.stdout
