@@ -159,9 +159,9 @@ def test_the_cohort_bears_the_view_as_a_label(view_run):
 
 def test_the_page_of_such_a_run_compares_no_views(view_run):
     page = (view_run.path / "report" / "index.html").read_text()
-    assert "best view set" not in page
+    assert "highest F1-score" not in page
     assert "by view</h3>" not in page
-    assert "One network for all views names the label rightly in" in page
+    assert "One network for all views: correct in" in page
 
 
 def test_a_view_that_all_but_one_patient_have_is_no_obstacle_to_a_split(tmp_path):
@@ -350,7 +350,7 @@ def test_a_study_says_who_told_each_view(ph_run, view_run, tmp_path):
     assert (refused["view"], refused["view_from"]) == ("subcostal", "file")
     result.save(tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
-    assert f"View found by the view network ({found.view_confidence:.2f})" in page
+    assert f"View: by the view network ({found.view_confidence:.2f})" in page
     assert result.view_run == "views"
 
 
