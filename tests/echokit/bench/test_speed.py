@@ -10,7 +10,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from echokit.bench.speed import GROUP, measure_all, sentence, write_speed
+from echokit.bench.speed import (
+    GROUP,
+    growth_chart,
+    growth_words,
+    measure_all,
+    sentence,
+    write_speed,
+)
 from echokit.bench.timing import Claim, timing_row
 from echokit.errors import UsageError
 from echokit.system.progress import Silent
@@ -77,3 +84,19 @@ def test_a_suite_without_growth_has_one_table(tmp_path):
     page = write_speed([row], False, tmp_path)
     assert "Cost against size" not in page.read_text("utf-8")
     assert not (tmp_path / "speed-growth.csv").exists()
+
+
+def test_cost_is_drawn_against_size_relative_to_the_smallest():
+    rows = [
+        {"name": "storing, ours", "against": "clips", "points": [[10, 2.0], [20, 6.0], [40, 8.0]]},
+        {"name": "voting, ours", "against": "views", "points": [[1, 4.0], [2, 3.0]]},
+    ]
+    axes = growth_chart(rows).axes[0]
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert lines["storing, clips"].get_xydata().tolist() == [[1, 1], [2, 3], [4, 4]]
+    assert lines["voting, views"].get_xydata().tolist() == [[1, 1], [2, 1]]  # it did not rise
+    assert (axes.get_xlim(), axes.get_ylim()) == ((1, 4), (1, 4))
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    named = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert named == ["storing, clips", "voting, views"]
+    assert "storing, clips 4 times" in growth_words(rows)
