@@ -38,6 +38,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_the_result_stands_in_four_formats(measured):
     result = json.loads((measured / "speed.json").read_text())
     assert result["quick"] is True
@@ -52,6 +53,7 @@ def test_the_result_stands_in_four_formats(measured):
     assert (measured / "speed-claims.csv").read_text("utf-8").startswith("case,name,against")
 
 
+@pytest.mark.slow
 def test_rows_read_as_sentences(measured):
     result = json.loads((measured / "speed.json").read_text())
     for row in result["claims"] + result["growth"]:
@@ -59,6 +61,7 @@ def test_rows_read_as_sentences(measured):
         assert row["name"] in sentence(row)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(case.name for case in entry_points(group=GROUP)))
 def test_every_case_measures_at_tiny_size(name):
     (case,) = (case for case in entry_points(group=GROUP) if case.name == name)
