@@ -196,8 +196,11 @@ def test_one_network_of_all_views_can_answer_any_task(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["views.together=true", "feature_fusion.enabled=true"], "no features of views to fuse"),
-        ([*view_settings(), "views.classifier=runs/views"], "what the task view asks"),
+        (
+            ["views.together=true", "feature_fusion.enabled=true"],
+            "no features of single views to fuse",
+        ),
+        ([*view_settings(), "views.classifier=runs/views"], "what the task view is to learn"),
         (["views.use=['all', 'A4C']"], "'all' stands for all views together"),
         (["views.threshold=1.2"], "views.threshold"),
     ],
@@ -379,14 +382,14 @@ def test_a_cohort_is_filled_in_and_counted(view_run, tmp_path):
 def test_a_cohort_clip_of_unclear_view_is_rejected_by_name(view_run, tmp_path):
     settings = ph_settings(**{"views.classifier": view_run.path, "views.threshold": 1.0})
     recipe = load_recipe("tiny-study", settings=[*settings, 'data.said={ "p00-A4C" = "" }'])
-    cohort = find_clips(recipe, Store(tmp_path / "store.zarr"))
+    cohort = find_cohort(recipe, Store(tmp_path / "store.zarr"), Silent())
     [refused] = cohort.rejected
     assert refused.where == "p00-A4C"
     assert refused.reason.startswith("its view is unclear: A4C ")
     settings += ["data.patients=1", 'data.said={ "p00-A4C" = "", "p00-PLAX" = "" }']
     recipe = load_recipe("tiny-study", settings=settings)
     with pytest.raises(CohortError, match="its view is unclear"):
-        find_clips(recipe, Store(tmp_path / "store.zarr"))
+        find_cohort(recipe, Store(tmp_path / "store.zarr"), Silent())
 
 
 def test_the_options_of_auto_go_with_auto(ph_run, view_run, monkeypatch, capfd, tmp_path):
