@@ -27,10 +27,11 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
         "testing/contracts/pixels.py": "contracts/test_broken_clips.py",
         "testing/contracts/rules.py": "contracts/test_contracts.py",
         "testing/contracts/suite.py": "contracts/test_contracts.py",
+        "testing/contracts/writer.py": "contracts/test_broken_writers.py",
+        "testing/results.py": "contracts/test_contracts.py",
         "testing/contracts/transform.py": "contracts/test_broken_clips.py",
     },
     "a value and its checks are tested where they are used": {
-        "types.py": "contracts/test_contracts.py",
         "recipe/recipe.py": "echokit/recipe/test_load.py",
         "recipe/tables.py": "echokit/recipe/test_load.py",
         "components/slots.py": "echokit/recipe/test_load.py",
@@ -53,7 +54,6 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
         "studies/clips.py": "echokit/studies/test_model.py",
         "studies/load.py": "echokit/studies/test_model.py",
         "studies/result.py": "echokit/studies/test_model.py",
-        "studies/sources.py": "echokit/studies/test_model.py",
         "export/card.py": "echokit/export/test_write.py",
     },
     "a command is tested by what it prints and writes": {

@@ -27,7 +27,7 @@ from echokit.report.paper.publication import Key, publication
 from echokit.report.paper.tables import CONFIDENCE, paper_table, run_tables
 from echokit.report.results import Results, read_results
 from echokit.report.sections.calibration import raised_by_temperature
-from echokit.report.sections.fusion_words import interval_words, lead_words, winners
+from echokit.report.sections.fusion_words import difference_words, interval_words, winners
 from echokit.report.words import duration, guess_f1, interval, mean_sd, memory, number
 
 HERE = Path(__file__).parent
@@ -70,7 +70,7 @@ def collect(run: Path, note: str = "", out: Path = HERE) -> Path:
         "duration": duration,
         "interval": interval,
         "interval_words": interval_words,
-        "lead_words": lead_words,
+        "difference_words": difference_words,
         "mean_sd": mean_sd,
         "memory": memory,
         "number": number,
@@ -86,7 +86,7 @@ def collect(run: Path, note: str = "", out: Path = HERE) -> Path:
         guess=guesses(results),
         follow_up=paper.follow_up if paper else "",
         fusion=fusion,
-        winners=winners(fusion),
+        winners=winners(fusion["summary"]),
         calibration=calibration,
         raised=list(raised(calibration["rows"])),
         saliency=saliency,

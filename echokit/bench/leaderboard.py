@@ -14,7 +14,7 @@ from echokit.bench.result import Column, Row, Table, document, write_result
 from echokit.bench.suite import Suite
 from echokit.evaluation.metric_names import NAMES
 from echokit.evaluation.metrics import evaluate
-from echokit.evaluation.rule_differences import Outcome, leads
+from echokit.evaluation.rule_differences import Outcome, differences_from
 from echokit.report.words import duration, interval, mean_sd, memory
 from echokit.system.progress import Progress
 from echokit.voting.table import PredictionTable
@@ -93,7 +93,7 @@ def leaderboard(
         parts = dict(list(group.groupby(["backbone", "aggregator"], sort=False)))
         outcomes = {f"{b} / {a}": _outcome(part, names) for (b, a), part in parts.items()}
         baseline = next(iter(outcomes))
-        differences = dict(leads(outcomes, baseline, bootstrap, 0))
+        differences = dict(differences_from(outcomes, baseline, bootstrap, 0))
         entries = []
         for (backbone, aggregator), part in parts.items():
             (figures,) = evaluate(PredictionTable(part), {str(task): names}, bootstrap, 0)

@@ -1,4 +1,4 @@
-"""By how much one approach leads another where both judged the same clips of the same patients."""
+"""Compute differences between approaches on the same clips of the same patients."""
 
 from __future__ import annotations
 
@@ -14,45 +14,42 @@ from echokit.evaluation.rows import ApproachDifference, Interval
 from echokit.voting.table import APPROACH, CLIP, PATIENT, SPLIT, TASK, VIEW, PredictionTable
 
 Courses = Mapping[str, Float[np.ndarray, " draws"]]
-"""Metric -> its value on the subjects as they are, and then in every resample."""
+"""Metric -> its value without resampling, followed by that of every resample."""
 
 
 def paired(
     predictions: PredictionTable, classes: Mapping[str, Sequence[str]], bootstrap: int, seed: int
 ) -> list[ApproachDifference]:
-    """The `paired` entries of `metrics.json`: approaches held against each other, row by row.
+    """Compute the `paired` rows of `metrics.json`: the differences of each pair of approaches.
 
-    Patients are drawn with replacement, with all that both approaches said of them in any view, so
-    that what is hard for both drops out of the difference. Nothing is chosen: every view and view
-    set that both approaches have is compared, and then the mean over them all.
+    Patients are drawn with replacement, with all their predictions by both approaches, so that the
+    difficulty of patients cancels in the difference. Every view and view set of both approaches is
+    compared, and then the mean over all of them.
 
     Args:
         predictions: held-out predictions.
         classes: task -> label names, least severe first.
-        bootstrap: resamples of the subjects for the 95 % intervals; 0 for none.
-        seed: of the resampling.
+        bootstrap: number of resamples of the subjects for 95 % intervals; 0 for no intervals.
+        seed: seed of the resampling.
 
-    Returns:
-        `task`, `approaches` (two: the first minus the second), `views` (one, or all of which it is
-        the mean), `n_subjects`, and metric -> {mean, ci95}.
     """
-    found = []
+    rows = []
     for (task,), group in predictions.evaluated.groups(TASK):
         approaches = [str(name) for name in group.frame[APPROACH].unique()]
         for first, second in combinations(approaches, 2):
             both = _both(group, first, second)
-            for views, rows, courses in _differences(both, classes[str(task)], bootstrap, seed):
-                found.append(
+            for views, compared, courses in _differences(both, classes[str(task)], bootstrap, seed):
+                rows.append(
                     ApproachDifference(
                         task=str(task),
                         approaches=[first, second],
                         views=views,
-                        n_subjects=rows.n_subjects,
+                        n_subjects=compared.n_subjects,
                         f1=_interval(courses["f1"]),
                         balanced_accuracy=_interval(courses["balanced_accuracy"]),
                     )
                 )
-    return found
+    return rows
 
 
 def _both(
@@ -65,8 +62,8 @@ def _both(
     pairs = indexed[0][[*keys, "place"]].merge(
         indexed[1][[*keys, "place"]], on=keys, suffixes=("_1", "_2"), validate="one_to_one"
     )
-    one, two = (side.iloc[pairs[f"place_{n}"]] for n, side in enumerate(sides, start=1))
-    return PredictionTable(one), PredictionTable(two)
+    of_first, of_second = (side.iloc[pairs[f"place_{n}"]] for n, side in enumerate(sides, start=1))
+    return PredictionTable(of_first), PredictionTable(of_second)
 
 
 def _differences(
@@ -80,17 +77,21 @@ def _differences(
     if not len(first):
         return
     drawn = resample(first.patients, bootstrap, seed)
-    weights = np.vstack([np.ones((1, len(first)), np.int64), drawn])  # first: nobody resampled
+    weights = np.vstack([np.ones((1, len(first)), np.int64), drawn])  # the first row: no resampling
     differences: dict[str, Courses] = {}
     for (views,), rows in first.groups(VIEW):
-        here = (first.frame[VIEW] == views).to_numpy()
+        in_view = (first.frame[VIEW] == views).to_numpy()
         minuend, subtrahend = (
-            _courses(PredictionTable(side.frame[here]), classes, weights[:, here]) for side in both
+            _courses(PredictionTable(side.frame[in_view]), classes, weights[:, in_view])
+            for side in both
         )
         differences[str(views)] = {name: minuend[name] - subtrahend[name] for name in ARGUED}
         yield [str(views)], rows, differences[str(views)]
     if len(differences) > 1:
-        mean = {name: mean_of_known([one[name] for one in differences.values()]) for name in ARGUED}
+        mean = {
+            name: mean_of_known([courses[name] for courses in differences.values()])
+            for name in ARGUED
+        }
         yield list(differences), first, mean
 
 
@@ -99,14 +100,15 @@ def _courses(
 ) -> Courses:
     """Compute the mean over splits of each metric, for every weighting of the rows."""
     truth, predicted, split = rows.truth(classes), rows.predicted(classes), rows.split
-    of_splits = [
-        confusion_metrics(truth[here], predicted[here], weights[:, here], len(classes))
-        for here in (split == number for number in np.unique(split))
+    per_split = [
+        confusion_metrics(truth[members], predicted[members], weights[:, members], len(classes))
+        for members in (split == number for number in np.unique(split))
     ]
-    return {metric: mean_of_known([one[metric] for one in of_splits]) for metric in ARGUED}
+    return {name: mean_of_known([metrics[name] for metrics in per_split]) for name in ARGUED}
 
 
 def _interval(course: Float[np.ndarray, " draws"]) -> Interval:
+    """Return the value without resampling and the percentile interval over the resamples."""
     drawn = course[1:][~np.isnan(course[1:])]
     ends = np.quantile(drawn, [0.025, 0.975]).tolist() if drawn.size else None
     return Interval(mean=float(course[0]), ci95=ends)

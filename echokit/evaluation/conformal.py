@@ -69,7 +69,7 @@ def enough_by_label(truth: Int[np.ndarray, " n"], classes: int, level: float) ->
     return int(np.bincount(truth, minlength=classes).min()) >= math.ceil(2 / (1 - level) - 1e-9)
 
 
-def judge_sets(
+def evaluate_sets(
     sets: Bool[np.ndarray, "m K"], truth: Int[np.ndarray, " m"], classes: Sequence[str]
 ) -> SetFigures:
     """Evaluate label sets: how often they hold the true label, and how large they are.

@@ -13,15 +13,15 @@ class MetricName:
     """The names of one metric."""
 
     key: str
-    """In `metrics.json` and other result files."""
+    """Key in `metrics.json` and other result files."""
     heading: str
     short: str
-    """Heading where there is little room, as in a terminal of 80 columns."""
+    """Short heading, for a terminal of 80 columns."""
 
 
 METRICS: tuple[Metric, ...] = ("auroc", "f1", "precision", "recall", "balanced_accuracy")
-"""What is computed for every view and view set, in the order of the paper's Table 1 (section 3.2):
-one-vs-one AUROC, then class-weighted metrics."""
+"""Metrics of every view and view set, in the order of the paper's Table 1 (section 3.2): one-vs-one
+AUROC, then class-weighted metrics."""
 
 NAMES = {
     name.key: name
@@ -36,11 +36,11 @@ NAMES = {
         MetricName("confidence_wrong", "Confidence when wrong", "when wrong"),
     )
 }
-"""Key -> names, in the order of a page: what is looked at first stands first."""
+"""Key -> names, in the order of a page."""
 
 REPORTED = ("f1", "balanced_accuracy", "auroc", "precision", "recall", "confidence")
-"""Keys of the columns of a page's table."""
+"""Keys of the columns in the table of a page."""
 HEADLINE = ("f1", "balanced_accuracy", "auroc")
-"""Keys of what a page shows first."""
+"""Keys of the metrics that a page shows first."""
 ARGUED = ("f1", "balanced_accuracy")
-"""Keys of the metrics that the paper argues with."""
+"""Keys of the metrics on which the paper's conclusions rest."""

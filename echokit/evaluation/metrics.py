@@ -1,4 +1,4 @@
-"""Metrics on held-out subjects: per split by scikit-learn, mean and sd over splits, intervals."""
+"""Compute metrics on held-out subjects: mean and sd over splits, and bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ def scores(
     predicted: Int[np.ndarray, " n"],
     probabilities: Float[np.ndarray, "n K"],
 ) -> dict[str, float | None]:
-    """Every metric of one split, by scikit-learn.
+    """Compute every metric of one split with scikit-learn.
 
     Args:
         truth: index of each subject's true label.
-        predicted: index of its predicted label.
+        predicted: index of each subject's predicted label.
         probabilities: class probabilities, rows summing to 1.
 
     Returns:
-        Metric -> value in [0, 1]; AUROC is None where a class has no subject.
+        Metric -> value in [0, 1]; AUROC is None if a class has no subject.
     """
+    # scikit-learn takes a second to import, and a prediction needs none of it
     from sklearn.metrics import precision_recall_fscore_support, recall_score
 
     classes = probabilities.shape[1]
@@ -48,6 +49,7 @@ def scores(
 
 
 def _auroc(truth: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n K"]) -> float | None:
+    """Compute the one-vs-one AUROC; None if a class has no subject."""
     from sklearn.metrics import roc_auc_score
 
     classes = probabilities.shape[1]
@@ -55,8 +57,9 @@ def _auroc(truth: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n K"]
         return None
     if classes == 2:
         return float(roc_auc_score(truth, probabilities[:, 1]))
-    how = {"multi_class": "ovo", "average": "weighted", "labels": range(classes)}
-    return float(roc_auc_score(truth, probabilities, **how))  # scaling the rows would break ties
+    # probabilities are passed as they are: scaling their rows to sum 1 could break ties
+    options = {"multi_class": "ovo", "average": "weighted", "labels": range(classes)}
+    return float(roc_auc_score(truth, probabilities, **options))
 
 
 def evaluate(
@@ -70,8 +73,8 @@ def evaluate(
     Args:
         predictions: held-out predictions.
         classes: task -> label names, least severe first.
-        bootstrap: resamples of the subjects for the 95 % intervals; 0 for none.
-        seed: of the resampling.
+        bootstrap: number of resamples of the subjects for 95 % intervals; 0 for no intervals.
+        seed: seed of the resampling.
     """
     return [
         MetricsRow(
@@ -97,11 +100,11 @@ def _summary(
 
     per_split: dict[str, list[float | None]] = {}
     for number in np.unique(split):
-        here = split == number
-        values = scores(truth[here], predicted[here], probabilities[here])
-        values["confidence"] = float(confidence[here].mean())
-        values["confidence_correct"] = _mean(confidence[here & right])
-        values["confidence_wrong"] = _mean(confidence[here & ~right])
+        rows = split == number
+        values = scores(truth[rows], predicted[rows], probabilities[rows])
+        values["confidence"] = float(confidence[rows].mean())
+        values["confidence_correct"] = _mean(confidence[rows & right])
+        values["confidence_wrong"] = _mean(confidence[rows & ~right])
         for name, value in values.items():
             per_split.setdefault(name, []).append(value)
 

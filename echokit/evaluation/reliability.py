@@ -1,6 +1,6 @@
-"""The figures of `calibration.json`: calibration, coverage and label sets over the splits.
+"""Compute the figures of `calibration.json`: calibration, coverage and label sets.
 
-Means and deviations are over splits; curves, bins and label sets are of all splits together.
+Means and deviations are over splits; curves, bins and label sets pool all splits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from echokit.evaluation import calibration as calibrate
-from echokit.evaluation.conformal import enough_by_label, judge_sets, label_sets
+from echokit.evaluation.conformal import enough_by_label, evaluate_sets, label_sets
 from echokit.evaluation.rows import (
     Bin,
     ConfidenceFigures,
@@ -25,49 +25,49 @@ from echokit.evaluation.rows import (
 from echokit.evaluation.summary import mean_sd
 
 LEVELS = (0.9, 0.8)
-"""How often label sets should hold the true label."""
+"""Frequencies with which label sets should hold the true label."""
 COVERAGES = (0.9, 0.8)
-"""Shares of the predictions that are kept, for the accuracy reached on them."""
+"""Shares of predictions to keep, for which the accuracy is listed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """Predictions and the truth, one row per clip or patient and split."""
+class LabelledPredictions:
+    """Predictions with true labels, one row for each clip or patient and split."""
 
     split: Int[np.ndarray, " n"]
     truth: Int[np.ndarray, " n"]
     """Index of each row's true label."""
     probabilities: Float[np.ndarray, "n K"]
 
-    def of_split(self, number: int) -> Judged:
-        """The rows of one split."""
-        here = self.split == number
-        return Judged(self.split[here], self.truth[here], self.probabilities[here])
+    def of_split(self, number: int) -> LabelledPredictions:
+        """Return the rows of one split."""
+        rows = self.split == number
+        return LabelledPredictions(self.split[rows], self.truth[rows], self.probabilities[rows])
 
     def __len__(self) -> int:
         return len(self.truth)
 
 
-def trust_in_confidence(
+def confidence_calibration(
     confidence: Float[np.ndarray, " n"],
     right: Bool[np.ndarray, " n"],
     split: Int[np.ndarray, " n"],
     seed: int,
 ) -> ConfidenceFigures:
-    """Calibration of a confidence, and what is right if only confident predictions are kept.
+    """Measure the calibration of a confidence, and the accuracy against coverage.
 
     Args:
-        confidence: of a vote, or of the most probable label, in [0, 1].
-        right: whether each prediction is the true label.
-        split: the split each row was held out in.
-        seed: of the error by chance.
+        confidence: confidence of a vote, or probability of the most probable label, in [0, 1].
+        right: whether each prediction is correct.
+        split: split in which each row was held out.
+        seed: seed of the error by chance.
 
     Returns:
         `ece` (mean, sd, and `pooled` over all rows), `ece_by_chance` (for all rows),
         `reliability`, and `selective` as in `selective_figures`.
     """
     spread = over_splits(
-        split, lambda here: calibrate.expected_calibration_error(confidence[here], right[here])
+        split, lambda rows: calibrate.expected_calibration_error(confidence[rows], right[rows])
     )
     pooled = calibrate.expected_calibration_error(confidence, right)
     return ConfidenceFigures(
@@ -81,14 +81,14 @@ def trust_in_confidence(
     )
 
 
-def trust_in_probabilities(judged: Judged, seed: int) -> ProbabilityFigures:
-    """Calibration of class probabilities: as `trust_in_confidence`, and `brier` and `nll`."""
+def probability_calibration(judged: LabelledPredictions, seed: int) -> ProbabilityFigures:
+    """Measure the calibration of class probabilities, also by `brier` and `nll`."""
     p, truth, split = judged.probabilities, judged.truth, judged.split
     return {
-        **trust_in_confidence(*calibrate.top_label(p, truth), split, seed),
-        "brier": over_splits(split, lambda here: calibrate.brier(p[here], truth[here])),
+        **confidence_calibration(*calibrate.top_label(p, truth), split, seed),
+        "brier": over_splits(split, lambda rows: calibrate.brier(p[rows], truth[rows])),
         "nll": over_splits(
-            split, lambda here: calibrate.negative_log_likelihood(p[here], truth[here])
+            split, lambda rows: calibrate.negative_log_likelihood(p[rows], truth[rows])
         ),
     }
 
@@ -98,49 +98,49 @@ def selective_figures(
     right: Bool[np.ndarray, " n"],
     split: Int[np.ndarray, " n"],
 ) -> SelectiveFigures:
-    """The curve of accuracy against coverage: `coverage`, `accuracy`, `aurc`, `error`, `at`."""
+    """Compute accuracy against coverage, its area, and the accuracy at `COVERAGES`."""
     curve = calibrate.selective(confidence, right)
     return {
         "coverage": curve.coverage.tolist(),
         "accuracy": curve.accuracy.tolist(),
         "aurc": over_splits(
-            split, lambda here: calibrate.selective(confidence[here], right[here]).aurc
+            split, lambda rows: calibrate.selective(confidence[rows], right[rows]).aurc
         ),
         "error": curve.error,
         "at": {str(coverage): curve.at(coverage) for coverage in COVERAGES},
     }
 
 
-def trust_in_sets(
-    held_out: Judged, training: Judged, classes: Sequence[str]
+def label_set_figures(
+    held_out: LabelledPredictions, training: LabelledPredictions, classes: Sequence[str]
 ) -> list[LevelFigures] | None:
-    """Label sets of held-out predictions, each split's calibrated on its own training patients.
+    """Make and evaluate label sets, calibrated for each split on its own training patients.
 
-    Whether labels are calibrated one by one is the same for all splits.
+    Labels are calibrated separately in all splits or in none.
 
     Returns:
-        For each level `level`, `by_label`, `n_calibration` (the fewest of a split) and what
-        `judge_sets` gives; None where a split has nobody to calibrate on.
+        A row for each level, where `n_calibration` is the smallest number of a split; None if a
+        split has no training patients for calibration.
     """
     splits = np.unique(held_out.split).tolist()
-    own = [held_out.of_split(number) for number in splits]
-    fitted = [training.of_split(number) for number in splits]
-    if not all(map(len, fitted)):
+    tests = [held_out.of_split(number) for number in splits]
+    calibrations = [training.of_split(number) for number in splits]
+    if not all(map(len, calibrations)):
         return None
     rows = []
     for level in LEVELS:
-        by_label = all(enough_by_label(one.truth, len(classes), level) for one in fitted)
+        by_label = all(enough_by_label(c.truth, len(classes), level) for c in calibrations)
         sets = [
-            label_sets(known.probabilities, known.truth, new.probabilities, level, by_label)
-            for known, new in zip(fitted, own, strict=True)
+            label_sets(known.probabilities, known.truth, test.probabilities, level, by_label)
+            for known, test in zip(calibrations, tests, strict=True)
         ]
-        truth = np.concatenate([new.truth for new in own])
+        truth = np.concatenate([test.truth for test in tests])
         rows.append(
             LevelFigures(
                 level=level,
                 by_label=by_label,
-                n_calibration=min(map(len, fitted)),
-                **judge_sets(np.concatenate(sets), truth, classes),
+                n_calibration=min(map(len, calibrations)),
+                **evaluate_sets(np.concatenate(sets), truth, classes),
             )
         )
     return rows
@@ -149,7 +149,7 @@ def trust_in_sets(
 def over_splits(
     split: Int[np.ndarray, " n"], figure: Callable[[Bool[np.ndarray, " n"]], float]
 ) -> Spread:
-    """Compute mean and sd of a figure that is computed on the rows of each split."""
+    """Compute a figure on the rows of each split; return its mean and sd."""
     spread = mean_sd(figure(split == number) for number in np.unique(split))
     assert spread is not None, "every split has rows"
     return spread

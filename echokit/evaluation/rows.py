@@ -23,7 +23,7 @@ class Figure(Spread):
 
 
 class Counts(TypedDict):
-    """What the figures of a row are computed on."""
+    """The numbers of subjects, predictions and splits of a row."""
 
     n_subjects: int
     n_predictions: int
@@ -48,7 +48,7 @@ class MetricsRow(Counts):
 
 
 class Interval(TypedDict):
-    """A figure on the subjects as they are, and its 95 % bootstrap interval."""
+    """A figure without resampling, and its 95 % bootstrap interval."""
 
     mean: float
     ci95: list[float] | None
@@ -60,14 +60,14 @@ class ApproachDifference(TypedDict):
     task: str
     approaches: list[str]
     views: list[str]
-    """One view or set of views, or all of which it is the mean."""
+    """One view or set of views, or all views over which the mean was taken."""
     n_subjects: int
     f1: Interval
     balanced_accuracy: Interval
 
 
 class RuleDifference(Interval):
-    """How far the weighted F1-score of a rule lies above the baseline's."""
+    """The difference of a rule's weighted F1-score from that of the baseline."""
 
     ci95_together: list[float] | None
     """Corrected for the number of rules."""
@@ -95,17 +95,17 @@ class RuleRow(RuleFigures):
 
 
 class RuleSummary(TypedDict):
-    """One voting rule in short."""
+    """The summary of one voting rule."""
 
     method: str
     learned: bool
     """Whether it was fitted on training patients."""
     all_views: dict[str, Spread | None]
-    """Metric -> its figure on all views."""
+    """Metric -> figure on all views."""
     by_size: dict[str, dict[str, float | None]]
-    """Number of views -> metric -> its mean over the subsets of that many views."""
+    """Number of views -> metric -> mean over the subsets of that size."""
     lead: RuleDifference | None
-    """None of the baseline."""
+    """Difference from the baseline; None for the baseline."""
 
 
 class TaskSummary(TypedDict):
@@ -125,7 +125,7 @@ class TaskSummary(TypedDict):
 
 
 class SkippedRule(TypedDict):
-    """A rule that could not be evaluated, and why."""
+    """A rule that could not be evaluated, with the reason."""
 
     task: str
     approach: str
@@ -184,7 +184,7 @@ class TemperedFigures(ProbabilityFigures):
 
 
 class SetFigures(TypedDict):
-    """How conformal label sets fare on held-out predictions."""
+    """The evaluation of conformal label sets on held-out predictions."""
 
     coverage: float
     coverage_by_label: dict[str, float | None]

@@ -1,4 +1,4 @@
-"""What rival rules reach on the same patients, and by how much each leads."""
+"""Compare voting rules on the same patients: figures, and differences from a baseline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Subset = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The predictions of one rule on one subset of the views, one row per patient and split."""
+    """The predictions of one rule on a subset of the views, one row for each patient and split."""
 
     split: Int[np.ndarray, " n"]
     patient: tuple[str, ...]
@@ -40,21 +40,19 @@ class Outcome:
 
 
 def figures(outcome: Outcome) -> RuleFigures:
-    """Counts, and each metric's mean and sd over splits, as `evaluate.scores` computes them.
+    """Count subjects and predictions, and compute each metric's mean and sd over splits.
 
-    Returns:
-        `n_subjects`, `n_predictions`, `n_splits`, and metric -> {mean, sd}; sd is None for one
-        split, the whole None where no split defines the metric.
+    The metrics equal those of `metrics.scores`. A metric is None if no split defines it.
     """
     per_split: dict[str, list[float]] = {name: [] for name in METRICS}
     for number in np.unique(outcome.split):
-        here = outcome.split == number
-        once = np.ones((1, int(here.sum())), np.int64)  # every row counts once
-        truth, p = outcome.truth[here], outcome.probabilities[here]
-        found = confusion_metrics(truth, outcome.predicted[here], once, p.shape[1])
-        found["auroc"] = pairwise_auroc(truth, p, once)
+        rows = outcome.split == number
+        once = np.ones((1, int(rows.sum())), np.int64)  # every row counts once
+        truth, p = outcome.truth[rows], outcome.probabilities[rows]
+        metrics = confusion_metrics(truth, outcome.predicted[rows], once, p.shape[1])
+        metrics["auroc"] = pairwise_auroc(truth, p, once)
         for name in METRICS:
-            per_split[name].append(float(found[name][0]))
+            per_split[name].append(float(metrics[name][0]))
     return RuleFigures(
         n_subjects=len(set(outcome.patient)),
         n_predictions=len(outcome.patient),
@@ -68,10 +66,10 @@ def figures(outcome: Outcome) -> RuleFigures:
 
 
 def mean_by_size(rows: Sequence[RuleRow]) -> dict[str, dict[str, float | None]]:
-    """Compute each metric's mean over the subsets of 1, 2, ... views; None where none defines it.
+    """Compute each metric's mean over the subsets of 1, 2, ... views; None if none defines it.
 
     Args:
-        rows: of one rule.
+        rows: the rows of one rule.
     """
     sizes = sorted({len(row["views"]) for row in rows})
     return {
@@ -83,103 +81,104 @@ def mean_by_size(rows: Sequence[RuleRow]) -> dict[str, dict[str, float | None]]:
     }
 
 
-def leads(
+def differences_from(
     outcomes: Mapping[str, Outcome], baseline: str, draws: int, seed: int
 ) -> Iterator[tuple[str, RuleDifference]]:
-    """How far each rule's weighted F1-score lies above the baseline's, on the same patients.
+    """Compute each rule's difference in weighted F1-score from the baseline, on the same patients.
 
-    Patients are drawn with replacement, with all their rows; every rule is judged on the same
-    draws, so that what is hard for all rules alike drops out of the difference.
+    Patients are drawn with replacement, with all their rows. Every rule is evaluated on the same
+    draws, so that the difficulty of patients cancels in the difference.
 
     Args:
-        outcomes: rule -> its outcome; all hold the same rows in the same order.
-        baseline: the rule that the others are held against.
-        draws: resamples of the patients; 0 for no interval.
-        seed: of the resampling.
+        outcomes: rule -> outcome; all have the same rows in the same order.
+        baseline: the rule with which the others are compared.
+        draws: number of resamples of the patients; 0 for no intervals.
+        seed: seed of the resampling.
 
     Yields:
-        (rule, {"mean", "ci95", "ci95_together", "excludes_zero"}), but for the baseline: an
-        interval by itself, one that is corrected for the number of rules (see `together`), each
-        `[low, high]` or None, and whether the corrected one leaves out 0.
+        (rule, difference) for each rule except the baseline, with an interval of its own and one
+        that is corrected for the number of rules (see `simultaneous_intervals`).
     """
     drawn = resample(np.array(outcomes[baseline].patient), draws, seed)
-    weights = np.vstack([np.ones((1, drawn.shape[1]), np.int64), drawn])  # first: as they are
-    reached = {rule: _f1(outcome, weights) for rule, outcome in outcomes.items()}
-    above = {r: f1 - reached[baseline] for r, f1 in reached.items() if r != baseline}
-    corrected = together(above) if draws and above else {}
-    for rule, course in above.items():
+    weights = np.vstack(
+        [np.ones((1, drawn.shape[1]), np.int64), drawn]
+    )  # the first row: no resampling
+    f1 = {rule: _f1(outcome, weights) for rule, outcome in outcomes.items()}
+    above = {rule: values - f1[baseline] for rule, values in f1.items() if rule != baseline}
+    corrected = simultaneous_intervals(above) if draws and above else {}
+    for rule, values in above.items():
         ends = corrected.get(rule)
         yield (
             rule,
             RuleDifference(
-                mean=float(course[0]),
-                ci95=np.quantile(course[1:], [0.025, 0.975]).tolist() if draws else None,
+                mean=float(values[0]),
+                ci95=np.quantile(values[1:], [0.025, 0.975]).tolist() if draws else None,
                 ci95_together=ends,
                 excludes_zero=bool(ends and (ends[0] > 0 or ends[1] < 0)),
             ),
         )
 
 
-def together(
+def simultaneous_intervals(
     above: Mapping[str, Float[np.ndarray, " draws"]],
 ) -> dict[str, list[float]]:
-    """Intervals that hold all true leads at once with a confidence of 95 %, however many there are.
+    """Compute intervals that contain all true differences together with a confidence of 95 %.
 
     The single-step max-T method (Westfall and Young 1993, Resampling-Based Multiple Testing,
-    section 2.6; Romano and Wolf 2005, doi:10.1198/016214504000000539): each lead plus or minus its
-    bootstrap deviation times one factor, the 95 % quantile over the draws of the largest
-    deviation of any lead. Rules that rise and fall together cost less than by Bonferroni.
+    section 2.6; Romano and Wolf 2005, doi:10.1198/016214504000000539): each difference plus or
+    minus its bootstrap deviation times one factor, the 95 % quantile over the draws of the largest
+    deviation of any difference. For correlated rules it is narrower than Bonferroni's.
 
     Args:
-        above: rule -> its lead on the subjects as they are, and then in every resample.
+        above: rule -> its difference without resampling, followed by that of every resample.
 
     Returns:
-        Rule -> `[low, high]`; both ends are the lead where no resample changes it.
+        Rule -> `[low, high]`; both ends equal the difference if no resample changes it.
     """
-    mean = np.array([course[0] for course in above.values()])
-    drawn = np.stack([course[1:] for course in above.values()])  # (rules, draws)
+    mean = np.array([values[0] for values in above.values()])
+    drawn = np.stack([values[1:] for values in above.values()])  # (rules, draws)
     sd = drawn.std(axis=1)
-    away = np.abs(drawn - mean[:, None]) / np.where(sd > 0, sd, np.inf)[:, None]
-    factor = np.quantile(away.max(axis=0), 0.95)
+    deviations = np.abs(drawn - mean[:, None]) / np.where(sd > 0, sd, np.inf)[:, None]
+    factor = np.quantile(deviations.max(axis=0), 0.95)
     low, high = mean - factor * sd, mean + factor * sd
     return {rule: [float(low[i]), float(high[i])] for i, rule in enumerate(above)}
 
 
 def winner(
-    f1: Mapping[str, float], lead: Mapping[str, RuleDifference], baseline: str
+    f1: Mapping[str, float], above: Mapping[str, RuleDifference], baseline: str
 ) -> tuple[str, bool]:
-    """The rule of the highest F1-score (the baseline in a tie), and whether its lead is clear.
+    """Find the rule with the highest F1-score (in a tie the baseline), and whether it is clear.
 
-    A lead over the baseline is clear if its interval, corrected for the number of rules, lies above
-    0: so it allows for having picked the highest of them. The baseline's own lead is clear if the
-    corrected intervals of all others lie below 0.
+    A rule is clearly best if its interval, corrected for the number of rules, lies above 0; the
+    correction allows for having picked the highest of them. The baseline is clearly best if the
+    corrected intervals of all other rules lie below 0.
 
     Args:
         f1: rule -> its F1-score on all views.
-        lead: rule -> its lead over the baseline, as `leads` gives it.
-        baseline: the rule that the others are held against.
+        above: rule -> its difference from the baseline.
+        baseline: the rule with which the others are compared.
     """
     best = max(f1, key=lambda rule: (f1[rule], rule == baseline))
     if best == baseline:
-        below = [bool(ends and ends[1] < 0) for ends in map(_corrected, lead.values())]
+        below = [bool(ends and ends[1] < 0) for ends in map(_corrected, above.values())]
         return best, bool(below) and all(below)
-    ends = _corrected(lead[best]) if best in lead else None
+    ends = _corrected(above[best]) if best in above else None
     return best, bool(ends and ends[0] > 0)
 
 
-def _corrected(lead: RuleDifference) -> list[float] | None:
-    return lead["ci95_together"]
+def _corrected(difference: RuleDifference) -> list[float] | None:
+    return difference["ci95_together"]
 
 
 def _f1(outcome: Outcome, weights: Int[np.ndarray, "draws n"]) -> Float[np.ndarray, " draws"]:
-    """The mean over splits of the weighted F1-score, for every weighting of the rows."""
+    """Compute the mean over splits of the weighted F1-score, for every weighting of the rows."""
     k = outcome.probabilities.shape[1]
     per_split = []
     for number in np.unique(outcome.split):
-        here = outcome.split == number
-        truth, predicted = outcome.truth[here], outcome.predicted[here]
-        per_split.append(confusion_metrics(truth, predicted, weights[:, here], k)["f1"])
-    return mean_of_known(per_split)  # NaN where no split has a drawn patient
+        rows = outcome.split == number
+        truth, predicted = outcome.truth[rows], outcome.predicted[rows]
+        per_split.append(confusion_metrics(truth, predicted, weights[:, rows], k)["f1"])
+    return mean_of_known(per_split)  # NaN if no split has a drawn patient
 
 
 def _mean(spreads: Sequence[Spread | None]) -> float | None:

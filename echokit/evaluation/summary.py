@@ -10,13 +10,13 @@ from echokit.evaluation.rows import Spread
 
 
 def mean_sd(values: Iterable[float | None]) -> Spread | None:
-    """Mean and sample deviation of the values that could be computed.
+    """Compute mean and sample deviation of the defined values.
 
     Args:
-        values: one for each split; None or NaN where a split does not define the metric.
+        values: a value for each split; None or NaN if a split does not define the metric.
 
     Returns:
-        `mean` and `sd`, the latter None of a single value; None where there is no value.
+        `mean` and `sd`, where `sd` is None for a single value; None without any value.
     """
     known = [value for value in values if value is not None and not np.isnan(value)]
     if not known:

@@ -1,6 +1,6 @@
-"""Voting rules of views against each other: every rule on every subset of the views.
+"""Compare voting rules of views: every rule on every subset of the views.
 
-What learns is fitted on training patients alone, split by split; held-out patients only vote.
+Rules that learn are fitted on training patients only, for each split; held-out patients only vote.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from echokit.evaluation.rows import RuleDifference, RuleRow, RuleSummary, Skippe
 from echokit.evaluation.rule_differences import (
     Outcome,
     Subset,
+    differences_from,
     figures,
-    leads,
     mean_by_size,
     winner,
 )
@@ -29,18 +29,18 @@ from echokit.voting.subset_table import SubsetTable
 from echokit.voting.table import APPROACH, TASK, PredictionTable
 
 Rules = Mapping[str, Callable[[], Aggregator]]
-"""Name of a rule -> what makes it, anew for each split."""
+"""Name of a rule -> a function that makes a new one for each split."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How the rules fared in one task and approach; everything fit for JSON."""
+    """The comparison of the rules in one task and approach, in values that JSON has."""
 
     rows: tuple[RuleRow, ...]
-    """One for each rule and subset of the views, with its metrics."""
+    """A row with metrics for each rule and subset of the views."""
     summary: TaskSummary
     skipped: tuple[SkippedRule, ...]
-    """Rules that could not be judged, and why."""
+    """Rules that could not be evaluated, with the reason."""
 
 
 def compare(
@@ -55,32 +55,32 @@ def compare(
     bootstrap: int = 1000,
     seed: int = 0,
 ) -> Iterator[Comparison]:
-    """Let the views of every held-out patient vote by every rule, on every subset of the views.
+    """Apply every voting rule to every held-out patient, on every subset of the views.
 
-    A patient votes with the clips it has of a subset's views, and is not counted where it has
-    none. A rule that learns is fitted once for each split, on all views of its training patients.
+    A patient votes with the available clips of a subset's views, and is not counted without any.
+    A rule that learns is fitted once for each split, on all views of its training patients.
 
     Args:
         predictions: held-out predictions.
         crossfit: predictions of training patients by networks that did not learn from them;
-            without any, no rule learns.
+            without any, no rule can learn.
         rules: the voting rules.
         classes: task -> label names, least severe first.
-        views: every view, in the order they are named in; n of them have 2^n - 1 subsets.
+        views: all views, in their order in the results; n views have 2^n - 1 subsets.
         extra: predictions of subjects by other means than a vote of views.
         baseline: the rule that the others are compared with.
-        bootstrap: resamples of the patients for the intervals of differences; 0 for none.
-        seed: of the resampling.
+        bootstrap: number of resamples of the patients for the intervals; 0 for no intervals.
+        seed: seed of the resampling.
 
     Yields:
         One comparison for each task and approach.
 
     Raises:
-        DataError: a patient is held out by a split and to be learned from in it.
+        DataError: a patient is both held out and a training patient in the same split.
     """
-    for (task, approach), own in predictions.groups(TASK, APPROACH):
+    for (task, approach), table in predictions.groups(TASK, APPROACH):
         names = classes[task]
-        held_out = ballots(own, names, views)
+        held_out = ballots(table, names, views)
         if not held_out:
             continue
         training = ballots(crossfit.where(task=task, approach=approach), names, views)
@@ -102,7 +102,9 @@ def compare(
         ]
         learned = {method for method, make in rules.items() if isinstance(make(), SupportsFit)}
         whole = {method: by_subset[frozenset(views)] for method, by_subset in outcomes.items()}
-        differences = dict(leads(whole, baseline, bootstrap, seed)) if baseline in whole else {}
+        differences = (
+            dict(differences_from(whole, baseline, bootstrap, seed)) if baseline in whole else {}
+        )
         methods = [
             _summarise(method, rows, len(views), method in learned, differences.get(method))
             for method in whole
@@ -131,7 +133,7 @@ def compare(
 
 
 def subsets_of(views: Sequence[str]) -> list[Subset]:
-    """Every non-empty subset of the views, small ones first."""
+    """List every non-empty subset of the views, small ones first."""
     sizes = range(1, len(views) + 1)
     return [frozenset(chosen) for size in sizes for chosen in combinations(views, size)]
 
@@ -139,67 +141,70 @@ def subsets_of(views: Sequence[str]) -> list[Subset]:
 def _vote_all(
     held_out: Sequence[Ballot], training: Sequence[Ballot], rules: Rules, views: Sequence[str]
 ) -> tuple[dict[str, dict[Subset, Outcome]], dict[str, str]]:
-    """Rule -> subset -> outcome, and the rules that could not be fitted with the reason."""
+    """Apply the rules: rule -> subset -> outcome, and rule -> reason why it cannot be fitted."""
     outcomes: dict[str, dict[Subset, Outcome]] = {}
     skipped: dict[str, str] = {}
-    splits = sorted({one.split for one in held_out})
+    splits = sorted({ballot.split for ballot in held_out})
     subsets = subsets_of(views)
-    voting = []  # for each patient: most subsets differ only in views that it lacks
-    for one in held_out:
-        found = {subset.intersection(one.votes.voters) for subset in subsets}
-        voting.append({present: of_views(one.votes, present) for present in found if present})
+    # many subsets have the same views of a patient: each rule votes once for all of them
+    voting = []
+    for ballot in held_out:
+        available = {subset.intersection(ballot.votes.voters) for subset in subsets}
+        voting.append({part: of_views(ballot.votes, part) for part in available if part})
     for method, make in rules.items():
         try:
             fitted = {
-                split: fit(make(), [one for one in training if one.split == split])
+                split: fit(make(), [ballot for ballot in training if ballot.split == split])
                 for split in splits
             }
         except DataError as error:
             skipped[method] = str(error)
             continue
         rows: dict[Subset, list[tuple[Ballot, Prediction]]] = {s: [] for s in subsets}
-        for one, parts in zip(held_out, voting, strict=True):
-            said = {present: fitted[one.split](votes) for present, votes in parts.items()}
+        for ballot, parts in zip(held_out, voting, strict=True):
+            predictions = {part: fitted[ballot.split](votes) for part, votes in parts.items()}
             for subset, voted in rows.items():
-                if present := subset.intersection(one.votes.voters):
-                    voted.append((one, said[present]))
+                if part := subset.intersection(ballot.votes.voters):
+                    voted.append((ballot, predictions[part]))
         outcomes[method] = {subset: _outcome(voted) for subset, voted in rows.items() if voted}
     return outcomes, skipped
 
 
 def _outcome(voted: Sequence[tuple[Ballot, Prediction]]) -> Outcome:
+    """Collect the predictions of one rule on one subset."""
     return Outcome(
-        split=np.array([one.split for one, _ in voted]),
-        patient=tuple(one.patient for one, _ in voted),
-        truth=np.array([one.truth for one, _ in voted]),
-        predicted=np.array([one.votes.classes.index(said.label) for one, said in voted]),
-        probabilities=np.stack([said.probabilities for _, said in voted]),
+        split=np.array([ballot.split for ballot, _ in voted]),
+        patient=tuple(ballot.patient for ballot, _ in voted),
+        truth=np.array([ballot.truth for ballot, _ in voted]),
+        predicted=np.array([b.votes.classes.index(prediction.label) for b, prediction in voted]),
+        probabilities=np.stack([prediction.probabilities for _, prediction in voted]),
     )
 
 
 def _outcomes_of(
     extra: SubsetTable | None, held_out: Sequence[Ballot], views: Sequence[str]
 ) -> tuple[dict[str, dict[Subset, Outcome]], dict[str, str]]:
-    """Put predictions of subjects made by other means beside those of the rules, if they can be."""
+    """Collect predictions that are no vote of views, if they are of the same patients."""
     outcomes: dict[str, dict[Subset, Outcome]] = {}
     skipped: dict[str, str] = {}
-    for method, given in extra.by_method() if extra else ():
-        found = {}
+    for method, by_subset in extra.by_method() if extra else ():
+        collected = {}
         for subset in subsets_of(views):
-            own = [one for one in held_out if subset.intersection(one.votes.voters)]
-            mine = given.get(subset, {})
-            absent = [one for one in own if (one.split, one.patient) not in mine]
-            if absent or len(own) != len(mine):
+            members = [b for b in held_out if subset.intersection(b.votes.voters)]
+            predictions = by_subset.get(subset, {})
+            absent = [b for b in members if (b.split, b.patient) not in predictions]
+            if absent or len(members) != len(predictions):
                 skipped[method] = (
-                    f"on {'+'.join(sorted(subset, key=views.index))} it judges {len(mine)} times "
-                    f"where the voting rules judge {len(own)} times: only like can be compared"
+                    f"on {'+'.join(sorted(subset, key=views.index))} it has {len(predictions)} "
+                    f"predictions where the voting rules have {len(members)}: only predictions of "
+                    "the same patients can be compared"
                 )
                 break
-            if own:
-                voted = [(one, mine[one.split, one.patient]) for one in own]
-                found[subset] = _outcome(voted)
+            if members:
+                voted = [(b, predictions[b.split, b.patient]) for b in members]
+                collected[subset] = _outcome(voted)
         else:
-            outcomes[method] = found
+            outcomes[method] = collected
     return outcomes, skipped
 
 
@@ -211,13 +216,13 @@ def _summarise(
     difference: RuleDifference | None,
 ) -> RuleSummary:
     """Summarise one rule: on all views, and by the number of views."""
-    own = [row for row in rows if row["method"] == method]
-    (everything,) = (row for row in own if len(row["views"]) == n_views)
+    of_rule = [row for row in rows if row["method"] == method]
+    (all_views,) = (row for row in of_rule if len(row["views"]) == n_views)
     return RuleSummary(
         method=method,
         learned=learned,
-        all_views={name: everything[name] for name in METRICS},
-        by_size=mean_by_size(own),
+        all_views={name: all_views[name] for name in METRICS},
+        by_size=mean_by_size(of_rule),
         lead=difference,
     )
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
+from sklearn.metrics import auc, roc_curve
+
+from echokit.report.words import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,12 @@ class Judged:
     def right(self) -> int:
         """How many predictions agree with the truth."""
         return int((self.truth == self.predicted).sum())
+
+    @property
+    def people(self) -> str:
+        """`60 predictions, 40 patients, 3 splits`."""
+        over = f", {self.splits} splits" if self.splits > 1 else ""
+        return f"{len(self.truth)} predictions, {plural(self.patients, 'patient')}{over}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +99,6 @@ def curves(group: Judged) -> list[Curve]:
 
     A label without a patient, or with all of them, has no curve.
     """
-    from sklearn.metrics import auc, roc_curve
-
     result = []
     for i, label in enumerate(group.classes):
         positive = group.truth == i

@@ -1,4 +1,4 @@
-"""The page of one study, for the clinician: the verdict, who voted for it, and what was seen."""
+"""Write the page of one study: the prediction, the prediction by view, and what was seen."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from echokit.system.files import read_json
 BUDGET = 6 * MEGABYTE
 """Characters of a page that may be pictures."""
 UNSURE = 0.6
-"""Below this probability a verdict is called unsure, however many sequences voted for it."""
+"""Below this probability a prediction is called unsure, however many sequences agree."""
 
 
 @dataclass(frozen=True, slots=True)
 class Voter:
-    """One clip and what its sequences said."""
+    """One clip and the predictions of its sequences."""
 
     facts: Mapping[str, Any]
     """Its entry of prediction.json."""
@@ -32,9 +32,9 @@ class Voter:
     file: str
     """Where the movie is, within the folder; empty where there is none."""
     agrees: bool
-    """True where it votes as the subject's verdict does."""
+    """True where it has the label of the combined prediction."""
     tally: str
-    """How its sequences voted, in words."""
+    """Predictions of its sequences, in words."""
     sentences: tuple[str, ...]
     """Where its saliency lies."""
     checks: Checks | None
@@ -85,7 +85,7 @@ def build_study_page(out: Path) -> Path:
 
 
 def _engines(inference: Mapping[str, Any]) -> list[str]:
-    """Each engine that judged, with what it computed in."""
+    """Name each engine that was used, with its precision."""
     said = [f"{one.get('engine')} ({one.get('computes_in')})" for one in inference.values()]
     return list(dict.fromkeys(said))
 
@@ -125,17 +125,18 @@ def _tally(clip: Mapping[str, Any]) -> str:
 
 def _sentence(facts: Mapping[str, Any], voters: tuple[Voter, ...]) -> str:
     if facts.get("label") is None:
-        return "No verdict: no clip of this patient could be used."
+        return "No prediction: no clip of this patient could be used."
     agree = sum(voter.agrees for voter in voters)
     views = listing(map(str, facts.get("views_used") or ()))
-    text = (
-        f"{agree} of {plural(len(voters), 'clip')} ({views}) {'says' if agree == 1 else 'say'} so"
-    )
+    text = f"From one clip ({views})"
+    if len(voters) > 1:
+        text = (
+            f"{agree} of {len(voters)} clips ({views}) {'has' if agree == 1 else 'have'} this label"
+        )
     confidence = facts.get("confidence")
     if isinstance(confidence, int | float):
-        whose = "its" if len(voters) == 1 else "their"
-        text += f"; {whose} votes are {sureness(confidence)} (confidence {number(confidence)})"
+        text += f"; agreement among sequences {number(confidence)} ({sureness(confidence)})"
     share = (facts.get("probabilities") or {}).get(facts["label"])
     if share is not None and share < UNSURE:
-        text += f". Yet the networks were unsure: they give this label {share * 100:.0f} % only"
+        text += f". The networks are unsure: mean probability of this label {share * 100:.0f} %"
     return text + "."

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from echokit.report.judged import Judged
+from typing import Any
 
 DISCLAIMER = "Research software, not a medical device"
-SYNTHETIC = "Synthetic cohort: a check of the machinery, not clinical evidence"
+SYNTHETIC = "Synthetic cohort: software test only, no clinical validity"
 
 
 def number(value: object, digits: int = 2) -> str:
@@ -54,12 +51,6 @@ def plural(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def people(group: Judged) -> str:
-    """`60 predictions, 40 patients, 3 splits`."""
-    over = f", {group.splits} splits" if group.splits > 1 else ""
-    return f"{len(group.truth)} predictions, {plural(group.patients, 'patient')}{over}"
-
-
 def listing(items: Iterable[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     *most, last = list(items) or ["none"]
@@ -98,9 +89,9 @@ def sureness(confidence: float) -> str:
 def lies_in(name: str, score: Mapping[str, float]) -> str:
     """Where saliency lies against its share by chance: one line for one structure."""
     energy, area = float(score["energy"]), float(score["area"])
-    of = ("of the saliency ", "picture") if name == "sector" else ("", "sector")
-    text = f"{name}: {energy * 100:.0f} % {of[0]}on {area * 100:.0f} % of the {of[1]}"
-    return f"{text} ({energy / area:.1f}×)" if area > 0 else text
+    where = "image" if name == "sector" else "sector"
+    text = f"{name}: {energy * 100:.0f} % of the saliency ({area * 100:.0f} % of the {where}"
+    return f"{text}; {energy / area:.1f}×)" if area > 0 else f"{text})"
 
 
 def findings(scores: Mapping[str, Any] | None) -> list[str]:

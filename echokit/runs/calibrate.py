@@ -1,7 +1,7 @@
-"""Measure how far a run's figures can be trusted: `calibration.json`.
+"""Measure the calibration of a run: `calibration.json`.
 
-Everything that is fitted, temperatures and the scores that label sets rest on, is fitted on
-cross-fitted predictions of training patients; held-out patients are evaluated only.
+Temperatures and label sets are fitted on cross-fitted predictions of training patients; held-out
+patients are only evaluated.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ WITHOUT = (
     "networks that did not learn from them, and this run made none (crossfit.folds is 0)."
 )
 APPROXIMATE = (
-    "Temperatures and label sets are fitted on training patients, each judged by an inner network "
-    "that learned from fewer patients than the one that judges the held-out patients. So what "
-    "they promise holds approximately; what was reached on held-out patients stands beside it."
+    "Temperatures and label sets are fitted on training patients, predicted by inner networks that "
+    "learned from fewer patients than the networks that predict held-out patients. Their nominal "
+    "levels therefore hold approximately; the levels measured on held-out patients are shown too."
 )
 UNFITTED = (
     "{}, {}, {}: no temperature and no label sets, because in some split no training patient with "
-    "this view, or with one of its views, was judged by an inner network."
+    "this view, or with one of its views, was predicted by an inner network."
 )
 LEARNED = (
-    "The voting rule of views learns from training patients. So that nobody calibrates what was "
-    "fitted on them, temperatures and label sets of view sets use the mean of the views' "
-    "probabilities in its place."
+    "The voting rule of views is fitted on training patients. Temperatures and label sets of view "
+    "sets are fitted on the same patients and therefore use the mean of the views' probabilities "
+    "instead of that rule."
 )
 
 
@@ -121,7 +121,7 @@ class _Case:
                 table.where(view=members)
                 for table in (self.held_out.views, tempered, self.training.views)
             )
-            if len(warm) < len(voting):  # votes of fewer views are scored unlike those of all
+            if len(warm) < len(voting):  # votes of fewer views have other confidences
                 warm = fitted = PredictionTable(fitted.frame[:0])
             votes = [self._vote(name, table) for table in (voting, warm, fitted)]
             yield self._row(name, raw, votes[0], votes[1], votes[2], [])
@@ -138,7 +138,7 @@ class _Case:
     def _temper(self, temperatures: Mapping[tuple[int, str], float]) -> PredictionTable:
         """Return the views' rows with the mean of their sequences' tempered probabilities.
 
-        Rows of a split and view that has no temperature are absent.
+        Rows of splits and views without a temperature are left out.
         """
         means: dict[tuple[int, str], Float[np.ndarray, " K"]] = {}
         for (split, view), rows in self.held_out.sequences.groups(SPLIT, VIEW):
@@ -153,7 +153,7 @@ class _Case:
         return views.with_probabilities([means.get(place) for place in places])
 
     def _vote(self, name: str, views: PredictionTable) -> PredictionTable:
-        """Count the votes of views again: their labels and confidences stay as they are."""
+        """Apply the voting rule again to views with other probabilities."""
         classes = self.labels.classes
         return PredictionTable.of(
             Row(
@@ -180,23 +180,23 @@ class _Case:
         Args:
             views: a view, or a set of views.
             raw: held-out predictions as the run made them.
-            scored: the same predictions, made as those of `training` were.
-            warm: the same predictions, tempered; fewer where a temperature is missing.
+            scored: the same predictions, made in the same way as those of `training`.
+            warm: the same predictions, tempered; fewer if a temperature is missing.
             training: predictions of training patients, by networks that did not learn from them.
-            temperatures: of this view.
+            temperatures: temperatures of this view, one for each split.
         """
         seed, classes = crc32(f"{self.recipe.seed} {views}".encode()), self.labels.classes
-        given = _outcomes(raw, classes)
-        best, tempered = given, None
+        untempered = _outcomes(raw, classes)
+        best, tempered = untempered, None
         if len(warm) == len(raw):
             best = _outcomes(warm, classes)
             tempered = TemperedFigures(
                 temperature=mean_sd(temperatures),
-                **reliability.trust_in_probabilities(best, seed),
+                **reliability.probability_calibration(best, seed),
             )
         sets = None
         if len(scored) == len(raw) and len(training):
-            sets = reliability.trust_in_sets(
+            sets = reliability.label_set_figures(
                 _outcomes(scored, classes), _outcomes(training, classes), classes
             )
         return CalibrationRow(
@@ -207,8 +207,8 @@ class _Case:
             n_predictions=len(raw),
             n_splits=raw.n_splits,
             classes=list(classes),
-            vote=reliability.trust_in_confidence(raw.confidence, raw.correct, raw.split, seed),
-            raw=reliability.trust_in_probabilities(given, seed),
+            vote=reliability.confidence_calibration(raw.confidence, raw.correct, raw.split, seed),
+            raw=reliability.probability_calibration(untempered, seed),
             tempered=tempered,
             selective=reliability.selective_figures(
                 *top_label(best.probabilities, best.truth), best.split
@@ -217,8 +217,8 @@ class _Case:
         )
 
 
-def _outcomes(table: PredictionTable, classes: tuple[str, ...]) -> reliability.Judged:
-    return reliability.Judged(table.split, table.truth(classes), table.probabilities)
+def _outcomes(table: PredictionTable, classes: tuple[str, ...]) -> reliability.LabelledPredictions:
+    return reliability.LabelledPredictions(table.split, table.truth(classes), table.probabilities)
 
 
 def _mean_of_views(votes: Votes) -> Prediction:

@@ -1,4 +1,4 @@
-"""Find the cohort of a run: clips listed, views told apart, labels checked."""
+"""Find the cohort of a run: list its clips, predict missing views and check the labels."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ def find_cohort(recipe: Recipe, store: Store, progress: Progress) -> Cohort:
     """List the clips of a recipe's cohort; no pixels are read yet, except to find a view.
 
     Args:
-        recipe: names the loader, and with `views.classifier` the network that tells views.
-        store: where clips are prepared for that network.
+        recipe: names the loader, and with `views.classifier` the network that predicts views.
+        store: store of the clips prepared for that network.
         progress: receives its progress.
 
     Raises:
-        CohortError: no clip can be used, or the clips' labels make fewer than two classes.
+        CohortError: no clip can be used, or there are fewer than two labels.
     """
     loader, views = make_loader(recipe.data), recipe.views
-    found, confidences = loader.index(), dict[str, float]()
+    index, confidences = loader.index(), dict[str, float]()
     if views.classifier:
         classifier = open_view_classifier(Path(views.classifier), views.threshold)
-        found, confidences = find_views(found, loader, classifier, store, progress)
-    cohort = gather(found, views.use, views.alias)
+        index, confidences = find_views(index, loader, classifier, store, progress)
+    cohort = gather(index, views.use, views.alias)
     clips = tuple(map(_annotate_view, cohort.clips)) if recipe.view_tasks else cohort.clips
     cohort = replace(cohort, clips=clips, view_confidence=confidences)
-    label_tasks(cohort, recipe)  # labels that cannot be used are refused before minutes of work
+    label_tasks(cohort, recipe)  # fail before clips are prepared for minutes
     return cohort
 
 

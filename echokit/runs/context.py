@@ -1,4 +1,4 @@
-"""A run, under way or finished: one value that every step takes, and that Python looks at."""
+"""The value of a run, which every step takes and which users read results from."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Run:
     recipe: Recipe
     folder: RunFolder
     found: Population | Callable[[], Population]
-    """The population, or what finds it when it is first needed."""
+    """The population, or a function that finds it when it is first needed."""
     progress: Progress = field(default_factory=Silent)
 
     @cached_property
@@ -85,7 +85,7 @@ class Run:
         """Load the trained network of a job, ready to predict.
 
         Raises:
-            UsageError: it is not trained yet.
+            UsageError: the network is not trained yet.
         """
         weights = self.weights(job)
         if not weights.is_file():
@@ -97,7 +97,7 @@ class Run:
         """Make the voting rule of views, fitted on a split's training patients if it learns.
 
         Raises:
-            UsageError: the rule learns, and there is nobody to learn from.
+            UsageError: the rule learns, and there are no training patients.
         """
 
         def training() -> PredictionTable:
@@ -180,7 +180,7 @@ class Run:
         return history_frame(self.folder.models)
 
     def report(self) -> Path:
-        """Return the report's page, made anew from the results."""
+        """Build the page of the report from the results and return its path."""
         from echokit.report.run_page import build_run_report
 
         return build_run_report(self.folder.path)
@@ -191,7 +191,7 @@ class Run:
         engine: str = "auto",
         precision: Precision = "exact",
     ) -> echokit.Model:
-        """Load the model of the run, to predict studies with; see `echokit.load`."""
+        """Load the model of the run to predict studies; see `echokit.load`."""
         return echokit.load(self.folder.path, task, engine, precision)
 
     def export(
@@ -220,9 +220,9 @@ class Run:
         return f"<p>{self!r}</p>{table}<p><small>{note}Not a medical device.</small></p>"
 
 
-def _one_of(known: tuple[str, ...], asked: str | None, what: str) -> str:
-    """Return the name that is asked for, or the first."""
-    name = known[0] if asked is None else asked
-    if name not in known:
-        raise UsageError(f"The run has no {what} {name!r}: {nearest(name, known)}")
-    return name
+def _one_of(known: tuple[str, ...], name: str | None, kind: str) -> str:
+    """Check a name and return it; None stands for the first."""
+    chosen = known[0] if name is None else name
+    if chosen not in known:
+        raise UsageError(f"The run has no {kind} {chosen!r}: {nearest(chosen, known)}")
+    return chosen

@@ -9,9 +9,9 @@ from echokit.voting.table import PredictionTable
 
 
 def step(run: Run) -> str:
-    """Let inner networks predict the training patients that they did not learn from.
+    """Predict training patients by the inner networks that did not learn from them.
 
-    The table has rows of sequences and views, and none of subjects.
+    The table has rows of sequences and views, but none of subjects.
     """
     run.folder.crossfit.unlink(missing_ok=True)
     jobs = inner_jobs(run)

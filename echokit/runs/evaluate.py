@@ -11,15 +11,15 @@ from echokit.system.files import write_json
 def step(run: Run) -> str:
     """Compute metrics with their intervals, and differences between approaches."""
     predictions = run.held_out
-    how = (run.population.classes_by_task, run.recipe.evaluate.bootstrap, run.recipe.seed)
-    rows = evaluate(predictions, *how)
+    settings = (run.population.classes_by_task, run.recipe.evaluate.bootstrap, run.recipe.seed)
+    rows = evaluate(predictions, *settings)
     write_json(
         run.folder.path / "metrics.json",
         {
             "schema": 1,
             "synthetic": run.population.cohort.synthetic,
             "rows": rows,
-            "paired": paired(predictions, *how),
+            "paired": paired(predictions, *settings),
         },
     )
     return f"{len(rows)} rows of metrics"

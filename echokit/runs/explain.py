@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from echokit.clips.sequences import digest, voting_starts
 from echokit.networks.job import Job
 from echokit.networks.sampling import VotingSequences
@@ -23,7 +25,7 @@ from echokit.types import USUAL_FPS
 from echokit.voting.table import Place, PredictionTable, Row
 
 CLIPS = 16
-"""Held-out clips, at most, on which a network's use of the order of frames is measured."""
+"""Largest number of held-out clips on which the effect of the frame order is measured."""
 FOLDER = "saliency"
 
 
@@ -45,10 +47,10 @@ def explain_into(run: Run, out: Path) -> str:
     with run.progress.bar("Shuffling frames", len(jobs), "networks") as tick:
         networks = [
             _frame_order(run, job, tick)
-            | asdict(network_verdict(entry["scores"]["verdict"]["passed"] for entry in own))
-            for job, own in zip(jobs, explained, strict=True)
+            | asdict(network_verdict(entry["scores"]["verdict"]["passed"] for entry in of_job))
+            for job, of_job in zip(jobs, explained, strict=True)
         ]
-    entries = [entry for own in explained for entry in own]
+    entries = [entry for of_job in explained for entry in of_job]
     index = {"schema": 1, "maps": entries, "networks": networks}
     write_json(out / FOLDER / "index.json", index)
     failed = sum(not entry["scores"]["verdict"]["passed"] for entry in entries)
@@ -64,17 +66,18 @@ def _explain_job(
 ) -> Iterator[dict[str, Any]]:
     """Explain a few clips of one network's view; yield their entries of `saliency/index.json`."""
     classes, network = run.population.classes(job.task), run.network(job)
-    own = predictions.at(Place(job.task, job.approach, job.view, job.split))
-    for row in maps.choose(own.views, classes, run.recipe.report.examples).rows():
+    of_job = predictions.at(Place(job.task, job.approach, job.view, job.split))
+    for row in maps.choose(of_job.views, classes, run.recipe.report.examples).rows():
         predicted = row.prediction.label
-        start = maps.typical_sequence(own.sequences.where(clip=row.clip), predicted, classes)
+        start = maps.typical_sequence(of_job.sequences.where(clip=row.clip), predicted, classes)
         yield _explain_clip(run, job, row, network, start, classes.index(predicted), out)
         tick(1)
 
 
 def _explain_clip(
-    run: Run, job: Job, row: Row, network: Any, start: int, target: int, out: Path
+    run: Run, job: Job, row: Row, network: nn.Module, start: int, target: int, out: Path
 ) -> dict[str, Any]:
+    """Explain one clip, record it, and return its entry of `saliency/index.json`."""
     parts = run.parts[job.approach]
     explainer, spec = parts.explainer, parts.voting
     assert explainer is not None, "a run that explains has an explainer"
@@ -82,10 +85,11 @@ def _explain_clip(
     clip, saliency = maps.explain(network, explainer, run.store, key, start, target, spec)
     seed = digest(row.clip, start)
     scores = maps.score_map(network, explainer, clip, saliency, spec, seed).as_json()
-    place = Path(job.task, job.approach, job.view, file_stem(row.clip, job.view, start))
-    files = record(Explanation(clip, start, saliency, scores), out / FOLDER / place)
-    beats, fps = run.store.clip(key).frames, float(clip.fps or USUAL_FPS)
-    phases = find_phases(beats, fps, clip.sector, start=start, k=len(clip.frames))
+    stem = Path(job.task, job.approach, job.view, file_stem(row.clip, job.view, start))
+    files = record(Explanation(clip, start, saliency, scores), out / FOLDER / stem)
+    # the phases are found from the whole clip, which shows more beats than the sequence
+    frames, fps = run.store.clip(key).frames, float(clip.fps or USUAL_FPS)
+    phases = find_phases(frames, fps, clip.sector, start=start, k=len(clip.frames))
     return job.place | {
         "patient": row.patient,
         "clip": row.clip,
@@ -101,16 +105,16 @@ def _explain_clip(
 
 
 def _frame_order(run: Run, job: Job, tick: Tick) -> dict[str, Any]:
-    """Measure what shuffling frames does to one network, on sequences of some held-out clips."""
+    """Measure the effect of shuffled frames on one network, on sequences of some held-out clips."""
     spec = run.parts[job.approach].voting
-    # in the order of their digests: a cohort may be listed in the order of its labels
+    # sorted by digest, because a cohort may be listed in the order of its labels
     items = sorted(run.population.items(job, "test"), key=lambda item: digest("order", item.clip))
     windows = [
         (item.key, voting_starts(item.clip, item.frames, spec.k, spec.n)[0])
         for item in items[:CLIPS]
     ]
-    drawn = VotingSequences(windows, run.store, spec)
-    sequences = [drawn[i] for i in range(len(drawn))]
+    dataset = VotingSequences(windows, run.store, spec)
+    sequences = [dataset[i] for i in range(len(dataset))]
     network = run.network(job)
     effect = order_effect(network, sequences, digest("order", *job.place.values()))
     tick(1)

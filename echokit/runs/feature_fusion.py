@@ -1,4 +1,4 @@
-"""Feature fusion within a run: its networks, and what they predict from every subset of views."""
+"""Train networks of all views in a run, and predict from every subset of the views."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from echokit.voting.subset_table import SubsetRow, SubsetTable
 
 
 def fused_works(run: Run) -> Iterator[Work]:
-    """Yield the training of networks over all views.
+    """Yield the training of each network of all views.
 
     Raises:
-        CohortError: a label has no patient to learn from.
+        CohortError: a label has no training patient.
     """
     fusion, views = run.recipe.feature_fusion, run.recipe.views.use
     for job in fused_jobs(run):
@@ -50,9 +50,9 @@ def _with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
 
 
 def predict_fused(run: Run) -> None:
-    """Predict held-out patients by networks over all views; write `fusion.parquet`.
+    """Predict held-out patients by networks of all views; write `fusion.parquet`.
 
-    There is one prediction for each patient and subset of views.
+    There is one prediction for each patient and subset of the views.
     """
     run.folder.feature_fusion.unlink(missing_ok=True)
     jobs, views = fused_jobs(run), run.recipe.views.use

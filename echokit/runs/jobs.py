@@ -1,4 +1,4 @@
-"""Which networks a run trains, and the training of each in a form that a process can take."""
+"""List the networks of a run, and describe the training of each for another process."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from echokit.runs.context import Run
 from echokit.system.progress import Tick
 
 FEATURE_FUSION = "feature-fusion"
-"""Stands in a view's place for the one network that sees all views of a patient at once."""
+"""Name in place of a view for the network that takes all views of a patient at once."""
 
 
 def jobs_of(run: Run) -> list[Job]:
-    """List one network for each task, approach, view and split: those that held-out patients meet.
+    """List the networks of held-out patients: one for each task, approach, view and split.
 
-    Where the recipe takes views together, one network stands for all of them.
+    With `views.together` one network takes the place of those of all views.
     """
     population, recipe = run.population, run.recipe
     present = {ref.view for ref in population.cohort.clips} | {TOGETHER}
@@ -41,7 +41,7 @@ def jobs_of(run: Run) -> list[Job]:
 
 
 def inner_jobs(run: Run) -> list[Job]:
-    """List the inner networks: for each network, one that leaves out each fold of its patients."""
+    """List the inner networks: for each network, one without each fold of its training patients."""
     return [
         replace(job, fold=fold.index)
         for job in jobs_of(run)
@@ -50,7 +50,7 @@ def inner_jobs(run: Run) -> list[Job]:
 
 
 def fused_jobs(run: Run) -> list[Job]:
-    """List one network over all views for each task, approach and split, if features are fused."""
+    """List the networks of feature fusion, one for each task, approach and split."""
     if not run.recipe.feature_fusion.enabled:
         return []
     return [
@@ -67,33 +67,33 @@ class Work:
 
     job: Job
     recipe: Recipe
-    """Of the job's approach."""
+    """Recipe of the job's approach."""
     items: Sequence[Labelled]
-    """Clips, or patients, to learn from."""
+    """Training clips, or training patients."""
     classes: tuple[str, ...]
     make: Callable[[Recipe, int], nn.Module]
     """Makes the network from the recipe and the number of classes."""
     sequences: Callable[..., Dataset[tuple[Tensor, int]]]
-    """Makes the dataset of drawn sequences."""
+    """Makes the dataset of random sequences."""
     digest: str
-    """Of everything that determines the network, but for what it learns from."""
+    """Digest of everything that determines the network except the data."""
     store: Path
-    """Where the prepared clips stand."""
+    """Folder of the prepared clips."""
     models: Path
-    """Where the trained networks stand."""
+    """Folder of the trained networks."""
 
     @property
     def samples(self) -> int:
-        """Sequences that training draws in all."""
+        """Total number of sequences that the training draws."""
         return self.recipe.train.epochs * self.recipe.train.n * len(self.items)
 
     @property
     def is_done(self) -> bool:
-        """Whether the network is there, trained by this recipe on these very items."""
+        """True if the network exists and was trained by this recipe on these items."""
         return is_trained(self.job, self.models, self.digest, self.items)
 
     def __call__(self, tick: Tick) -> None:
-        """Train the network, in whatever process this is."""
+        """Train the network in the current process."""
         recipe = self.recipe
         data = train.TrainingSet(
             self.items,
@@ -115,7 +115,7 @@ class Work:
 
 
 def workers_of(compute: Compute) -> int:
-    """Return how many processes make sequences for one network."""
+    """Return the number of processes that load sequences for one network."""
     if compute.workers != "auto":
         return compute.workers
     cores = (os.cpu_count() or 1) // compute.jobs

@@ -16,13 +16,13 @@ from echokit.types import Cohort
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """A cohort, ready to learn from."""
+    """A cohort that is prepared, labelled and split."""
 
     cohort: Cohort
     labelled: Mapping[str, Labelled]
     """Task -> labels."""
     splits: Mapping[str, tuple[Split, ...]]
-    """Task -> who is held out."""
+    """Task -> splits."""
     folds: Mapping[str, tuple[tuple[Split, ...], ...]]
     """Task -> for each split the folds of its training patients; empty without cross-fitting."""
     keys: Mapping[str, tuple[str, int]]
@@ -38,7 +38,7 @@ class Population:
         return {task: labels.classes for task, labels in self.labelled.items()}
 
     def items(self, job: Job, side: str) -> list[Item]:
-        """List the labelled clips of a job's view, or of all, on one side of its split."""
+        """List the labelled clips of a job's view, or of all views, on one side of its split."""
         labels, split = self.labelled[job.task], self.splits[job.task][job.split]
         if job.fold is not None:
             split = self.folds[job.task][job.split][job.fold]
@@ -51,7 +51,7 @@ class Population:
         ]
 
     def subjects(self, job: Job, side: str, views: Sequence[str]) -> list[Subject]:
-        """List the labelled patients on one side of a job's split, each with its clips by view."""
+        """List the labelled patients on one side of a job's split, with their clips by view."""
         labels, split = self.labelled[job.task], self.splits[job.task][job.split]
         clips: dict[str, dict[str, list[Item]]] = {}
         for ref in self.cohort.clips:

@@ -1,7 +1,4 @@
-"""Predict held-out patients: sequences vote for views, views for subjects.
-
-Writes `predictions.parquet`, and `fusion.parquet` where features are fused.
-"""
+"""Predict held-out patients: `predictions.parquet`, and with feature fusion `fusion.parquet`."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ from echokit.voting.votes import sequence_predictions, vote_clips
 
 
 def step(run: Run) -> str:
-    """Predict every held-out clip and subject by the networks that did not learn from them."""
+    """Predict every held-out clip and subject."""
     clips = list(predict_clips(run, jobs_of(run), "Predicting held-out clips"))
     views = PredictionTable.of(clips).views
     table = PredictionTable.of([*clips, *_predict_subjects(run, views)])
@@ -38,12 +35,12 @@ def step(run: Run) -> str:
 
 
 def predict_clips(run: Run, jobs: Sequence[Job], title: str) -> Iterator[Row]:
-    """Yield sequence and view predictions of the clips that each job's network did not learn from.
+    """Predict the sequences and clips that each job's network did not learn from.
 
     Args:
         run: the run.
-        jobs: names the networks.
-        title: of the progress bar.
+        jobs: the networks.
+        title: title of the progress bar.
     """
     total = sum(len(run.population.items(job, "test")) for job in jobs) * run.recipe.sequences.n
     with run.progress.bar(title, total, "sequences") as tick:
@@ -54,6 +51,7 @@ def predict_clips(run: Run, jobs: Sequence[Job], title: str) -> Iterator[Row]:
 
 
 def _predict_job(run: Run, job: Job) -> Iterator[Row]:
+    """Predict the clips of one network."""
     items, parts = run.population.items(job, "test"), run.parts[job.approach]
     if not items:
         return
@@ -70,8 +68,8 @@ def _predict_job(run: Run, job: Job) -> Iterator[Row]:
 
 
 def _predict_subjects(run: Run, views: PredictionTable) -> Iterator[Row]:
-    """Yield the prediction of every subject by every set of views, from those of its clips."""
-    rule = cache(run.subject_rule)
+    """Predict every subject with every set of views, from the predictions of its clips."""
+    rule = cache(run.subject_rule)  # rules that learn are fitted once for each split
     voting = [
         ((task, approach, int(split), str(patient)), clips.votes(run.population.classes(task)))
         for (task, approach, split, patient), clips in views.groups(TASK, APPROACH, SPLIT, PATIENT)

@@ -1,4 +1,4 @@
-"""Prepare the cohort: every clip once, then labels and splits; `cohort.csv`."""
+"""Prepare the clips of a cohort, label and split its patients: `cohort.csv`."""
 
 from __future__ import annotations
 
@@ -44,11 +44,13 @@ def prepare_cohort(
 def prepare_population(
     cohort: Cohort, recipe: Recipe, store: Store, progress: Progress
 ) -> Population:
-    """Prepare every clip once, then label and split what could be prepared."""
+    """Prepare every clip once, then label and split the patients of the usable clips."""
     kept, keys = _prepare_clips(cohort, recipe, store, progress)
-    labelled, how = label_tasks(kept, recipe), recipe.split
+    labelled, settings = label_tasks(kept, recipe), recipe.split
     splits = {
-        task: split_patients(_strata(labels), how.method, how.splits, how.held_out, recipe.seed)
+        task: split_patients(
+            _strata(labels), settings.method, settings.splits, settings.held_out, recipe.seed
+        )
         for task, labels in labelled.items()
     }
     folds = {
@@ -64,20 +66,20 @@ def _prepare_clips(
     """Prepare every clip that is not in the store yet.
 
     Returns:
-        The cohort of the clips that are ready, and clip -> (key in the store, number of frames).
+        The cohort of the usable clips, and clip -> (key in the store, number of frames).
     """
     loader, steps = make_loader(recipe.data), make_preparation(recipe)
     longest = max(recipe.of_approach(name).sequences.k for name in recipe.enabled_approaches)
     ready: list[ClipRef] = []
     rejected: list[Rejection] = list(cohort.rejected)
     keys: dict[str, tuple[str, int]] = {}
-    owner: dict[str, ClipRef] = {}
+    first_of: dict[str, ClipRef] = {}
     with progress.bar("Preparing clips", len(cohort.clips), "clips") as tick:
         for ref, key in preparation.prepare(loader, cohort.clips, steps, store):
             tick(1)
             if isinstance(key, ClipError):
                 rejected.append(Rejection(ref.clip, str(key), ref.patient, ref.view))
-            elif reason := too_short(store, key, longest) or _of_another_patient(ref, key, owner):
+            elif reason := too_short(store, key, longest) or _other_patient(ref, key, first_of):
                 rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
             else:
                 ready.append(ref)
@@ -89,9 +91,9 @@ def _prepare_clips(
 
 
 def _strata(labels: Labelled) -> Mapping[str, str]:
-    """Return what patients are stratified by: their labels, unless views are the labels.
+    """Return the labels by which patients are stratified.
 
-    A patient has clips of several views, so that no view is a patient's.
+    In a task that predicts the view they are all equal, since a patient has several views.
     """
     if labels.column == VIEW_COLUMN:
         return dict.fromkeys(labels.patients, "any view")
@@ -99,7 +101,7 @@ def _strata(labels: Labelled) -> Mapping[str, str]:
 
 
 def _fold(split: Split, labels: Mapping[str, str], recipe: Recipe) -> tuple[Split, ...]:
-    """Divide one split's training patients into folds; its held-out patients take no part."""
+    """Divide the training patients of a split into folds."""
     if not recipe.crossfit.folds:
         return ()
     training = {patient: labels[patient] for patient in split.train}
@@ -108,23 +110,22 @@ def _fold(split: Split, labels: Mapping[str, str], recipe: Recipe) -> tuple[Spli
         return split_patients(training, "k-fold", recipe.crossfit.folds, 0.5, seed)
     except CohortError as error:
         raise CohortError(
-            f"Cross-fitting in split {split.index}: {error} Or leave it out: "
-            "--set crossfit.folds=0."
+            f"Cross-fitting in split {split.index}: {error} Or disable it: --set crossfit.folds=0."
         ) from error
 
 
-def _of_another_patient(ref: ClipRef, key: str, owner: dict[str, ClipRef]) -> str:
-    """Say why a clip is refused whose content is another patient's already; empty if it is not."""
-    first = owner.setdefault(key, ref)
+def _other_patient(ref: ClipRef, key: str, first_of: dict[str, ClipRef]) -> str:
+    """State that a clip has the content of another patient's clip; empty if it has not."""
+    first = first_of.setdefault(key, ref)
     if first.patient == ref.patient:
         return ""
     return f"it has the same content as {first.clip} of patient {first.patient}"
 
 
 def write_cohort(population: Population, recipe: Recipe, folder: RunFolder) -> None:
-    """Write `cohort.csv` and the cohort's figures in `run.json`.
+    """Write `cohort.csv` and the figures of the cohort in `run.json`.
 
-    Where a resumed run finds another cohort than before, its results are made again.
+    If a resumed run has another cohort than before, its results are computed again.
     """
     cohort, path = population.cohort, folder.path / "cohort.csv"
     table = cohort_table(cohort, population.labelled, population.splits)

@@ -1,4 +1,4 @@
-"""Start a run, go on with one that was stopped, or open a finished one."""
+"""Start a run, resume a stopped one, or open a finished one."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def run(
 
 
 def finish(folder: RunFolder, *, resumed: bool, progress: Progress | Listener | None = None) -> Run:
-    """Carry a run to its report; a new one that ends before its first result is removed."""
+    """Carry out a run to its report; remove a new run that fails before its first result."""
     try:
         return carry_out(folder.recipe(), folder, watched(progress))
     except EchokitError:
-        if not resumed and not folder.is_done("cohort"):  # nothing to go on with
+        if not resumed and not folder.is_done("cohort"):  # it holds nothing to resume
             folder.remove_begun()
         raise
 
@@ -76,15 +76,15 @@ def open_run(
     *,
     recipe: Recipe | None = None,
 ) -> Run:
-    """Open a run to look at its results, or to go on with its networks and clips in PyTorch.
+    """Open a run to read its results, or to use its networks and clips in PyTorch.
 
-    Nothing is written but prepared clips that the store beside the run lacks, and clips are looked
-    for only once they are asked for, by `Run.dataset` say.
+    Only prepared clips that the store lacks are written, and only once clips are needed, for
+    example by `Run.dataset`.
 
     Args:
         path: the run's folder.
-        progress: told of preparing clips: a function `(title, done, total)`, or a `Progress`.
-        recipe: in place of the one that is saved with the run.
+        progress: a function `(title, done, total)`, or a `Progress`, for preparing clips.
+        recipe: a recipe to use instead of the saved one.
 
     Raises:
         UsageError: the folder is not a run.
@@ -103,6 +103,6 @@ def open_run(
 
 
 def _find_population(recipe: Recipe, folder: RunFolder, progress: Progress) -> Population:
-    """Find the clips of a run and prepare those that its store lacks."""
+    """Find the clips of a run and prepare those missing in the store."""
     store = Store(folder.store)
     return prepare_population(find_cohort(recipe, store, progress), recipe, store, progress)

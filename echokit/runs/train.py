@@ -1,4 +1,4 @@
-"""Train the networks that are not there yet: `models/`."""
+"""Train the missing networks of a run: `models/`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from echokit.system.progress import Tick
 
 
 def step(run: Run) -> str:
-    """Train every network that is not there yet."""
+    """Train every missing network."""
     works = [
         *view_works(run, jobs_of(run)),
         *view_works(run, inner_jobs(run)),
@@ -37,28 +37,28 @@ def step(run: Run) -> str:
 
 
 def _carry_out(work: Work, tick: Tick) -> None:
-    """Train one network; a function at the top of a file, so that another process finds it."""
+    """Train one network; a module-level function, because another process must import it."""
     work(tick)
 
 
 def was_trained(recipe: Recipe, folder: RunFolder) -> bool:
-    """Whether the run trained its networks by this very recipe before, and still has them.
+    """Return True if the run has networks that were trained by this recipe.
 
-    The weights that training starts from may be gone by then.
+    Files of weights from which training starts are then no longer needed.
     """
-    described = [
+    descriptions = [
         path for path in folder.models.rglob("*.json") if path.with_suffix(WEIGHTS).is_file()
     ]
-    digests = {read_json(path)["recipe_digest"] for path in described}
+    digests = {read_json(path)["recipe_digest"] for path in descriptions}
     wanted = {recipe.of_approach(name).training_digest() for name in recipe.enabled_approaches}
     return folder.is_done("train") and wanted <= digests
 
 
 def view_works(run: Run, jobs: Iterable[Job]) -> Iterator[Work]:
-    """Yield the training of networks of one view each.
+    """Yield the training of each network of one view.
 
     Raises:
-        CohortError: a label has no clip to learn from.
+        CohortError: a label has no training clip.
     """
     population = run.population
     for job in jobs:
@@ -80,8 +80,8 @@ def view_works(run: Run, jobs: Iterable[Job]) -> Iterator[Work]:
 
 
 def _way_out(job: Job) -> str:
-    """Say how a run does without a network that has nothing to learn a label from."""
-    way = f"leave the view {job.view} out of views.use"
+    """Suggest how to run without a network that lacks a label."""
+    advice = f"leave the view {job.view} out of views.use"
     if job.view == TOGETHER:
-        way = "leave the label out of the task"
-    return way if job.fold is None else f"{way}, or do without inner networks: crossfit.folds=0"
+        advice = "leave the label out of the task"
+    return advice if job.fold is None else f"{advice}, or train no inner networks: crossfit.folds=0"

@@ -11,7 +11,6 @@ from echokit.clips.cohort import separate
 from echokit.clips.preparation import prepare, too_short
 from echokit.clips.sequences import Item, digest
 from echokit.clips.store import Store
-from echokit.engines.choose import ChosenEngine
 from echokit.errors import ClipError
 from echokit.interfaces import Loader
 from echokit.studies.clip_saliency import ClipSaliency
@@ -104,9 +103,16 @@ def predict_clips(
             with desk.profile.stage("open networks"):
                 some = sample(items, desk.store, parts.voting)
                 opened = networks.open(view, some, len(items) * parts.voting.n)
-            inference[view] = _inference(opened.engine)
+            engine, running = opened.engine, opened.engine.running
+            inference[view] = Inference(
+                engine=running.engine,
+                version=running.version,
+                precision=engine.precision,
+                computes_in=running.computes_in,
+                agreement=engine.agreement,
+            )
             voted = vote_clips(
-                opened.engine.running.forward,
+                running.forward,
                 items,
                 networks.classes,
                 desk.store,
@@ -148,13 +154,6 @@ def outcome(
 def _sequences(clip: ClipVotes) -> Iterator[SequenceResult]:
     for start, single in zip(clip.starts, sequence_predictions(clip.votes), strict=True):
         yield SequenceResult(*outcome(single, clip.votes.classes), start=start)
-
-
-def _inference(engine: ChosenEngine) -> Inference:
-    running = engine.running
-    return Inference(
-        running.engine, running.version, engine.precision, running.computes_in, engine.agreement
-    )
 
 
 def _explain(network: nn.Module, clip: ClipVotes, ref: ClipRef, desk: Desk) -> ClipSaliency | None:

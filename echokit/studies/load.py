@@ -59,8 +59,8 @@ def load(
 
 
 def _open_run(path: Path, task: str | None, request: EngineRequest) -> Model:
-    folder = RunFolder.open(path)
     need_torch("Predicting with a run, and not with a bundle exported of it,")
+    folder = RunFolder.open(path)
     recipe = folder.recipe()
     task = task or next(iter(recipe.enabled_tasks))
     if task not in recipe.enabled_tasks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,9 @@ from echokit.recipe import Recipe
 from echokit.studies.clips import Desk, outcome, predict_clips, prepare_clips
 from echokit.studies.networks import Networks
 from echokit.studies.result import ClipResult, StudyResult, SubjectResult
-from echokit.studies.sources import Source, open_study, several
+from echokit.studies.sources import Address, Pixels, Source, open_study
 from echokit.system.progress import Listener, Progress, watched
-from echokit.types import Prediction
+from echokit.types import Clip, Prediction
 from echokit.voting.view_classifier import ViewClassifier
 from echokit.voting.votes import vote_views
 
@@ -108,7 +109,9 @@ class Model:
             view, classifier = None, self.view_classifier(view_run, view_threshold)
         elif view_run is not None or view_threshold is not None:
             raise UsageError("--view-run and --view-threshold go with --view auto.")
-        study = open_study(self.recipe.study, source, self._views(view, len(several(source))))
+        sources: Sequence[Address | Pixels]
+        sources = [source] if isinstance(source, str | PathLike | Clip | np.ndarray) else source
+        study = open_study(self.recipe.study, sources, self._views(view, len(sources)))
         with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
             desk = Desk(
                 networks=self.networks,

@@ -237,15 +237,14 @@ class StudyResult:
         """
         from echokit.studies.write import write_folder
 
-        return write_folder(Path(out), self.to_json(), self._saliency())
+        saliency = [clip.saliency for clip in self.clips if clip.saliency is not None]
+        return write_folder(Path(out), self.to_json(), saliency)
 
     def _repr_html_(self) -> str:
         from echokit.studies.notebook import result_html
 
-        return result_html(self.to_json(), self._saliency())
-
-    def _saliency(self) -> list[ClipSaliency]:
-        return [clip.saliency for clip in self.clips if clip.saliency is not None]
+        saliency = [clip.saliency for clip in self.clips if clip.saliency is not None]
+        return result_html(self.to_json(), saliency)
 
 
 def _rows(result: StudyResult) -> Iterator[dict[str, Any]]:

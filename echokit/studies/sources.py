@@ -125,28 +125,23 @@ class OpenedStudy:
     loader: Loader
 
 
-def open_study(slot: Slot, source: Source, views: Sequence[str | None]) -> OpenedStudy:
+def open_study(
+    slot: Slot, sources: Sequence[Address | Pixels], views: Sequence[str | None]
+) -> OpenedStudy:
     """Open a study: files as a recipe's slot says, or clips in memory.
 
     Args:
         slot: names the loader of a user's own files.
-        source: what `Model.predict` takes.
-        views: the view of each source, None where nobody says it.
+        sources: files, folders, clips and arrays.
+        views: the view of each, None where nobody says it.
 
     Raises:
         UsageError: a source is none of these, or is not there.
     """
-    opened = [_open(slot, one, view) for one, view in zip(several(source), views, strict=True)]
+    opened = [_open(slot, one, view) for one, view in zip(sources, views, strict=True)]
     if len(opened) == 1:
         return opened[0]
     return OpenedStudy("study", JoinedLoader([study.loader for study in opened]))
-
-
-def several(source: Source) -> Sequence[Address | Pixels]:
-    """Return the sources one by one."""
-    if isinstance(source, str | PathLike | Clip | np.ndarray):
-        return [source]
-    return source
 
 
 def _open(slot: Slot, source: Address | Pixels, view: str | None) -> OpenedStudy:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,11 +35,12 @@ class Cost:
             self.peak_memory_mb = max(self.peak_memory_mb, _peak_memory_mb())
 
 
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The cost of each stage of work whose stages alternate."""
 
-    def __init__(self) -> None:
-        self.costs: dict[str, Cost] = {}
+    costs: dict[str, Cost] = field(default_factory=dict)
+    """Stage -> its cost, in the order of their first start."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -1,1 +1,1 @@
-"""Votes: sequences vote for a view, views vote for a subject."""
+"""Vote: from sequences to the prediction of a view, from views to that of a subject."""

@@ -1,4 +1,4 @@
-"""Ballots: the votes of each patient's views, gathered from a table of predictions."""
+"""Gather the votes of each patient's views from a table of predictions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from echokit.voting.table import PATIENT, SPLIT, PredictionTable
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """The votes of one patient's clips in one split: every clip of a view has a vote."""
+    """The votes of a patient's clips in one split, one vote for each clip."""
 
     split: int
     patient: str
@@ -30,28 +30,28 @@ def ballots(
     """Gather the votes of each patient in each split of one task and approach.
 
     Args:
-        table: rows of levels 'view' and, where there are any, 'subject'.
+        table: rows of views and, if there are any, of subjects.
         classes: label names, least severe first.
         views: the views that vote; None for all.
 
     Returns:
-        One ballot for each patient and split, in their order, whose truth is the label of the
-        patient's subject rows, or else the most severe of its clips'.
+        One ballot for each patient and split, in sorted order. The true label is that of the
+        patient's subject rows, or without them the most severe label of the patient's clips.
     """
     truth = table.truth_of_patients(classes)
     voting = table.views if views is None else table.views.where(view=views)
-    found = [
+    gathered = [
         Ballot(int(split), str(patient), truth[str(patient)], rows.votes(classes))
         for (split, patient), rows in voting.groups(SPLIT, PATIENT)
     ]
-    return sorted(found, key=lambda ballot: (ballot.split, ballot.patient))
+    return sorted(gathered, key=lambda ballot: (ballot.split, ballot.patient))
 
 
 def fit(aggregate: Aggregator, training: Sequence[Ballot]) -> Aggregator:
     """Fit a voting rule on training patients if it learns; return it.
 
     Raises:
-        DataError: it learns, and there is nobody to learn from.
+        DataError: the rule learns, and there are no training patients.
     """
     if isinstance(aggregate, SupportsFit):
         if not training:
@@ -65,22 +65,22 @@ def fit(aggregate: Aggregator, training: Sequence[Ballot]) -> Aggregator:
 
 
 def check_apart(held_out: Iterable[Ballot], training: Iterable[Ballot]) -> None:
-    """Check that no patient is held out by a split and learned from in it.
+    """Check that no patient is both held out and a training patient in the same split.
 
     Raises:
         DataError: a patient is both.
     """
-    out = {(ballot.split, ballot.patient) for ballot in held_out}
-    if both := sorted({(ballot.split, ballot.patient) for ballot in training} & out):
+    tested = {(ballot.split, ballot.patient) for ballot in held_out}
+    if both := sorted({(ballot.split, ballot.patient) for ballot in training} & tested):
         split, patient = both[0]
         raise DataError(
-            f"Patient {patient} is held out by split {split} and among those to learn from in it "
-            f"({len(both)} such): make crossfit.parquet and predictions.parquet anew, by one run."
+            f"Patient {patient} is held out by split {split} and also a training patient in it "
+            f"({len(both)} such cases): make crossfit.parquet and predictions.parquet by one run."
         )
 
 
 def of_views(votes: Votes, views: Collection[str]) -> Votes:
-    """The votes of some views, of which there is one at least."""
+    """Return the votes of some views, at least one of which has voted."""
     kept = np.array([voter in views for voter in votes.voters])
     if kept.all():
         return votes

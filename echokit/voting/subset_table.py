@@ -1,4 +1,4 @@
-"""Predictions of subjects from subsets of their views, by other means than a vote."""
+"""Tabulate predictions from subsets of a subject's views that are no votes."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from echokit.voting.table import (
 
 @dataclass(frozen=True, slots=True)
 class SubsetRow:
-    """A subject's prediction from a subset of its views, by other means than a vote."""
+    """A prediction from a subset of a subject's views, for example by feature fusion."""
 
     method: str
-    """Name of the means, such as feature fusion."""
+    """Name of the method."""
     task: str
     approach: str
     split: int
@@ -90,9 +90,9 @@ class SubsetTable:
     ) -> Iterator[tuple[str, dict[frozenset[str], dict[tuple[int, str], Prediction]]]]:
         """Yield each method with its predictions: subset -> (split, patient) -> prediction."""
         for method, rows in () if self.frame.empty else self.frame.groupby(METHOD, sort=False):
-            found: dict[frozenset[str], dict[tuple[int, str], Prediction]] = {}
+            predictions: dict[frozenset[str], dict[tuple[int, str], Prediction]] = {}
             for cells in rows.to_dict("records"):
                 views = cells[VIEWS].split("+") if isinstance(cells[VIEWS], str) else cells[VIEWS]
                 place = (int(cells[SPLIT]), str(cells[PATIENT]))
-                found.setdefault(frozenset(views), {})[place] = prediction_of(cells)
-            yield str(method), found
+                predictions.setdefault(frozenset(views), {})[place] = prediction_of(cells)
+            yield str(method), predictions

@@ -43,7 +43,7 @@ REQUIRED = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a prediction belongs: one network, or one vote of several."""
+    """The task, approach, view and split of a prediction."""
 
     task: str
     approach: str
@@ -54,7 +54,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One prediction beside the truth."""
+    """One prediction with the true label."""
 
     level: Level
     place: Place
@@ -94,7 +94,7 @@ def outcome_cells(label: str, prediction: Prediction) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class PredictionTable:
-    """Predictions of sequences, views and subjects beside the truth."""
+    """Predictions of sequences, views and subjects with the true labels."""
 
     frame: pd.DataFrame
     """One row for each prediction, with the columns above."""
@@ -239,16 +239,16 @@ class PredictionTable:
 
     @property
     def n_subjects(self) -> int:
-        """How many different patients the rows are of."""
+        """Number of different patients."""
         return int(self.frame[PATIENT].nunique())
 
     @property
     def n_splits(self) -> int:
-        """How many splits the rows are of."""
+        """Number of different splits."""
         return int(self.frame[SPLIT].nunique())
 
     def truth_of_patients(self, classes: Iterable[str]) -> dict[str, int]:
-        """Index of each patient's true label: of its subject rows, or the most severe of its clips.
+        """Find each patient's true label, of its subject rows or the most severe of its clips.
 
         Args:
             classes: label names, least severe first.

@@ -1,7 +1,8 @@
-"""Find the view of a clip that has none, by a network that learned to tell views.
+"""Predict the view of clips without one, by a network that was trained on views.
 
-The network chooses among the views it learned: a clip of any other looks like one of them to it,
-which the threshold catches often and not always. So a view that is annotated is never questioned.
+The network knows the views it was trained on only and takes a clip of any other view for one of
+them. The threshold rejects most of these clips, but not all. Annotated views are therefore never
+replaced.
 """
 
 from __future__ import annotations
@@ -21,24 +22,24 @@ from echokit.voting.votes import vote_clips
 
 @dataclass(frozen=True, slots=True)
 class ViewClassifier:
-    """A network that tells views, and the confidence from which on it is believed."""
+    """A network that predicts views, and the smallest accepted confidence."""
 
     run: str
-    """Name of the run that trained it."""
+    """Name of the run that trained the network."""
     classes: tuple[str, ...]
-    """The views it can tell."""
+    """The views that it can predict."""
     preparation: Preparation
-    """Prepares clips for this network as it learned them."""
+    """Prepares clips as for its training."""
     voting: SequenceSpec
-    """Which sequences of a clip vote."""
+    """The sequences of a clip that vote."""
     rule: Aggregator
-    """Aggregates them."""
+    """Voting rule of the sequences."""
     open: Callable[[], Forward]
-    """Loads the network, once a clip needs it."""
+    """Loads the network; called when the first clip needs it."""
     threshold: float
-    """Confidence in [0, 1] from which on its answer is taken."""
+    """Smallest accepted confidence, in [0, 1]."""
     synthetic: bool
-    """True if it learned from a synthetic cohort."""
+    """True if the network was trained on a synthetic cohort."""
 
 
 def find_views(

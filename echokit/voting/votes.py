@@ -1,4 +1,4 @@
-"""From sequences to votes, from votes to a view's prediction, from views to a subject's."""
+"""Let sequences vote for the label of a clip, and views for that of a subject."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from echokit.types import Clip, Prediction, Votes
 
 @dataclass(frozen=True, slots=True)
 class ClipVotes:
-    """What the sequences of one clip said, and what came of it."""
+    """The votes of the sequences of one clip, and the resulting prediction."""
 
     item: Item
     starts: tuple[int, ...]
@@ -44,9 +44,9 @@ def vote_clips(
         items: the clips.
         classes: label names, least severe first.
         store: holds the clips.
-        spec: which sequences, and how frames become what the network sees.
-        aggregate: who counts.
-        batch: sequences judged at once, of one clip or several.
+        spec: the sequences, and how frames become the input of the network.
+        aggregate: the voting rule.
+        batch: sequences in one forward pass, of one clip or several.
 
     Yields:
         One `ClipVotes` per clip, in order.
@@ -74,10 +74,10 @@ def vote_clips(
 def voting_sequences(
     items: Iterable[Item], store: Store, spec: SequenceSpec
 ) -> Iterator[Float32[np.ndarray, "1 k H W"]]:
-    """Every voting sequence of every clip, in order.
+    """Yield every voting sequence of every clip, in order.
 
-    A clip is read once, however its sequences overlap; each is normalised by itself, since a
-    transform may look at the whole of one.
+    A clip is read once, since its sequences overlap. Each sequence is normalised by itself, because
+    a transform may use statistics of the whole sequence.
     """
     for item in items:
         starts = voting_starts(item.clip, item.frames, spec.k, spec.n)
@@ -92,9 +92,12 @@ def voting_sequences(
 def sample(
     items: Iterable[Item], store: Store, spec: SequenceSpec, count: int = 2
 ) -> Float32[np.ndarray, "count 1 k H W"]:
-    """The first voting sequences of some clips, to compare engines on; over again if too few."""
-    some = list(islice(voting_sequences(items, store, spec), count))
-    return np.stack([some[i % len(some)] for i in range(count)])
+    """Return the first voting sequences of some clips, repeated if there are too few.
+
+    Engines are compared with torch on them.
+    """
+    first = list(islice(voting_sequences(items, store, spec), count))
+    return np.stack([first[i % len(first)] for i in range(count)])
 
 
 def _batches(
@@ -113,9 +116,9 @@ def vote_views(
     """Let the views of a subject vote.
 
     Args:
-        predictions: (view, its prediction) of every clip of the subject.
+        predictions: (view, prediction) of every clip of the subject.
         classes: label names, least severe first.
-        aggregate: who counts.
+        aggregate: the voting rule.
     """
     return aggregate(
         Votes(
@@ -129,7 +132,7 @@ def vote_views(
 
 
 def sequence_predictions(votes: Votes) -> Iterable[Prediction]:
-    """Each sequence's own prediction; its confidence is its highest probability."""
+    """Yield the prediction of each sequence; its confidence is its highest probability."""
     for label, probabilities in zip(votes.labels, votes.probabilities, strict=True):
         yield Prediction(votes.classes[label], _confidence(probabilities), probabilities)
 

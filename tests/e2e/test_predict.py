@@ -13,6 +13,8 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.examples import get_path
 
+from echokit import load
+
 
 def bundled() -> Path:
     """A real apical four-chamber cine that comes with pydicom."""
@@ -45,6 +47,23 @@ def test_a_real_dicom_is_predicted(clip, small_run: Path, echokit, tmp_path: Pat
     page = (out / "index.html").read_text()
     assert "not a medical device" in page
     assert "synthetic" in page.lower()
+    in_python = load(small_run).predict(clip(), view="A4C").to_json()
+    for document in (result, in_python):
+        document.pop("stages")
+    assert_alike(json.loads(json.dumps(in_python)), result)
+
+
+def assert_alike(one: object, other: object) -> None:
+    """The same document, but for how processes with other numbers of threads round."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        assert list(one) == list(other)
+        for key in one:
+            assert_alike(one[key], other[key])
+    elif isinstance(one, list) and isinstance(other, list):
+        for here, there in zip(one, other, strict=True):
+            assert_alike(here, there)
+    else:
+        assert one == (pytest.approx(other, abs=1e-5) if isinstance(other, float) else other)
 
 
 def test_a_folder_votes_over_its_views_and_names_what_it_cannot_use(

@@ -25,12 +25,16 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def view_run(small_run: Path, echokit) -> Path:
+def view_run(small_run: Path, echokit, once) -> Path:
     """A finished run that tells views, beside the one that predicts."""
-    folder = small_run.with_name("views")
-    sets = [word for setting in SMALL for word in ("--set", setting)]
-    done = echokit("run", "echo-view", *sets, "--out", folder, "--quiet")
-    assert done.returncode == 0, done.stderr
+
+    def write(folder: Path) -> None:
+        sets = [word for setting in SMALL for word in ("--set", setting)]
+        done = echokit("run", "echo-view", *sets, "--out", folder, "--quiet")
+        assert done.returncode == 0, done.stderr
+
+    folder = once("views", write)
+    assert folder.parent == small_run.parent
     return folder
 
 

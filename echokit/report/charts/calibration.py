@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from matplotlib.figure import Figure
 
+from echokit.evaluation.rows import Bin, SelectiveFigures
 from echokit.report.charts.figure import SERIES, draw_guess, draw_line, new_figure, unit_axes
 from echokit.report.words import number
 
@@ -45,7 +45,7 @@ class Coverage:
     """Share of all predictions that is right."""
 
 
-def read_reliability(name: str, series: str, bins: Sequence[Mapping[str, Any]]) -> Reliability:
+def read_reliability(name: str, series: str, bins: Sequence[Bin]) -> Reliability:
     """Take the bins of calibration.json: `confidence`, `accuracy` and `n` of each."""
     return Reliability(
         name,
@@ -56,7 +56,7 @@ def read_reliability(name: str, series: str, bins: Sequence[Mapping[str, Any]]) 
     )
 
 
-def read_coverage(name: str, series: str, curve: Mapping[str, Any]) -> Coverage:
+def read_coverage(name: str, series: str, curve: SelectiveFigures) -> Coverage:
     """Take a curve of calibration.json: `coverage`, `accuracy` and `error`."""
     return Coverage(
         name,

@@ -14,7 +14,7 @@ from echokit.report.charts.figure import HEAT, INK, ON_HEAT, new_axes, new_figur
 
 SIDE, LEFT, TOP, BOTTOM = 54, 84, 46, 6
 """Pixels: side of a cell, room for the true labels, for the predicted ones, below."""
-DARK = 0.6
+DARK = 0.72
 """Share of a row from which a cell is so dark that its figures are white."""
 
 

@@ -14,7 +14,7 @@ from echokit.report.charts.confusion import BOTTOM, LEFT, TOP, draw_confusion, s
 from echokit.report.charts.curves import draw_roc
 from echokit.report.charts.figure import HALVES, INK, MUTED, new_axes, new_figure, to_svg_file
 from echokit.report.judged import Judged, confusion, curves
-from echokit.report.words import SYNTHETIC, number, people
+from echokit.report.words import SYNTHETIC, number
 from echokit.system.files import write_text
 
 FOLDER = Path("report", "figures")
@@ -83,7 +83,7 @@ def roc_sheet(groups: Sequence[Judged], title: str, synthetic: bool) -> Figure:
             )
             for words in legend.get_texts():
                 words.set_parse_math(False)
-        sheet.foot(i, people(group))
+        sheet.foot(i, group.people)
     return sheet.figure
 
 
@@ -96,7 +96,7 @@ def confusion_sheet(groups: Sequence[Judged], title: str, synthetic: bool) -> Fi
         axes = sheet.axes(i, left=LEFT, bottom=BOTTOM + 24, right=32, top=TOP + 16)
         draw_confusion(axes, confusion(group), group.classes)
         _head(axes, group.views, above=TOP)
-        sheet.foot(i, people(group))
+        sheet.foot(i, group.people)
     return sheet.figure
 
 

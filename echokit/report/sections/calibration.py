@@ -1,11 +1,11 @@
-"""How far to trust a figure, as the run's page shows it, from `calibration.json` alone."""
+"""Calibration, as the run's page shows it, from `calibration.json` alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from echokit.evaluation.rows import CalibrationRow, ConfidenceFigures
 from echokit.report.charts.calibration import (
     coverage,
     coverage_words,
@@ -17,7 +17,7 @@ from echokit.report.charts.calibration import (
 from echokit.report.charts.chart import Chart
 from echokit.report.charts.figure import to_svg
 from echokit.report.results import Results
-from echokit.report.words import listing, mean_sd, number, plural
+from echokit.report.words import listing, mean, mean_sd, number, plural
 
 BEFORE, AFTER, VOTE = "c0", "c2", "c2"
 """Colours of a line: as the network says, with its temperature; of the vote."""
@@ -82,7 +82,7 @@ def calibration_view(results: Results) -> Calibration | None:
     rows = results.calibration.get("rows") or ()
     if not rows:
         return None
-    tasks: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    tasks: dict[str, dict[str, list[CalibrationRow]]] = {}
     for row in rows:
         tasks.setdefault(str(row["task"]), {}).setdefault(str(row["approach"]), []).append(row)
     return Calibration(
@@ -94,7 +94,7 @@ def calibration_view(results: Results) -> Calibration | None:
     )
 
 
-def _approach(name: str, rows: list[Mapping[str, Any]], results: Results) -> Approach:
+def _approach(name: str, rows: list[CalibrationRow], results: Results) -> Approach:
     sets = [row for row in rows if results.is_set(str(row["views"]))] or rows
     return Approach(
         name=name,
@@ -109,76 +109,74 @@ def _approach(name: str, rows: list[Mapping[str, Any]], results: Results) -> App
     )
 
 
-def _people(row: Mapping[str, Any]) -> str:
+def _people(row: CalibrationRow) -> str:
     patients = plural(int(row["n_subjects"]), "patient")
     if row["n_predictions"] == row["n_subjects"]:
         return patients
     return f"{row['n_predictions']} predictions on {patients}"
 
 
-def _sentences(row: Mapping[str, Any]) -> Iterable[str]:
+def _sentences(row: CalibrationRow) -> Iterable[str]:
     """One row in plain words."""
     raw, views = row["raw"], row["views"]
     stated = sum(one["confidence"] * one["n"] for one in raw["reliability"]) / row["n_predictions"]
     right = sum(one["accuracy"] * one["n"] for one in raw["reliability"]) / row["n_predictions"]
     yield (
-        f"{views}: on average the most probable label is given {number(stated)}, and it is the "
-        f"true one for {number(right)} of {_people(row)}. The calibration error is "
-        f"{number(raw['ece']['pooled'])}; by chance alone perfectly honest probabilities would "
-        f"show {number(raw['ece_by_chance'])}."
+        f"{views}: mean probability of the predicted label {number(stated)}, observed accuracy "
+        f"{number(right)} ({_people(row)}). Calibration error {number(raw['ece']['pooled'])}; by "
+        f"chance {number(raw['ece_by_chance'])}."
     )
     for one in (row.get("conformal") or ())[:1]:
-        single = f"{number(one['single'])} had a single label"
+        single = f"{number(one['single'])} of the sets had a single label"
         if one["single_right"] is not None:
-            single += f", right in {number(one['single_right'])} of these"
+            single += f", correct in {number(one['single_right'])} of these"
         yield (
-            f"{views}: at {_percent(one['level'])} asked, the sets held the true label for "
-            f"{number(one['coverage'])} of {_people(row)}; {single}."
+            f"{views}: prediction sets with target coverage {_percent(one['level'])} had observed "
+            f"coverage {number(one['coverage'])} ({_people(row)}); {single}."
         )
 
 
-def raised_by_temperature(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def raised_by_temperature(rows: Iterable[CalibrationRow]) -> Iterator[str]:
     """Where a temperature makes the calibration error larger as printed, in a sentence.
 
     Args:
         rows: of calibration.json, of one task and approach.
     """
-    tempered = [row for row in rows if row.get("tempered")]
-    worse = [
-        f"{row['views']} ({number(before)} to {number(after)})"
-        for row in tempered
-        for before, after in [(row["raw"]["ece"]["pooled"], row["tempered"]["ece"]["pooled"])]
-        if number(after) > number(before)
+    errors = [
+        (row["views"], number(row["raw"]["ece"]["pooled"]), number(warm["ece"]["pooled"]))
+        for row in rows
+        if (warm := row.get("tempered"))
     ]
+    worse = [f"{views} ({before} to {after})" for views, before, after in errors if after > before]
     if worse:
         yield (
-            f"The temperature raises the calibration error in {len(worse)} of {len(tempered)} "
+            f"Temperature scaling raises the calibration error in {len(worse)} of {len(errors)} "
             f"rows: {listing(worse)}."
         )
 
 
-def _line(row: Mapping[str, Any], results: Results) -> Line:
+def _line(row: CalibrationRow, results: Results) -> Line:
     selective, warm = row["selective"], row.get("tempered")
     at = selective["at"]
-    area = f"{number(selective['aurc']['mean'])} / {number(selective['error'])}"
+    area = f"{number(mean(selective['aurc']))} / {number(selective['error'])}"
     return Line(
         views=str(row["views"]),
         is_set=results.is_set(str(row["views"])),
         people=_people(row),
         temperature=mean_sd(warm["temperature"]) if warm else "–",
-        before=_errors(row["raw"]),
-        after=_errors(warm) if warm else ("–", "", "–"),
-        vote=_errors(row["vote"])[:2],
+        before=(*_errors(row["raw"]), mean_sd(row["raw"].get("brier"))),
+        after=(*_errors(warm), mean_sd(warm.get("brier"))) if warm else ("–", "", "–"),
+        vote=_errors(row["vote"]),
         right=(number(1 - selective["error"]), number(at["0.9"]), number(at["0.8"]), area),
     )
 
 
-def _errors(judged: Mapping[str, Any]) -> tuple[str, str, str]:
-    chance = f"by chance {number(judged['ece_by_chance'])}"
-    return number(judged["ece"]["pooled"]), chance, mean_sd(judged.get("brier"))
+def _errors(figures: ConfidenceFigures) -> tuple[str, str]:
+    """Calibration error, and what chance would show."""
+    return number(figures["ece"]["pooled"]), f"by chance {number(figures['ece_by_chance'])}"
 
 
-def _label_sets(row: Mapping[str, Any], results: Results) -> Iterable[Sets]:
+def _label_sets(row: CalibrationRow, results: Results) -> Iterable[Sets]:
     for one in row.get("conformal") or ():
         each = [f"{label} {number(share)}" for label, share in one["coverage_by_label"].items()]
         how = "each label by itself" if one["by_label"] else "all labels together"
@@ -196,20 +194,20 @@ def _label_sets(row: Mapping[str, Any], results: Results) -> Iterable[Sets]:
         )
 
 
-def _reliability(row: Mapping[str, Any]) -> Chart:
+def _reliability(row: CalibrationRow) -> Chart:
     views, warm = str(row["views"]), row.get("tempered")
-    lines = [read_reliability("as stated", BEFORE, row["raw"]["reliability"])]
+    lines = [read_reliability("uncalibrated", BEFORE, row["raw"]["reliability"])]
     if warm:
-        lines.append(read_reliability("with temperature", AFTER, warm["reliability"]))
+        lines.append(read_reliability("temperature scaling", AFTER, warm["reliability"]))
     drawing = to_svg(reliability(lines), reliability_words(lines, views))
     return Chart(views, _people(row), drawing, tuple((one.series, one.name) for one in lines))
 
 
-def _coverage(row: Mapping[str, Any]) -> Chart:
+def _coverage(row: CalibrationRow) -> Chart:
     views = str(row["views"])
     lines = [
         read_coverage("by probability", BEFORE, row["selective"]),
-        read_coverage("by confidence of the vote", VOTE, row["vote"]["selective"]),
+        read_coverage("by agreement", VOTE, row["vote"]["selective"]),
     ]
     drawing = to_svg(coverage(lines), coverage_words(lines, views))
     return Chart(views, _people(row), drawing, tuple((one.series, one.name) for one in lines))

@@ -47,11 +47,11 @@ def frame_orders(networks: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         if one.get("shuffle") is not None:
             words = f"{one['view']} {number(one['shuffle'])}"
             if one.get("changed") is not None:
-                words += f" (another label for {float(one['changed']) * 100:.0f} % of {one['n']})"
+                words += f" (changes {float(one['changed']) * 100:.0f} % of {one['n']} predictions)"
             said.setdefault(f"{one['task']}, {one['approach']}", []).append(words)
     return {
-        heading: "How much of the probability is lost when frames are shuffled, on average over "
-        f"held-out clips: {', '.join(words)}. Near 0 a network hardly uses motion."
+        heading: "Mean loss of probability when frames are shuffled, held-out clips: "
+        f"{', '.join(words)}. Near 0 the network hardly uses motion."
         for heading, words in said.items()
     }
 
@@ -75,29 +75,29 @@ def _details(scores: Mapping[str, Any]) -> Iterator[str]:
     if found := scores.get("randomisation"):
         steps = zip(found["layers"], found["similarity"], strict=True)
         yield (
-            "Network made to forget, part by part from its last to its first. Likeness of the map "
-            "to this one (1 is the same, 0 unrelated): "
+            "Weight randomisation, from the last layer to the first: similarity to this map "
+            "(1 the same, 0 unrelated): "
             + ", ".join(f"{name} {number(value)}" for name, value in steps)
         )
     for kind, words, better in (
-        ("deletion", "Marked parts blurred first", "lower"),
-        ("insertion", "Marked parts shown first", "higher"),
+        ("deletion", "Deletion, marked parts blurred first", "lower"),
+        ("insertion", "Insertion, marked parts shown first", "higher"),
     ):
         if curve := scores.get(kind):
             figures = _beside_chance("mean probability", curve["auc"], curve)
             yield f"{words}: {figures} ({better} is better)"
     if gap := scores.get("gap"):
-        yield _beside_chance("The second less the first:", gap["value"], gap)
+        yield _beside_chance("Insertion less deletion:", gap["value"], gap)
     for name, words in (
-        ("sector", "Share of the saliency inside the sector:"),
-        ("structures", "Of that, the share on the known structures:"),
+        ("sector", "Saliency inside the sector:"),
+        ("structures", "Of that, on known structures:"),
     ):
         if place := (scores.get("places") or {}).get(name):
             yield _beside_chance(words, place["energy"], place)
     if order := scores.get("shuffle"):
         yield (
             f"Order of the frames: probability {number(order['probability'])} as recorded, "
-            f"{number(order['shuffled'])} shuffled, {number(order['flat'])} on a standing picture"
+            f"{number(order['shuffled'])} shuffled, {number(order['flat'])} on a still frame"
         )
 
 
@@ -107,7 +107,7 @@ def _beside_chance(words: str, own: object, score: Mapping[str, Any]) -> str:
         return f"{words} {number(own, 3)}, with parts in random order {number(score['chance'], 3)}"
     chance = f"{number(score['chance'], 3)} ± {number(score['sd'], 3)}"
     rank = f" (p = {number(score['p'])})" if "p" in score else ""
-    return f"{words} {number(own, 3)}, with the map moved elsewhere {chance}{rank}"
+    return f"{words} {number(own, 3)}, with the map shifted at random {chance}{rank}"
 
 
 def _chart(scores: Mapping[str, Any]) -> Markup | None:

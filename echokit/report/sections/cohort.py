@@ -104,7 +104,7 @@ def _counts(
         (str(patients), "patients"),
         (str(clips), "clips in use"),
         (str(views), "views"),
-        (str(refused), "clips or files left out"),
+        (str(refused), "clips or files excluded"),
     )
 
 

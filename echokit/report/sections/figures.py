@@ -26,7 +26,6 @@ from echokit.report.words import (
     mean,
     mean_sd,
     number,
-    people,
     plural,
 )
 
@@ -136,7 +135,7 @@ def _verdict(row: Mapping[str, Any] | None, group: Judged | None) -> str:
     if row["f1"].get("ci95"):
         f1 += f" (95 % interval {interval(row['f1'])})"
     if group is None:
-        return f"{who} reaches an {f1} on held-out patients."
+        return f"{who}: {f1} on held-out patients."
     counts = Counter(group.truth.tolist())
     guess = guess_f1({str(k): n for k, n in counts.items()})
     above = (mean(row["f1"]) or 0.0) - guess
@@ -144,15 +143,16 @@ def _verdict(row: Mapping[str, Any] | None, group: Judged | None) -> str:
     compared = "better than" if above > 0.02 else "no better than"
     compared = "worse than" if above < -0.02 else compared
     if above > 0.02 and low is not None and low <= guess:
-        compared = "but not surely better than"
+        compared = "not clearly better than"
     patients = "held-out patients" if group.level == "subject" else "clips of held-out patients"
     total, over = len(group.truth), ""
     if group.splits > 1:
         patients = "predictions on held-out patients"
         over = f" ({plural(group.patients, 'patient')} over {group.splits} splits)"
     return (
-        f"{who} names the label rightly in {group.right} of {total} {patients}{over}: "
-        f"{f1}, {compared} always guessing the most frequent label ({number(guess)})."
+        f"{who}: correct in {group.right} of {total} {patients}{over}, "
+        f"{group.right / total * 100:.0f} %. {f1}, {compared} predicting the commonest label for "
+        f"everyone ({number(guess)})."
     )
 
 
@@ -171,7 +171,7 @@ def _tiles(row: Mapping[str, Any], group: Judged | None, classes: int) -> Iterab
             continue
         said = f"95 % interval {interval(cell)}" if cell.get("ci95") else "no interval"
         guess = guesses[metric]
-        note = people if guess is None else f"{people} · guessing: {number(guess)}"
+        note = people if guess is None else f"{people} · guessing {number(guess)}"
         yield Tile(NAMES[metric].heading, mean_sd(cell), said, gauge(cell, guess), note)
 
 
@@ -217,7 +217,7 @@ def _matrix(group: Judged) -> Chart:
     table = confusion(group)
     words = confusion_words(table, group.classes, group.views)
     drawing = to_svg(confusion_chart(table, group.classes), words)
-    return Chart(group.views, people(group), drawing)
+    return Chart(group.views, group.people, drawing)
 
 
 def _roc(group: Judged) -> Chart:
@@ -229,7 +229,7 @@ def _roc(group: Judged) -> Chart:
     absent = [label for label in group.classes if label not in {c.label for c in found}]
     if len(group.classes) == 2 and found:
         absent = []
-    note = people(group) + (f"; no curve for {listing(absent)}" if absent else "")
+    note = group.people + (f"; no curve for {listing(absent)}" if absent else "")
     drawing = to_svg(roc(found, group.classes), roc_words(found, group.views))
     return Chart(group.views, note, drawing, tuple(legend))
 
@@ -246,7 +246,7 @@ def _course(view: str, histories: Sequence[History]) -> Chart:
 def _notes(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:
     """Why a deviation or an interval is absent, and whose a row of all views is."""
     if any(row["views"] == ALL_VIEWS for row in rows):
-        yield f"“{ALL_VIEWS}”: one network for all views judges each clip by itself."
+        yield f"“{ALL_VIEWS}”: one network for all views predicts each clip by itself."
     cells = [row[m] for row in rows for m in REPORTED if isinstance(row.get(m), dict)]
     splits = {row.get("n_splits") for row in rows}
     if any(cell.get("sd") is None for cell in cells):
@@ -255,6 +255,6 @@ def _notes(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         else:
             yield "Where ± is absent, fewer than two splits gave the figure."
     if any(cell.get("ci95") is None for cell in cells):
-        yield "“–” in place of an interval: none was computed for this figure."
+        yield "“–”: no interval was computed."
     if any(row.get("auroc") is None for row in rows):
         yield "No AUROC where a label has no held-out patient in a split."

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from echokit.evaluation.metric_names import HEADLINE, NAMES
+from echokit.evaluation.rows import RuleRow, RuleSummary, TaskSummary
 from echokit.report.charts.differences import (
     Difference,
     differences_chart,
@@ -16,11 +17,10 @@ from echokit.report.charts.differences import (
 from echokit.report.charts.figure import to_svg
 from echokit.report.results import Results
 from echokit.report.sections.fusion_words import (
-    Row,
     Winner,
     corrected,
+    difference_words,
     interval_words,
-    lead_words,
     spoken,
     verdict,
     winners,
@@ -46,9 +46,10 @@ class RuleLine:
     """One for each of `HEADLINE`."""
     by_size: tuple[Cell, ...]
     """Mean F1-score over the subsets of 1, 2, ... views."""
-    lead: str
+    difference: str
+    """From the baseline, in F1-score on all views."""
     interval: str
-    """Of the lead, in words; empty where there is none."""
+    """Of the difference, in words; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ class RulesTable:
     people: str
     sizes: tuple[str, ...]
     lines: tuple[RuleLine, ...]
-    leads: Markup
-    """A drawing of the leads over the baseline; empty where there is none."""
+    differences: Markup
+    """A drawing of the differences from the baseline; empty where there is none."""
     subsets: tuple[SubsetLine, ...]
     notes: tuple[str, ...]
 
@@ -89,7 +90,7 @@ class FusionView:
 
 def fusion_view(results: Results) -> FusionView | None:
     """Gather what fusion.json says; None where there is none."""
-    summaries: list[Row] = results.fusion.get("summary") or []
+    summaries: list[TaskSummary] = results.fusion.get("summary") or []
     tables = tuple(_table(results, summary) for summary in summaries if summary["methods"])
     if not tables:
         return None
@@ -97,35 +98,35 @@ def fusion_view(results: Results) -> FusionView | None:
         synthetic=results.synthetic or bool(results.fusion.get("synthetic")),
         baseline=spoken(str(summaries[0].get("baseline", ""))),
         headings=tuple(NAMES[metric].heading for metric in HEADLINE),
-        winners=winners(results.fusion),
+        winners=winners(summaries),
         tables=tables,
     )
 
 
-def _table(results: Results, summary: Row) -> RulesTable:
+def _table(results: Results, summary: TaskSummary) -> RulesTable:
     place = (summary["task"], summary["approach"])
-    rows = [r for r in results.fusion["rows"] if (r["task"], r["approach"]) == place]
+    rows: list[RuleRow] = [r for r in results.fusion["rows"] if (r["task"], r["approach"]) == place]
     methods = summary["methods"]
     names = [str(one["method"]) for one in methods]
     sizes = list(dict.fromkeys(size for one in methods for size in one.get("by_size") or ()))
-    everything: Row = max(rows, key=lambda row: len(row["views"]), default={})
+    everything = max(rows, key=lambda row: len(row["views"]), default=None)
     return RulesTable(
         title=f"{place[0]}, {place[1]}".capitalize(),
         verdict=tuple(verdict(summary)),
         people=_people(everything),
         sizes=tuple(plural(int(size), "view") for size in sizes),
         lines=tuple(_line(one, methods, sizes) for one in methods),
-        leads=_differences(methods, spoken(str(summary.get("baseline", "")))),
+        differences=_differences(methods, spoken(str(summary.get("baseline", "")))),
         subsets=tuple(_subsets(rows, names)),
         notes=tuple(_notes(results, summary)),
     )
 
 
-def _line(one: Row, methods: Sequence[Row], sizes: Sequence[str]) -> RuleLine:
-    def headline(row: Row, metric: str) -> float | None:
+def _line(one: RuleSummary, methods: Sequence[RuleSummary], sizes: Sequence[str]) -> RuleLine:
+    def headline(row: RuleSummary, metric: str) -> float | None:
         return mean(row["all_views"].get(metric))
 
-    def sized(row: Row, size: str) -> float | None:
+    def sized(row: RuleSummary, size: str) -> float | None:
         value = ((row.get("by_size") or {}).get(size) or {}).get("f1")
         return None if value is None else float(value)
 
@@ -146,13 +147,13 @@ def _line(one: Row, methods: Sequence[Row], sizes: Sequence[str]) -> RuleLine:
             )
             for size in sizes
         ),
-        lead=lead_words(one.get("lead")),
+        difference=difference_words(one.get("lead")),
         interval=interval_words(one.get("lead")),
     )
 
 
-def _subsets(rows: Sequence[Row], names: Sequence[str]) -> Iterator[SubsetLine]:
-    by_views: dict[tuple[str, ...], dict[str, Row]] = {}
+def _subsets(rows: Sequence[RuleRow], names: Sequence[str]) -> Iterator[SubsetLine]:
+    by_views: dict[tuple[str, ...], dict[str, RuleRow]] = {}
     for row in rows:
         by_views.setdefault(tuple(row["views"]), {})[str(row["method"])] = row
     for views, found in by_views.items():
@@ -162,39 +163,36 @@ def _subsets(rows: Sequence[Row], names: Sequence[str]) -> Iterator[SubsetLine]:
         yield SubsetLine(" + ".join(views), subjects, cells)
 
 
-def differences(methods: Sequence[Row]) -> tuple[Difference, ...]:
+def differences(methods: Sequence[RuleSummary]) -> tuple[Difference, ...]:
     """Read how far each rule is ahead of the baseline, where its interval is corrected."""
     return tuple(
-        Difference(
-            spoken(str(one["method"])),
-            float(one["lead"]["mean"]),
-            *ends,
-            clear=bool(one["lead"]["excludes_zero"]),
-        )
+        Difference(spoken(one["method"]), lead["mean"], *ends, clear=lead["excludes_zero"])
         for one in methods
-        if (ends := corrected(one.get("lead")))
+        if (lead := one.get("lead")) and (ends := corrected(lead))
     )
 
 
-def _differences(methods: Sequence[Row], baseline: str) -> Markup:
+def _differences(methods: Sequence[RuleSummary], baseline: str) -> Markup:
     rows = differences(methods)
     return to_svg(differences_chart(rows), differences_words(rows, baseline)) if rows else Markup()
 
 
-def _people(row: Row) -> str:
+def _people(row: RuleRow | None) -> str:
+    if row is None:
+        return "No held-out patient"
     subjects, splits = int(row.get("n_subjects") or 0), int(row.get("n_splits") or 0)
     return f"{plural(subjects, 'held-out patient')} in {plural(splits, 'split')}"
 
 
-def _notes(results: Results, summary: Row) -> Iterator[str]:
-    """Whom the rules that learn learned from, and which rules are not here."""
+def _notes(results: Results, summary: TaskSummary) -> Iterator[str]:
+    """Name the training patients of rules that learn, and the rules that were left out."""
     learned = [spoken(str(one["method"])) for one in summary["methods"] if one.get("learned")]
     if learned:
         judged = int(summary.get("n_training_subjects") or 0)
         yield (
-            f"{listing(learned).capitalize()} learned, split by split, from training patients "
-            f"judged by networks that had not seen them ({plural(judged, 'patient')} in all); "
-            "held-out patients play no part in it. The other voting rules learn nothing."
+            f"{listing(learned).capitalize()}: fitted in each split on training patients, with "
+            f"predictions of networks that had not seen them ({plural(judged, 'patient')} in "
+            "all). The other rules are not fitted."
         )
     place = (summary["task"], summary["approach"])
     left_out: dict[str, list[str]] = {}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from echokit.evaluation.rows import RuleDifference, TaskSummary
 from echokit.report.words import listing, mean, mean_sd, number, signed
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +18,17 @@ class Winner:
     rule: str
     f1: str
     """On all views."""
-    lead: str
-    """Over the baseline; en dashes where it is the baseline itself."""
+    difference: str
+    """From the baseline; en dashes where it is the baseline itself."""
     interval: str
     clear: str
     """Whether it is clearly ahead."""
 
 
-def winners(fusion: Row) -> tuple[Winner, ...]:
+def winners(summaries: Iterable[TaskSummary]) -> tuple[Winner, ...]:
     """One for each task and approach of fusion.json."""
     found = []
-    for summary in fusion.get("summary") or ():
+    for summary in summaries:
         best, baseline = str(summary.get("winner")), str(summary.get("baseline"))
         own = next((one for one in summary["methods"] if one["method"] == best), None)
         if own is None:
@@ -41,7 +39,7 @@ def winners(fusion: Row) -> tuple[Winner, ...]:
                 approach=str(summary["approach"]),
                 rule=spoken(best),
                 f1=mean_sd(own["all_views"].get("f1")),
-                lead=lead_words(own.get("lead")),
+                difference=difference_words(own.get("lead")),
                 interval=interval_words(own.get("lead")) or "–",
                 clear=_clear(summary, best == baseline),
             )
@@ -49,12 +47,12 @@ def winners(fusion: Row) -> tuple[Winner, ...]:
     return tuple(found)
 
 
-def _clear(summary: Row, is_baseline: bool) -> str:
+def _clear(summary: TaskSummary, is_baseline: bool) -> str:
     if not any(corrected(one.get("lead")) for one in summary["methods"]):
-        return "not judged"
+        return "not tested"
     if not summary.get("winner_is_clear"):
         return "no"
-    return "yes, of every other rule" if is_baseline else "yes"
+    return "yes, from every other rule" if is_baseline else "yes"
 
 
 def spoken(rule: str) -> str:
@@ -62,13 +60,13 @@ def spoken(rule: str) -> str:
     return rule.replace("-", " ")
 
 
-def corrected(lead: Row | None) -> tuple[float, float] | None:
+def corrected(lead: RuleDifference | None) -> tuple[float, float] | None:
     """The interval of a lead that allows for the number of rules; earlier versions made none."""
-    ends = (lead or {}).get("ci95_together")
+    ends = lead.get("ci95_together") if lead else None
     return (float(ends[0]), float(ends[1])) if ends else None
 
 
-def verdict(summary: Row) -> Iterator[str]:
+def verdict(summary: TaskSummary) -> Iterator[str]:
     """Which rule is ahead, and whether that is more than chance, in sentences.
 
     A lead is called clear only where its 95 % interval, corrected for the number of rules, leaves
@@ -86,24 +84,24 @@ def verdict(summary: Row) -> Iterator[str]:
         )
     elif not judged:
         yield f"{spoken(best).capitalize()} has the highest figure ({reached})."
-        yield "Without intervals that are corrected for the number of rules, no lead is judged."
+        yield "Without intervals corrected for the number of rules, no difference is tested."
     elif clear:
         yield (
             f"{spoken(best).capitalize()} is clearly ahead of the {spoken(baseline)}: {reached} "
-            f"against {number(f1.get(baseline))}, a lead of {lead_words(lead[best])} "
+            f"against {number(f1.get(baseline))}, a difference of {difference_words(lead[best])} "
             f"(95 % interval {interval_words(lead[best])})."
         )
     else:
         none = any(one["excludes_zero"] and one["mean"] > 0 for one in judged)
         yield (
             f"{'The highest figure is not the clear one' if none else 'No rule is clearly ahead'}: "
-            f"{spoken(best)} has the highest figure ({reached}), and the 95 % interval of its lead "
-            f"over the {spoken(baseline)}, {interval_words(lead[best])}, holds 0."
+            f"{spoken(best)} has the highest figure ({reached}), and the 95 % interval of its "
+            f"difference from the {spoken(baseline)}, {interval_words(lead[best])}, includes 0."
         )
     yield from _others(lead, best, spoken(baseline))
 
 
-def _others(lead: Mapping[str, Row | None], best: str, baseline: str) -> Iterator[str]:
+def _others(lead: Mapping[str, RuleDifference | None], best: str, baseline: str) -> Iterator[str]:
     """The other rules whose corrected interval leaves out 0."""
     sure = [
         (rule, one)
@@ -115,16 +113,16 @@ def _others(lead: Mapping[str, Row | None], best: str, baseline: str) -> Iterato
         ("behind", [pair for pair in sure if pair[1]["mean"] < 0]),
     ):
         if found:
-            said = listing(f"{spoken(rule)} ({lead_words(one)})" for rule, one in found)
+            said = listing(f"{spoken(rule)} ({difference_words(one)})" for rule, one in found)
             yield f"Clearly {side} the {baseline}: {said}."
 
 
-def lead_words(lead: Row | None) -> str:
+def difference_words(lead: RuleDifference | None) -> str:
     """`+0.05`, or an en dash where there is none."""
     return "–" if not lead else signed(float(lead["mean"]))
 
 
-def interval_words(lead: Row | None) -> str:
+def interval_words(lead: RuleDifference | None) -> str:
     """`−0.01 to +0.11`, corrected for the number of rules; empty where there is none."""
     ends = corrected(lead)
     return f"{signed(ends[0])} to {signed(ends[1])}" if ends else ""

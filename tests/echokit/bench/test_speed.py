@@ -10,7 +10,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from echokit.bench.speed import GROUP, measure_all, sentence, write_speed
+from echokit.bench.speed import (
+    GROUP,
+    growth_chart,
+    growth_words,
+    measure_all,
+    sentence,
+    write_speed,
+)
 from echokit.bench.timing import Claim, timing_row
 from echokit.errors import UsageError
 from echokit.system.progress import Silent
@@ -31,6 +38,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_the_result_stands_in_four_formats(measured):
     result = json.loads((measured / "speed.json").read_text())
     assert result["quick"] is True
@@ -45,6 +53,7 @@ def test_the_result_stands_in_four_formats(measured):
     assert (measured / "speed-claims.csv").read_text("utf-8").startswith("case,name,against")
 
 
+@pytest.mark.slow
 def test_rows_read_as_sentences(measured):
     result = json.loads((measured / "speed.json").read_text())
     for row in result["claims"] + result["growth"]:
@@ -52,6 +61,7 @@ def test_rows_read_as_sentences(measured):
         assert row["name"] in sentence(row)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(case.name for case in entry_points(group=GROUP)))
 def test_every_case_measures_at_tiny_size(name):
     (case,) = (case for case in entry_points(group=GROUP) if case.name == name)
@@ -77,3 +87,19 @@ def test_a_suite_without_growth_has_one_table(tmp_path):
     page = write_speed([row], False, tmp_path)
     assert "Cost against size" not in page.read_text("utf-8")
     assert not (tmp_path / "speed-growth.csv").exists()
+
+
+def test_cost_is_drawn_against_size_relative_to_the_smallest():
+    rows = [
+        {"name": "storing, ours", "against": "clips", "points": [[10, 2.0], [20, 6.0], [40, 8.0]]},
+        {"name": "voting, ours", "against": "views", "points": [[1, 4.0], [2, 3.0]]},
+    ]
+    axes = growth_chart(rows).axes[0]
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert lines["storing, clips"].get_xydata().tolist() == [[1, 1], [2, 3], [4, 4]]
+    assert lines["voting, views"].get_xydata().tolist() == [[1, 1], [2, 1]]  # it did not rise
+    assert (axes.get_xlim(), axes.get_ylim()) == ((1, 4), (1, 4))
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+    named = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert named == ["storing, clips", "voting, views"]
+    assert "storing, clips 4 times" in growth_words(rows)

@@ -59,6 +59,7 @@ def converted(request, tmp_path_factory):
     return request.param, file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_an_engine_says_what_torch_says_of_any_number_of_sequences(converted, network, count):
     engine, file = converted
@@ -70,6 +71,7 @@ def test_an_engine_says_what_torch_says_of_any_number_of_sequences(converted, ne
     np.testing.assert_allclose(got, logits(network)[:count], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_sequence_does_not_depend_on_its_companions_and_results_are_kept(converted):
     engine, file = converted
     running = engine.load(file, "exact")
@@ -80,6 +82,7 @@ def test_a_sequence_does_not_depend_on_its_companions_and_results_are_kept(conve
     np.testing.assert_allclose(together, alone[::-1], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_fast_is_near_and_says_what_it_computes_in(converted, network):
     engine, file = converted
     running = engine.load(file, "fast")
@@ -92,6 +95,7 @@ def test_fast_is_near_and_says_what_it_computes_in(converted, network):
     assert (apart > 1e-6) == can
 
 
+@pytest.mark.slow
 def test_a_converted_network_tells_nothing_of_the_machine_that_made_it(converted):
     _, file = converted
     for path in file.parent.iterdir():
@@ -311,6 +315,7 @@ def test_difference_is_of_probabilities_and_of_logits_relative_to_their_size(net
     assert not agreement.holds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", INSTALLED, ids=lambda engine: engine.name)
 def test_a_signal_is_survived_after_engines_were_let_go_of(engine, tmp_path):
     """OpenVINO leaves a thread with a stack for signals that is gone, if it may."""
@@ -336,6 +341,7 @@ os.kill(os.getpid(), signal.SIGUSR1)
     assert (done.returncode, done.stdout.strip()) == (0, "survived"), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", INSTALLED, ids=lambda engine: engine.name)
 def test_telemetry_is_off_before_an_engine_is_imported(engine):
     code = f"""

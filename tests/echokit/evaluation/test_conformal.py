@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 
 from echokit import SupportsFit
-from echokit.evaluation.conformal import enough_by_label, judge_sets, label_sets
+from echokit.evaluation.conformal import enough_by_label, evaluate_sets, label_sets
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
 from echokit.runs.calibrate import step as calibrate
@@ -45,8 +45,8 @@ def test_sets_hold_the_true_label_as_often_as_they_should(level):
 def test_by_label_a_rare_label_is_held_as_often_as_the_others():
     rng = np.random.default_rng(1)
     (known, truth), (new, answer) = drawn(rng, 4000), drawn(rng, 4000)
-    together = judge_sets(label_sets(known, truth, new, 0.9), answer, "abc")
-    apart = judge_sets(label_sets(known, truth, new, 0.9, by_label=True), answer, "abc")
+    together = evaluate_sets(label_sets(known, truth, new, 0.9), answer, "abc")
+    apart = evaluate_sets(label_sets(known, truth, new, 0.9, by_label=True), answer, "abc")
     assert min(apart["coverage_by_label"].values()) > 0.86
     assert together["coverage_by_label"]["c"] < 0.8  # which is what it is for
 
@@ -88,7 +88,7 @@ def test_labels_are_calibrated_apart_where_each_has_enough(level, least):
 
 def test_what_sets_leave_open_is_counted():
     sets = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0], [0, 1, 0]], bool)
-    found = judge_sets(sets, np.array([0, 1, 1, 0]), ("a", "b", "c"))
+    found = evaluate_sets(sets, np.array([0, 1, 1, 0]), ("a", "b", "c"))
     assert found["coverage"] == 0.5
     assert found["coverage_by_label"] == {"a": 0.5, "b": 0.5, "c": None}
     assert (found["size"], found["single"], found["empty"]) == (1.0, 0.5, 0.25)

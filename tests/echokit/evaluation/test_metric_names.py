@@ -5,6 +5,7 @@ import pandas as pd
 
 from echokit.evaluation.metric_names import ARGUED, HEADLINE, METRICS, NAMES, REPORTED
 from echokit.evaluation.metrics import evaluate
+from echokit.voting.table import PredictionTable
 
 
 def test_every_metric_that_is_written_has_its_names():
@@ -15,7 +16,7 @@ def test_every_metric_that_is_written_has_its_names():
             "confidence": [0.9, 0.6], "probabilities": [[0.9, 0.1], [0.6, 0.4]],
         }
     )  # fmt: skip
-    (row,) = evaluate(rows, {"t": ("no", "yes")}, bootstrap=0, seed=0)
+    (row,) = evaluate(PredictionTable(rows), {"t": ("no", "yes")}, bootstrap=0, seed=0)
     metrics = {name for name, value in row.items() if isinstance(value, dict)}
     assert metrics == set(NAMES)
 

@@ -119,6 +119,7 @@ def test_every_mean_and_sd_over_splits_is_that_of_scikit_learns_values(case):
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=8)
 @given(tables(most_rows=12), st.integers(0, 2**32 - 1))
 def test_bootstrap_intervals_are_those_of_a_slow_loop_over_scikit_learn(case, seed):

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from echokit.evaluation.rule_differences import Outcome, leads, together, winner
+from echokit.evaluation.rule_differences import (
+    Outcome,
+    differences_from,
+    simultaneous_intervals,
+    winner,
+)
 
 
 def outcome(truth, predicted, split, patient):
@@ -21,7 +26,7 @@ def test_leads_are_those_of_a_slow_paired_bootstrap():
     truth = np.tile(rng.integers(0, 3, 12), 2)
     said = {name: np.where(rng.random(24) < p, truth, 0) for name, p in (("a", 0.9), ("b", 0.5))}
     outcomes = {name: outcome(truth, one, split, patient) for name, one in said.items()}
-    ((name, lead),) = leads(outcomes, "b", 60, 7)
+    ((name, lead),) = differences_from(outcomes, "b", 60, 7)
     names = np.unique(patient.astype(str))
     draws = np.random.default_rng(7).multinomial(12, np.full(12, 1 / 12), size=60)
     differences = []
@@ -63,7 +68,9 @@ def test_intervals_of_many_rules_hold_all_true_leads_together():
         above = {str(i): np.array([found[i], *drawn[i]]) for i in range(6)}
         apart = [np.quantile(one[1:], [0.025, 0.975]) for one in above.values()]
         clear["apart"] += any(low > 0 or high < 0 for low, high in apart)
-        clear["together"] += any(low > 0 or high < 0 for low, high in together(above).values())
+        clear["together"] += any(
+            low > 0 or high < 0 for low, high in simultaneous_intervals(above).values()
+        )
     assert clear["apart"] / 400 > 0.2
     assert 0.02 < clear["together"] / 400 < 0.08
 
@@ -72,8 +79,8 @@ def test_a_rule_that_differs_by_itself_may_not_differ_among_many():
     rng = np.random.default_rng(1)
     sure = 2.2 + np.array([0, *rng.normal(0, 1, 2000)])
     many = {str(i): np.array([0.0, *rng.normal(0, 1, 2000)]) for i in range(5)}
-    assert together({"x": sure})["x"][0] > 0
-    assert together({"x": sure} | many)["x"][0] < 0
+    assert simultaneous_intervals({"x": sure})["x"][0] > 0
+    assert simultaneous_intervals({"x": sure} | many)["x"][0] < 0
 
 
 @pytest.mark.parametrize(

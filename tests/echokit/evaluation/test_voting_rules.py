@@ -216,7 +216,7 @@ def test_without_inner_networks_what_learns_is_left_out_with_the_reason():
 
 def test_a_patient_on_both_sides_is_refused():
     held_out, training = population()
-    with pytest.raises(DataError, match=r"Patient p00 is held out by split 0 and among those"):
+    with pytest.raises(DataError, match=r"Patient p00 is held out by split 0 and also a training"):
         run(held_out, pd.concat([training, held_out[held_out["patient"] == "p00"]]))
 
 
@@ -254,7 +254,7 @@ def test_another_method_that_judges_other_patients_is_left_out_with_the_reason()
     held_out, _ = population()
     got = run(held_out, extra=fused(held_out)[5:])
     assert {row["method"] for row in got.rows} == {"majority-vote"}
-    assert "only like can be compared" in got.skipped[0]["reason"]
+    assert "the same patients can be compared" in got.skipped[0]["reason"]
 
 
 def test_rules_that_agree_lead_by_nothing_and_the_paper_is_named():

@@ -26,7 +26,7 @@ from echokit.studies.load import load
 from echokit.studies.manifest import is_bundle, probe, unseal
 from echokit.system.files import read_json, write_json
 
-pytestmark = pytest.mark.usefixtures("tiny_plugin")
+pytestmark = [pytest.mark.usefixtures("tiny_plugin"), pytest.mark.slow]
 
 SETTINGS = [
     "split.splits=1",

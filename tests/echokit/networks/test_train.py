@@ -73,6 +73,7 @@ def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.slow
 def test_a_square_that_moves_across_is_told_from_one_that_moves_down(prepared, parts, tmp_path):
     from echokit.engines.eager import run_eagerly
     from echokit.voting.votes import vote_clips
@@ -148,6 +149,7 @@ def test_on_a_cpu_no_thread_takes_cores_from_the_network(learn, monkeypatch):
     assert makers == {threading.main_thread()}
 
 
+@pytest.mark.slow
 def test_a_compiled_network_is_kept_as_it_is_without(learn, monkeypatch):
     asked = []
 

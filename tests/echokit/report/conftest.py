@@ -202,7 +202,7 @@ def write_study(root, *, evil="", views=("PLAX", "A4C", "PSAX-P")):
     for i, view in enumerate(views):
         label = classes[1] if view == "A4C" else classes[2]
         movie, strip = out / f"{view}.webp", out / f"{view}.png"
-        saliency_movie(source, values[:12], movie, 15, box=box, sector=sector, start=5)
+        saliency_movie(source, values[:12], movie, 15.0, box=box, sector=sector, start=5)
         saliency_strip(source, values[:12], strip, box=box, sector=sector, start=5)
         votes = [label] * (9 - i) + [classes[1]] * (1 + i)
         clip = {"clip": f"IMG_{i}{evil}.dcm", "view": view, "view_from": "file", "label": label}
@@ -253,6 +253,20 @@ class Page(HTMLParser):
     @property
     def text(self):
         return re.sub(r"\s+", " ", " ".join(self.words))
+
+    @property
+    def ids(self):
+        """The places of the page that can be linked to."""
+        return {attributes["id"] for _, attributes in self.attributes if "id" in attributes}
+
+    def data(self, name):
+        """The values of one `data-` attribute, in the order of the page."""
+        return [a[f"data-{name}"] for _, a in self.attributes if f"data-{name}" in a]
+
+    def inside(self, place):
+        """The words of the section with this id."""
+        section = re.search(rf'<section[^>]*labelledby="{place}".*?</section>', self.source, re.S)
+        return re.sub(r"<[^>]+>|\s+", " ", section[0])
 
     def all(self, tag):
         return [attributes for name, attributes in self.attributes if name == tag]

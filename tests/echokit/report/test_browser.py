@@ -7,6 +7,8 @@ import pytest
 
 from echokit.report import build_run_report, build_study_page
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = Path("/usr/bin/chromium")
 
 

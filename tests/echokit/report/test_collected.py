@@ -14,6 +14,7 @@ import tomli_w
 
 import echokit_ph_newborn
 from echokit.errors import UsageError
+from echokit.report.sections.calibration import raised_by_temperature
 from echokit.report.words import guess_f1
 
 HERE = Path(__file__).parents[3] / "benchmarks" / "accuracy" / "collect.py"
@@ -125,7 +126,8 @@ def test_voting_rules_are_shown_by_number_of_views_and_one_table_says_which_wins
 def test_calibration_is_of_all_predictions_with_its_floor(page):
     assert "| severity | spatial | PLAX | 36 | 0.17 (0.06) | 0.21 (0.06) |" in page
     assert "0.99" not in page.partition("## Calibration")[2].partition("## Saliency")[0]
-    raised = "The temperature raises the calibration error in 1 of 2 rows: PLAX (0.17 to 0.21)."
+    rows = [calibration("PLAX", 0.17, 0.21), calibration("A4C", 0.17, 0.11)]
+    (raised,) = raised_by_temperature(rows)
     assert f"- severity, spatial: {raised}" in page
 
 

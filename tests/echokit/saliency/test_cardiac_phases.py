@@ -139,6 +139,7 @@ def test_the_page_says_how_near_systole_and_diastole_are_found():
     assert limits in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 def test_simulated_hearts_are_found_as_near_as_the_page_says(view):
     loader = resolve(

@@ -122,6 +122,7 @@ def test_pieces_cut_a_sequence_into_about_equal_boxes(shape):
     assert sizes.max() <= most
 
 
+@pytest.mark.slow
 def test_the_share_of_noise_that_passes_the_curves_is_the_level(curves, smooth_noise):
     p = [curves(smooth_noise(None, None, 1).values)[2].p for _ in range(200)]
     assert np.mean(np.array(p) <= 0.05) == pytest.approx(0.05, abs=0.04)

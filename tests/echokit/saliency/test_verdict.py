@@ -68,6 +68,7 @@ def test_grad_cam_of_a_network_that_sees_passes(sequence):
     assert verdict(found, {}).passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [Convolutional, nn.Module], ids=["sees", "untrained"])
 def test_maps_of_noise_are_flagged_nine_times_of_ten(make, sequence, smooth_noise):
     if make is nn.Module:

@@ -14,6 +14,8 @@ from echokit.plugins.registry import KINDS
 from echokit.scaffold import write_plugin
 from echokit.testing import CONTRACTS, rules
 
+pytestmark = pytest.mark.slow
+
 PIP = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
 
 

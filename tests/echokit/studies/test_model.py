@@ -97,7 +97,7 @@ def test_a_map_carries_the_runs_tests_of_its_network(trained, study, tmp_path):
         assert clip["saliency"]["record"] == {"maps": 3, "passed": 1}
         assert "verdict" not in clip["saliency"]["scores"]
     page = (tmp_path / "out" / "index.html").read_text()
-    assert "Of 3 maps that this network gave for held-out patients of its run, 1 passed" in page
+    assert "1 of 3 maps of this network passed the tests on held-out patients" in page
 
 
 def test_each_map_is_tested_where_that_is_asked(trained, study, tmp_path, parts):

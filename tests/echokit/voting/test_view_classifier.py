@@ -159,9 +159,9 @@ def test_the_cohort_bears_the_view_as_a_label(view_run):
 
 def test_the_page_of_such_a_run_compares_no_views(view_run):
     page = (view_run.path / "report" / "index.html").read_text()
-    assert "best view set" not in page
+    assert "highest F1-score" not in page
     assert "by view</h3>" not in page
-    assert "One network for all views names the label rightly in" in page
+    assert "One network for all views: correct in" in page
 
 
 def test_a_view_that_all_but_one_patient_have_is_no_obstacle_to_a_split(tmp_path):
@@ -196,8 +196,11 @@ def test_one_network_of_all_views_can_answer_any_task(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        (["views.together=true", "feature_fusion.enabled=true"], "no features of views to fuse"),
-        ([*view_settings(), "views.classifier=runs/views"], "what the task view asks"),
+        (
+            ["views.together=true", "feature_fusion.enabled=true"],
+            "no features of single views to fuse",
+        ),
+        ([*view_settings(), "views.classifier=runs/views"], "what the task view is to learn"),
         (["views.use=['all', 'A4C']"], "'all' stands for all views together"),
         (["views.threshold=1.2"], "views.threshold"),
     ],
@@ -350,7 +353,7 @@ def test_a_study_says_who_told_each_view(ph_run, view_run, tmp_path):
     assert (refused["view"], refused["view_from"]) == ("subcostal", "file")
     result.save(tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
-    assert f"View found by the view network ({found.view_confidence:.2f})" in page
+    assert f"View: by the view network ({found.view_confidence:.2f})" in page
     assert result.view_run == "views"
 
 
@@ -379,14 +382,14 @@ def test_a_cohort_is_filled_in_and_counted(view_run, tmp_path):
 def test_a_cohort_clip_of_unclear_view_is_rejected_by_name(view_run, tmp_path):
     settings = ph_settings(**{"views.classifier": view_run.path, "views.threshold": 1.0})
     recipe = load_recipe("tiny-study", settings=[*settings, 'data.said={ "p00-A4C" = "" }'])
-    cohort = find_clips(recipe, Store(tmp_path / "store.zarr"))
+    cohort = find_cohort(recipe, Store(tmp_path / "store.zarr"), Silent())
     [refused] = cohort.rejected
     assert refused.where == "p00-A4C"
     assert refused.reason.startswith("its view is unclear: A4C ")
     settings += ["data.patients=1", 'data.said={ "p00-A4C" = "", "p00-PLAX" = "" }']
     recipe = load_recipe("tiny-study", settings=settings)
     with pytest.raises(CohortError, match="its view is unclear"):
-        find_clips(recipe, Store(tmp_path / "store.zarr"))
+        find_cohort(recipe, Store(tmp_path / "store.zarr"), Silent())
 
 
 def test_the_options_of_auto_go_with_auto(ph_run, view_run, monkeypatch, capfd, tmp_path):

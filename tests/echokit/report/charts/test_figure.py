@@ -60,6 +60,13 @@ def test_every_colour_is_one_of_the_page_and_every_font_its_own(figure):
     assert {f"var(--{name})" for name in SERIES} <= set(re.findall(r"var\(--\w+\)", svg))
 
 
+def test_nothing_is_mirrored_or_scaled_once_it_is_drawn(figure):
+    root = ElementTree.fromstring(str(to_svg(figure, "x")))
+    assert set(root.attrib) == {"viewBox", "role", "aria-label", "stroke-linejoin"}
+    moves = {one.get("transform").partition("(")[0] for one in root.iter() if one.get("transform")}
+    assert moves == {"translate", "rotate"}  # marks, and the name of the upright axis
+
+
 def test_words_are_words_and_not_mathematics(figure):
     texts = [
         "".join(one.itertext()) for one in ElementTree.fromstring(to_svg(figure, "")).iter("text")

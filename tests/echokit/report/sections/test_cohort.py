@@ -1,3 +1,5 @@
+import re
+
 import pandas as pd
 
 from echokit.report import build_run_report
@@ -14,16 +16,19 @@ def test_a_patient_on_both_sides_is_cried_out(small, kit):
     clip = table.index[table["binary_split_00"] == "test"][0]
     table.loc[clip, "binary_split_00"] = "train"
     table.to_csv(small / "cohort.csv", index=False)
-    text = kit.Page(build_run_report(small)).text
-    assert "Patients on both sides of a split" in text
-    assert f"trusted: {table.loc[clip, 'patient']}." in text
+    patient = table.loc[clip, "patient"]
+    assert cohort_view(read_results(small)).leaks == (patient,)
+    page = kit.Page(build_run_report(small))
+    (alarm,) = re.findall(r'<p class="banner bad">.*?</p>', page.source, re.S)
+    assert patient in alarm
 
 
 def test_split_columns_that_all_tasks_share_are_read_too(small, kit):
     text = (small / "cohort.csv").read_text().replace("binary_split_", "split_")
     (small / "cohort.csv").write_text(text)
-    page = kit.Page(build_run_report(small))
-    assert "in 1 split, no patient is on both sides" in page.text
+    view = cohort_view(read_results(small))
+    assert (view.held_tasks, view.checked, view.leaks) == (("",), 1, ())
+    assert "banner bad" not in kit.Page(build_run_report(small)).source
 
 
 def test_counts_agree_with_the_table(small):
