@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from echokit.errors import UsageError
 from echokit.evaluation.metric_names import NAMES, REPORTED
 from echokit.report.charts.sheets import write_sheets
+from echokit.report.documents import Json
 from echokit.report.page import write_page
 from echokit.report.paper.beside import beside_published
 from echokit.report.paper.figures import paper_figures
@@ -33,7 +32,7 @@ class Shown:
     """One explained sequence in the gallery."""
 
     view: str
-    facts: Mapping[str, Any]
+    facts: Json
     """Its entry of saliency/index.json."""
     right: bool
     movie: Picture | None
@@ -113,7 +112,7 @@ def _folder(run: Path) -> str:
     return f"{here.parent.name}/{here.name}"
 
 
-def _when(run: Mapping[str, Any]) -> str:
+def _when(run: Json) -> str:
     def spoken(moment: object) -> str:
         try:
             return f"{datetime.fromisoformat(str(moment)):%d %B %Y, %H:%M}"

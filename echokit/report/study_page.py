@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from echokit.errors import UsageError
+from echokit.report.documents import Json
 from echokit.report.page import write_page
 from echokit.report.pictures.embed import MEGABYTE, Album, Picture
 from echokit.report.sections.checks import Checks, checks
@@ -25,7 +24,7 @@ UNSURE = 0.6
 class Voter:
     """One clip and the predictions of its sequences."""
 
-    facts: Mapping[str, Any]
+    facts: Json
     """Its entry of prediction.json."""
     movie: Picture | None
     strip: Picture | None
@@ -45,7 +44,7 @@ class Voter:
 class Subject:
     """One patient of the study."""
 
-    facts: Mapping[str, Any]
+    facts: Json
     sentence: str
     voters: tuple[Voter, ...]
 
@@ -84,13 +83,13 @@ def build_study_page(out: Path) -> Path:
     )
 
 
-def _engines(inference: Mapping[str, Any]) -> list[str]:
+def _engines(inference: Json) -> list[str]:
     """Name each engine that was used, with its precision."""
     said = [f"{one.get('engine')} ({one.get('computes_in')})" for one in inference.values()]
     return list(dict.fromkeys(said))
 
 
-def _subject(facts: Mapping[str, Any], out: Path, album: Album) -> Subject:
+def _subject(facts: Json, out: Path, album: Album) -> Subject:
     clips = [dict(clip) for clip in facts.get("clips") or ()]
     movies = [album.movie(_file(out, clip, "movie")) for clip in clips]
     voters = tuple(
@@ -109,11 +108,11 @@ def _subject(facts: Mapping[str, Any], out: Path, album: Album) -> Subject:
     return Subject(facts, _sentence(facts, voters), voters)
 
 
-def _file(out: Path, clip: Mapping[str, Any], kind: str) -> Path:
+def _file(out: Path, clip: Json, kind: str) -> Path:
     return out / str((clip.get("saliency") or {}).get(kind) or "nothing")
 
 
-def _tally(clip: Mapping[str, Any]) -> str:
+def _tally(clip: Json) -> str:
     counts = Counter(str(s.get("label")) for s in clip.get("sequences") or ())
     if not counts:
         return "no sequence recorded"
@@ -123,7 +122,7 @@ def _tally(clip: Mapping[str, Any]) -> str:
     return text + "".join(f"; {n}: {label}" for label, n in rest)
 
 
-def _sentence(facts: Mapping[str, Any], voters: tuple[Voter, ...]) -> str:
+def _sentence(facts: Json, voters: tuple[Voter, ...]) -> str:
     if facts.get("label") is None:
         return "No prediction: no clip of this patient could be used."
     agree = sum(voter.agrees for voter in voters)

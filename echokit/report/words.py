@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from echokit.report.documents import Json
 
 DISCLAIMER = "Research software, not a medical device"
 SYNTHETIC = "Synthetic cohort: software test only, no clinical validity"
@@ -14,13 +15,13 @@ def number(value: object, digits: int = 2) -> str:
     return f"{value:.{digits}f}" if isinstance(value, int | float) else "–"
 
 
-def mean(cell: Mapping[str, Any] | None) -> float | None:
+def mean(cell: Json | None) -> float | None:
     """The mean of one metric, or None where it could not be computed."""
     value = (cell or {}).get("mean")
     return float(value) if value is not None else None
 
 
-def mean_sd(cell: Mapping[str, Any] | None) -> str:
+def mean_sd(cell: Json | None) -> str:
     """`0.84 ± 0.06`; without a deviation `0.84`, without a figure an en dash."""
     if mean(cell) is None or cell is None:
         return "–"
@@ -33,7 +34,7 @@ def is_best(value: float | None, among: Iterable[float | None]) -> bool:
     return value is not None and bool(printed) and number(value) == max(printed)
 
 
-def interval(cell: Mapping[str, Any] | None) -> str:
+def interval(cell: Json | None) -> str:
     """`0.78–0.90`, or an en dash where there is no interval."""
     ends = (cell or {}).get("ci95")
     return f"{number(ends[0])}–{number(ends[1])}" if ends else "–"
@@ -94,7 +95,7 @@ def lies_in(name: str, score: Mapping[str, float]) -> str:
     return f"{text}; {energy / area:.1f}×)" if area > 0 else f"{text})"
 
 
-def findings(scores: Mapping[str, Any] | None) -> list[str]:
+def findings(scores: Json | None) -> list[str]:
     """Where saliency lies, one line for the sector and each structure that was judged."""
     scores = scores or {}
     found = {"sector": scores.get("sector"), **(scores.get("structures") or {})}

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
 from echokit.report.charts.svg import Plot, colour, drawing, text
+from echokit.report.documents import Json
 from echokit.report.words import interval, mean, mean_sd, number
 
 UNIT = (0.0, 1.0)
 FIFTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
-def gauge(cell: Mapping[str, Any], chance: float | None) -> Markup:
+def gauge(cell: Json, chance: float | None) -> Markup:
     """Draw one figure on a line from 0 to 1, with its interval and a tick where guessing lies."""
     plot = Plot(200, 22, UNIT, UNIT, left=6, right=6, top=0, bottom=0)
     value = mean(cell) or 0.0
@@ -29,7 +29,7 @@ def gauge(cell: Mapping[str, Any], chance: float | None) -> Markup:
     return drawing(200, 22, f"{number(value)}, 95 % interval {interval(cell)}{guess}", parts)
 
 
-def forest(rows: Sequence[Mapping[str, Any]], metric: str, approaches: Sequence[str]) -> Markup:
+def forest(rows: Sequence[Json], metric: str, approaches: Sequence[str]) -> Markup:
     """Draw one metric of every view and view set, with 95 % intervals, approaches side by side.
 
     Rows run from top to bottom in the order of the file; the first approach is the upper one.

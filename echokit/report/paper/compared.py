@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from echokit.evaluation.metric_names import NAMES, REPORTED
+from echokit.report.documents import Json
 from echokit.report.paper.publication import Figure, Key, own_figure
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class RunFigures:
     """The figures of a run by their place."""
 
     def __init__(self, rows: Rows, paired: Rows = ()) -> None:
-        self.rows: dict[Key, Mapping[str, Any]] = {
+        self.rows: dict[Key, Json] = {
             (str(row["task"]), str(row["approach"]), str(row["views"])): row for row in rows
         }
         self.paired = paired

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from matplotlib.figure import Figure
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 from echokit.errors import RecipeError
 from echokit.recipe.published import PublishedFigure
 from echokit.report.charts.sheets import FOLDER, file_name
+from echokit.report.documents import Json
 from echokit.report.paper.layout import DPI, beat_grid, labels_grid
 from echokit.report.paper.publication import publication
 from echokit.report.pictures.embed import Album, Picture
@@ -173,11 +173,9 @@ def _by_view(examples: Iterable[Example]) -> dict[str, dict[str, Example]]:
     return found
 
 
-def _groups(
-    maps: Iterable[Mapping[str, Any]], *keys: str
-) -> dict[tuple[str, ...], list[Mapping[str, Any]]]:
+def _groups(maps: Iterable[Json], *keys: str) -> dict[tuple[str, ...], list[Json]]:
     """Entries by the values of some keys, in the order of the file."""
-    found: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    found: dict[tuple[str, ...], list[Json]] = {}
     for facts in maps:
         found.setdefault(tuple(str(facts[key]) for key in keys), []).append(facts)
     return found

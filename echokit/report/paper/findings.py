@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from echokit.recipe.published import PublishedFinding
+from echokit.report.documents import Json
 from echokit.report.paper.asked import Asked, Question
 from echokit.report.paper.compared import LackingError, Pair, Rows, RunFigures, named
 from echokit.report.paper.publication import publication
@@ -69,7 +69,7 @@ def run_findings(results: Results) -> tuple[Finding, ...]:
     return found if any(finding.holds is not None for finding in found) else ()
 
 
-def findings_json(found: Iterable[Finding], synthetic: bool) -> dict[str, Any]:
+def findings_json(found: Iterable[Finding], synthetic: bool) -> Json:
     """The findings as `report/tables/findings.json` holds them."""
     said = [asdict(finding) | {"verdict": finding.verdict} for finding in found]
     return {"schema": 1, "synthetic": synthetic, "findings": said}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -18,6 +17,7 @@ from echokit.recipe.published import (
     PublishedFinding,
     PublishedTable,
 )
+from echokit.report.documents import Json
 from echokit.report.words import listing, number
 
 
@@ -64,7 +64,7 @@ class Publication:
     pictures: tuple[PublishedFigure, ...] = ()
 
 
-def publication(recipe: Mapping[str, Any]) -> Publication | None:
+def publication(recipe: Json) -> Publication | None:
     """What a run's recipe says of a publication, or None where it says nothing.
 
     A recipe that was saved before its publication's tables, findings and pictures stood in it
@@ -134,7 +134,7 @@ def _sentence(later: FollowUp | None) -> str:
     )
 
 
-def own_figure(cell: Mapping[str, Any] | None) -> Figure | None:
+def own_figure(cell: Json | None) -> Figure | None:
     """A cell of metrics.json, or None where there is no figure."""
     if not cell or cell.get("mean") is None:
         return None

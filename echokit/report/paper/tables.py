@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
 
 from echokit.errors import UsageError
 from echokit.evaluation.metric_names import NAMES, REPORTED
 from echokit.recipe.published import PublishedTable
+from echokit.report.documents import Json
 from echokit.report.paper.publication import Figures, Key, Publication, own_figure, publication
 from echokit.report.results import Gap, Results
 from echokit.report.words import DISCLAIMER, SYNTHETIC, is_best, listing
@@ -177,7 +177,7 @@ def require_figures(results: Results) -> None:
         )
 
 
-def _key(row: Mapping[str, Any]) -> Key:
+def _key(row: Json) -> Key:
     return str(row["task"]), str(row["approach"]), str(row["views"])
 
 
@@ -187,9 +187,7 @@ def _in_order(keys: Sequence[Key]) -> list[Key]:
     return sorted(dict.fromkeys(keys), key=lambda key: (tasks[key[0]], approaches[key[1]]))
 
 
-def _line(
-    key: Key, row: Mapping[str, Any] | None, printed: Figures, metrics: Iterable[str]
-) -> Line:
+def _line(key: Key, row: Json | None, printed: Figures, metrics: Iterable[str]) -> Line:
     cells = {metric: own_figure((row or {}).get(metric)) for metric in [*metrics, *printed]}
     ours = {metric: figure for metric, figure in cells.items() if figure}
     counts = [(row or {}).get(count) for count in ("n_subjects", "n_splits")]

@@ -6,11 +6,11 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from echokit.report.documents import Json
 from echokit.report.sections.checks import checks
 from echokit.report.words import number
 from echokit.saliency.overlay import overlay, place
@@ -45,7 +45,7 @@ class Moment:
 class Example:
     """One explained sequence."""
 
-    facts: Mapping[str, Any]
+    facts: Json
     """Its entry of saliency/index.json."""
     frames: UInt8[np.ndarray, "k H W"]
     saliency: Float[np.ndarray, "k h w"]
@@ -112,7 +112,7 @@ class Example:
         return f"frame {frame + 1} of {len(self.frames)}" if len(self.frames) > 1 else "one frame"
 
 
-def read_example(root: Path, facts: Mapping[str, Any]) -> Example | str:
+def read_example(root: Path, facts: Json) -> Example | str:
     """Read the arrays of one explained sequence, or say why they cannot be drawn."""
     if not facts.get("array"):
         return "saliency/index.json names no array"
@@ -134,7 +134,7 @@ def read_example(root: Path, facts: Mapping[str, Any]) -> Example | str:
     return Example(facts, frames, saliency.astype(np.float32), sector)
 
 
-def phases_of(facts: Mapping[str, Any], k: int) -> Phases:
+def phases_of(facts: Json, k: int) -> Phases:
     """The phases that the index states, each a frame of the sequence of `k` frames or None."""
     stated = facts.get("phases")
     stated = stated if isinstance(stated, Mapping) else {}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from echokit.report.documents import Json
 from echokit.report.words import number, plural
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Checks:
     """Deletion and insertion curves; None where they were not measured."""
 
 
-def checks(scores: Mapping[str, Any] | None) -> Checks | None:
+def checks(scores: Json | None) -> Checks | None:
     """The verdict on a map, its reasons and figures; None where it was not checked."""
     verdict = (scores or {}).get("verdict")
     if not scores or not verdict:
@@ -40,7 +41,7 @@ def checks(scores: Mapping[str, Any] | None) -> Checks | None:
     )
 
 
-def frame_orders(networks: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def frame_orders(networks: Iterable[Json]) -> dict[str, str]:
     """What shuffling the frames does to the networks of each task and approach, in a sentence."""
     said: dict[str, list[str]] = {}
     for one in networks:
@@ -57,7 +58,7 @@ def frame_orders(networks: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def network_verdicts(
-    networks: Iterable[Mapping[str, Any]],
+    networks: Iterable[Json],
 ) -> dict[str, list[tuple[bool, str]]]:
     """Of each task and approach: whether a network is flagged, and how many of its maps pass."""
     said: dict[str, list[tuple[bool, str]]] = {}
@@ -71,7 +72,7 @@ def network_verdicts(
     return said
 
 
-def _details(scores: Mapping[str, Any]) -> Iterator[str]:
+def _details(scores: Json) -> Iterator[str]:
     if found := scores.get("randomisation"):
         steps = zip(found["layers"], found["similarity"], strict=True)
         yield (
@@ -101,7 +102,7 @@ def _details(scores: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _beside_chance(words: str, own: object, score: Mapping[str, Any]) -> str:
+def _beside_chance(words: str, own: object, score: Json) -> str:
     """A figure, and what chance gives; earlier versions had the mean of random orders alone."""
     if "sd" not in score:
         return f"{words} {number(own, 3)}, with parts in random order {number(score['chance'], 3)}"
@@ -110,7 +111,7 @@ def _beside_chance(words: str, own: object, score: Mapping[str, Any]) -> str:
     return f"{words} {number(own, 3)}, with the map shifted at random {chance}{rank}"
 
 
-def _chart(scores: Mapping[str, Any]) -> Markup | None:
+def _chart(scores: Json) -> Markup | None:
     """The target's probability as marked parts are blurred, and as they are shown."""
     curves = perturbations(scores)
     if not curves:
@@ -122,7 +123,7 @@ def _chart(scores: Mapping[str, Any]) -> Markup | None:
     return to_svg(perturbation_chart(curves), perturbation_words(curves))
 
 
-def perturbations(scores: Mapping[str, Any]) -> tuple[Perturbation, ...]:
+def perturbations(scores: Json) -> tuple[Perturbation, ...]:
     """Read the curves of deletion and insertion; none unless both were measured."""
     if not {"deletion", "insertion"} & set(scores):
         return ()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
+from echokit.report.documents import Json
 from echokit.report.results import Results, split_columns, split_number
 from echokit.report.words import listing, plural
 
@@ -125,7 +125,7 @@ def _labels(results: Results, used: pd.DataFrame, task: str) -> LabelTable:
     return LabelTable(task, views, tuple(rows), int((column == "").sum()))
 
 
-def _dropped(counts: Mapping[str, Any]) -> Iterator[str]:
+def _dropped(counts: Json) -> Iterator[str]:
     for task, reasons in counts.items():
         if isinstance(reasons, Mapping):
             said = "; ".join(f"{n} × {reason}" for reason, n in reasons.items() if n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from echokit.report.charts.curves import roc, roc_words, training, training_word
 from echokit.report.charts.figure import to_svg
 from echokit.report.charts.forest import forest, gauge
 from echokit.report.charts.svg import colour
+from echokit.report.documents import Json
 from echokit.report.judged import Judged, confusion, curves, judged
 from echokit.report.results import History, Results
 from echokit.report.words import (
@@ -116,18 +117,18 @@ def task_figures(results: Results, task: str) -> Task:
     )
 
 
-def _same(group: Judged, row: Mapping[str, Any]) -> bool:
+def _same(group: Judged, row: Json) -> bool:
     return (group.views, group.approach) == (row["views"], row["approach"])
 
 
-def _best(results: Results, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+def _best(results: Results, rows: Sequence[Json]) -> Json | None:
     """The view set of the highest F1-score; of single views where there is no set."""
     scored = [row for row in rows if mean(row.get("f1")) is not None]
     sets = [row for row in scored if results.is_set(str(row["views"]))]
     return max(sets or scored, key=lambda row: mean(row["f1"]) or 0.0, default=None)
 
 
-def _verdict(row: Mapping[str, Any] | None, group: Judged | None) -> str:
+def _verdict(row: Json | None, group: Judged | None) -> str:
     if row is None:
         return "No figure yet."
     who = "One network for all views" if row["views"] == ALL_VIEWS else row["views"]
@@ -156,7 +157,7 @@ def _verdict(row: Mapping[str, Any] | None, group: Judged | None) -> str:
     )
 
 
-def _tiles(row: Mapping[str, Any], group: Judged | None, classes: int) -> Iterable[Tile]:
+def _tiles(row: Json, group: Judged | None, classes: int) -> Iterable[Tile]:
     guesses: dict[str, float | None] = {"auroc": 0.5, "f1": None}
     guesses["balanced_accuracy"] = 1 / classes if classes else None
     if group is not None:
@@ -195,7 +196,7 @@ def _approach(
     )
 
 
-def _line(results: Results, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Line:
+def _line(results: Results, row: Json, rows: Sequence[Json]) -> Line:
     def best(metric: str) -> bool:
         """Confidence is no merit in itself, so none is the best."""
         values = [mean(other.get(metric)) for other in rows]
@@ -243,7 +244,7 @@ def _course(view: str, histories: Sequence[History]) -> Chart:
     return Chart(view, f"{over}; {said}" if said else over, drawing)
 
 
-def _notes(rows: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+def _notes(rows: Sequence[Json]) -> Iterable[str]:
     """Why a deviation or an interval is absent, and whose a row of all views is."""
     if any(row["views"] == ALL_VIEWS for row in rows):
         yield f"“{ALL_VIEWS}”: one network for all views predicts each clip by itself."
