@@ -119,8 +119,8 @@ def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
         console.print(f"not used: {item.where}: {item.reason}", markup=False, soft_wrap=True)
     if result.synthetic_training:
         console.print(
-            "The networks learned from a synthetic cohort: a check of the machinery, "
-            "not clinical evidence.",
+            "The networks learned from a synthetic cohort: software test only, no clinical "
+            "validity.",
             style="yellow",
         )
     if result.without_saliency:

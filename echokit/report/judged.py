@@ -1,4 +1,4 @@
-"""Held-out predictions against the truth: confusion tables and ROC curves."""
+"""Held-out predictions against the truth: confusion matrices and ROC curves."""
 
 from __future__ import annotations
 
