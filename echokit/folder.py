@@ -1,4 +1,4 @@
-"""The folder a run leaves behind: where each result stands, and what was done when."""
+"""The folder of a run: the paths of its results, and the record of its steps."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ RESULTS = {
     "calibrate": "calibration.json",
     "explain": "",
 }
-"""Steps that rest on the networks, and the file each leaves; '' for several."""
+"""Steps that depend on the networks -> result file; empty for a folder of several files."""
 
 
 class RunFolder:
-    """One run on disk."""
+    """The folder of one run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,35 +43,35 @@ class RunFolder:
 
     @property
     def models(self) -> Path:
-        """Where the trained networks stand."""
+        """Folder of the trained networks."""
         return self.path / "models"
 
     @property
     def predictions(self) -> Path:
-        """The table of every prediction."""
+        """File of all predictions of held-out patients."""
         return self.path / "predictions.parquet"
 
     @property
     def crossfit(self) -> Path:
-        """The table of predictions of training patients; there only with cross-fitting."""
+        """File of predictions of training patients; exists only with cross-fitting."""
         return self.path / "crossfit.parquet"
 
     @property
     def feature_fusion(self) -> Path:
-        """The table of predictions by feature fusion; there only where features are fused."""
+        """File of predictions by feature fusion; exists only if it is enabled."""
         return self.path / "fusion.parquet"
 
     @property
     def store(self) -> Path:
-        """Prepared clips, shared by all runs beside this one."""
+        """Store of prepared clips, shared by all runs in the same parent folder."""
         return self.path.parent / "store.zarr"
 
     @classmethod
     def create(cls, path: Path, recipe: Recipe) -> RunFolder:
-        """Begin a run: the resolved recipe and the environment are written first.
+        """Create the folder of a new run, with the resolved recipe and the environment.
 
         Raises:
-            UsageError: the folder already holds something.
+            UsageError: the folder exists and is not empty.
         """
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UsageError(
@@ -98,7 +98,7 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Open a run that was begun.
+        """Open the folder of a run, finished or not.
 
         Raises:
             UsageError: the folder is not a run.
@@ -119,39 +119,39 @@ class RunFolder:
         return folder
 
     def recipe(self) -> Recipe:
-        """The resolved recipe of this run."""
+        """Load the resolved recipe of the run."""
         return load_recipe(str(self.path / "recipe.toml"))
 
     def is_done(self, step: str) -> bool:
-        """Whether a step was finished and its result is still there."""
+        """Return True if a step is finished and its result still exists."""
         result = RESULTS.get(step, "")
         done = any(row["name"] == step and row["done"] for row in self.state["stages"])
         return done and (self.path / result).exists()
 
     def follow(self, recipe: Recipe) -> None:
-        """Note the recipe's digest; where it was another, the results are made again."""
+        """Record the recipe's digest; if it changed, forget the results."""
         digest = recipe.digest()
         if self.state.get("recipe_digest", digest) != digest:
             self.forget_results()
         self.state["recipe_digest"] = digest
 
     def forget_results(self) -> None:
-        """Have everything that rests on the networks made again: they, or the cohort, changed."""
+        """Mark the steps as not done that depend on networks or a cohort that changed."""
         self.state["stages"] = [row for row in self.state["stages"] if row["name"] not in RESULTS]
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, Any]]:
-        """Time a step and keep its seconds, its peak memory and whether it was finished.
+        """Run a step and record its seconds, its peak memory and whether it finished.
 
-        The block's value is the step's row: keys set on it are kept.
+        The block receives the step's row of `run.json` and may add to it.
         """
-        before = next((r for r in self.state["stages"] if r["name"] == name), None)
+        previous = next((r for r in self.state["stages"] if r["name"] == name), None)
         row = {"name": name, **asdict(Cost()), "done": False, "detail": ""}
-        if before is None:
+        if previous is None:
             self.state["stages"].append(row)
         else:
-            self.state["stages"][self.state["stages"].index(before)] = row
-        earlier = before or row  # of an interrupted attempt
+            self.state["stages"][self.state["stages"].index(previous)] = row
+        earlier = previous or row  # the cost of an interrupted attempt counts too
         cost = Cost(earlier["seconds"], earlier["peak_memory_mb"])
         try:
             with cost.measured():
@@ -162,14 +162,14 @@ class RunFolder:
             self.save()
 
     def remove_begun(self) -> None:
-        """Remove a run that ended before its first result; anything else in the folder stays."""
+        """Remove the files of a run without results; other files in the folder stay."""
         for name in ("recipe.toml", "environment.json", "run.json"):
             (self.path / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
 
     def finish(self) -> None:
-        """Note that every step is done."""
+        """Record that every step is done."""
         self.state["finished"] = _now()
         self.save()
 
@@ -179,7 +179,7 @@ class RunFolder:
 
 
 def next_free(parent: Path, name: str) -> Path:
-    """`parent/name`, or `name-2`, `name-3` ... where that is taken."""
+    """Return `parent/name`, or `name-2`, `name-3` ... if that exists."""
     path, number = parent / name, 1
     while path.exists():
         number += 1
@@ -197,7 +197,7 @@ def begin_run(
     seed: int | None,
     resume: Address | None,
 ) -> RunFolder:
-    """Make the folder of a run, or open that of one to go on with.
+    """Create the folder of a new run, or open that of a run to resume.
 
     Args:
         recipe: name of a recipe, or the path of its TOML file.
@@ -207,10 +207,10 @@ def begin_run(
         config: a TOML file that overrides the recipe and the preset.
         out: the run's folder; None takes one below `runs/`.
         seed: short for the setting `seed`.
-        resume: the folder of a run to go on with; takes nothing else.
+        resume: the folder of a run to resume; excludes all other arguments.
 
     Raises:
-        EchokitError: the recipe cannot be used, or the folder holds something already.
+        EchokitError: the recipe cannot be used, or the folder is not empty.
     """
     if resume is not None:
         if recipe or data or preset or settings or config or out or seed is not None:
@@ -236,8 +236,8 @@ def begin_run(
 
 
 def environment(recipe: Recipe) -> dict[str, Any]:
-    """What a run was made with: versions, seed, commit and machine, but no names or addresses."""
-    import torch
+    """Describe the versions, seed, commit and machine of a run, without names or addresses."""
+    import torch  # not at the top: commands that only read a run need no torch
 
     return {
         "echokit": echokit.__version__,
@@ -252,12 +252,13 @@ def environment(recipe: Recipe) -> dict[str, Any]:
 
 
 def _commit() -> str | None:
+    """Return the commit of echokit's source; None if it is not a git checkout."""
     source = Path(echokit.__file__).parent
     if not (source.parent / ".git").exists():
         return None
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        asked = ["git", "-C", str(source), "rev-parse", "HEAD"]
-        answer = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603 - fixed words
+        command = ["git", "-C", str(source), "rev-parse", "HEAD"]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603 - fixed words
         return answer.stdout.strip()
     return None
 

@@ -1,4 +1,4 @@
-"""From a recipe's slots to working components.
+"""Make the components that the slots of a recipe name.
 
-`parts.make_parts` makes the components of one approach once, and they are handed on from there.
+`parts.make_parts` makes the components of one approach once, and passes them on.
 """

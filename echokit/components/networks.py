@@ -19,11 +19,10 @@ IN_CHANNELS = 1
 
 
 def make_model(recipe: Recipe, classes: int) -> nn.Module:
-    """Make the network that the recipe names, with the weights it starts training from.
+    """Make the network that the recipe names, with the weights from which training starts.
 
     Raises:
-        OptionError: the weights cannot be had or do not fit, or an encoder that stays as it is
-            would start from none.
+        OptionError: the weights are not available or do not fit, or a frozen encoder has none.
     """
     model = _network(recipe.backbone, classes)
     _refuse_random_encoder(recipe.backbone, model)
@@ -31,7 +30,7 @@ def make_model(recipe: Recipe, classes: int) -> nn.Module:
 
 
 def bare_model(recipe: Recipe, classes: int) -> nn.Module:
-    """Make the network without the weights that training starts from, which may not be here."""
+    """Make the network without the weights from which training starts; they may be missing."""
     options = {k: v for k, v in recipe.backbone.options.items() if k != "weights"}
     with torch.random.fork_rng():  # trained weights replace those drawn here
         return _network(Slot(use=recipe.backbone.use, **options), classes)
@@ -43,14 +42,14 @@ def load_model(recipe: Recipe, classes: int, weights: Path) -> nn.Module:
 
 
 def make_fused(recipe: Recipe, classes: int) -> FusedNetwork:
-    """Make the recipe's backbone once for each view, its output as features, under one head."""
+    """Make the network of feature fusion; the recipe's backbone encodes each view."""
     width = recipe.feature_fusion.embedding
     encoders = [make_model(recipe, width) for _ in recipe.views.use]
     return FusedNetwork(encoders, width, classes)
 
 
 def load_fused(recipe: Recipe, classes: int, weights: Path) -> FusedNetwork:
-    """Load a trained network over all views, ready to predict."""
+    """Load a trained network of feature fusion, ready to predict."""
     width = recipe.feature_fusion.embedding
     with torch.random.fork_rng():  # trained weights replace those drawn here
         encoders = [bare_model(recipe, width) for _ in recipe.views.use]
@@ -73,7 +72,7 @@ def _refuse_random_encoder(slot: Slot, model: nn.Module) -> None:
     if option is None or slot.options.get("weights", option.default) != "none":
         return
     sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
-    # a small frozen table, such as positions, may well be random: the larger part decides
+    # a small frozen table, such as positional encodings, is no encoder: compare the sizes
     if sum(n if learns else -n for n, learns in sizes) < 0:
         raise OptionError(
             f"The backbone {slot.use!r} trains a head on an encoder that stays as it is, and "

@@ -1,4 +1,4 @@
-"""The components of one approach, made once and handed on."""
+"""Make the components of one approach, once for all steps."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class Parts:
     """The components of one approach."""
 
     recipe: Recipe
-    """Of the approach alone."""
+    """Recipe with the changes of the approach."""
     preparation: Preparation
     voting: SequenceSpec
-    """How the sequences that vote are cut out of a clip."""
+    """How voting sequences are cut out of a clip."""
     view_rule: Aggregator
-    """Aggregates the sequences of a clip to a prediction of its view."""
+    """Voting rule of the sequences of a clip."""
     explainer: Explainer | None
-    """Makes saliency maps; None where the recipe wants none."""
+    """Makes saliency maps; None if the recipe has no explainer."""
 
 
 def make_parts(recipe: Recipe, approach: str) -> Parts:
     """Make the components of one approach."""
-    own = recipe.of_approach(approach)
+    changed = recipe.of_approach(approach)
     return Parts(
-        recipe=own,
-        preparation=make_preparation(own),
-        voting=make_sequence_spec(own, training=False),
-        view_rule=make_aggregator(own.aggregate.view),
-        explainer=make_explainer(own.explain) if own.explain is not None else None,
+        recipe=changed,
+        preparation=make_preparation(changed),
+        voting=make_sequence_spec(changed, training=False),
+        view_rule=make_aggregator(changed.aggregate.view),
+        explainer=make_explainer(changed.explain) if changed.explain is not None else None,
     )

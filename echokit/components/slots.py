@@ -47,7 +47,7 @@ def make_preparation(recipe: Recipe) -> Preparation:
 
 
 def make_sequence_spec(recipe: Recipe, training: bool) -> SequenceSpec:
-    """Make the rule by which sequences are cut out of a clip; augmented only for training."""
+    """Make the specification of sequences, with augmentation only for training."""
     return SequenceSpec(
         n=recipe.sequences.n,
         k=recipe.sequences.k,
@@ -70,16 +70,16 @@ def make_explainer(slot: Slot) -> Explainer:
 
 
 def make_executor(recipe: Recipe) -> Executor:
-    """Make the executor of the recipe's independent jobs: `[executor]`, else this machine's.
+    """Make the executor of independent jobs: that of `[executor]`, or by default this machine.
 
-    An executor that has the option `jobs` takes `compute.jobs` where `[executor]` does not say.
+    An executor with the option `jobs` uses `compute.jobs` unless `[executor]` sets it.
     """
     slot = recipe.executor
     if slot is None:
         return local(jobs=recipe.compute.jobs)
     options = registry().find("executor", slot.use).options
-    usual = {"jobs": recipe.compute.jobs} if "jobs" in options else {}
-    executor: Executor = resolve("executor", slot.use, **usual | slot.options)
+    defaults = {"jobs": recipe.compute.jobs} if "jobs" in options else {}
+    executor: Executor = resolve("executor", slot.use, **defaults | slot.options)
     return executor
 
 
@@ -95,7 +95,7 @@ def subject_rule(
             networks that did not learn from them; called only if the rule learns.
 
     Raises:
-        UsageError: the rule learns, and there is nobody to learn from.
+        UsageError: the rule learns, and there are no training patients.
     """
     rule = make_aggregator(slot)
     if not isinstance(rule, SupportsFit):

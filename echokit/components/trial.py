@@ -1,4 +1,4 @@
-"""Try a recipe's components before any work begins."""
+"""Make every component of a recipe once, to find wrong options early."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from echokit.recipe import Recipe
 
 
 def try_components(recipe: Recipe, *, start: bool = False) -> None:
-    """Make every component once, so that a wrong option shows before minutes of work.
+    """Make every component once, so that a wrong option fails before minutes of work.
 
     Args:
         recipe: names the components.
-        start: make networks with the weights that training starts from too, as a run must that has
-            yet to train; else those weights need not be here.
+        start: make networks with the weights from which training starts, which a run without
+            trained networks needs.
 
     Raises:
         OptionError: a component cannot be made with its options.

@@ -1,4 +1,4 @@
-"""Open the network that tells the views of clips which have none."""
+"""Open a run whose network predicts the views of clips."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from echokit.voting.view_classifier import ViewClassifier
 
 
 def open_view_classifier(folder: Path, threshold: float) -> ViewClassifier:
-    """Open a finished run whose network tells views.
+    """Open a finished run whose network predicts views.
 
     Args:
         folder: the run's folder.
-        threshold: confidence in [0, 1] from which on its answer is taken.
+        threshold: smallest accepted confidence, in [0, 1].
 
     Raises:
-        UsageError: the folder is not a run, does not tell views, or is not trained yet; or the
-            threshold is no probability.
+        UsageError: the folder is not a run, does not predict views, or is not trained yet; or the
+            threshold is not a probability.
     """
     if not 0 <= threshold <= 1:
         raise UsageError(f"The view threshold {threshold:g} is no probability: 0 to 1.")
@@ -48,7 +48,7 @@ def open_view_classifier(folder: Path, threshold: float) -> ViewClassifier:
     parts = make_parts(recipe, approach)
 
     def load() -> Forward:
-        # these import torch, and a machine without it is told so above
+        # imported here, so that `need_torch` above can report a missing torch
         from echokit.components.networks import load_model
         from echokit.engines.eager import run_eagerly
 
@@ -67,7 +67,7 @@ def open_view_classifier(folder: Path, threshold: float) -> ViewClassifier:
 
 
 def newest_view_run(run: Path) -> Path:
-    """Return the newest finished run beside a run whose network tells views.
+    """Find the newest finished run in the same folder whose network predicts views.
 
     Raises:
         UsageError: there is none.
@@ -93,7 +93,7 @@ def _tells_views(recipe: Recipe) -> bool:
 
 
 def _how_to_tell_views() -> str:
-    """Name the installed recipes whose runs tell views."""
+    """Name the installed recipes whose runs predict views."""
     recipes = [component.name for component in registry().of_kind("recipe")]
     able = [name for name in recipes if _tells_views(load_recipe(name))]
     if not able:

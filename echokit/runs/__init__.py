@@ -1,7 +1,7 @@
-"""A run from a cohort to a report: the whole story, top to bottom.
+"""Carry out a run: its steps from a cohort to a report, top to bottom.
 
-Each step leaves its result in the run's folder and is skipped while that is there, so that a run
-that was stopped goes on where it stopped. A file per step, named as the step is in `run.json`.
+Each step writes its result to the folder of the run and is skipped if that exists, so that a
+stopped run can be resumed. There is one file for each step, with the step's name in `run.json`.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ STEPS = {
     "calibrate": calibrate.step,
     "explain": explain.step,
 }
-"""The steps that rest on trained networks, in order; each returns its result in a few words."""
+"""The steps that depend on trained networks, in order; each returns a summary of its result."""
 
 
 def carry_out(recipe: Recipe, folder: RunFolder, progress: Progress | None = None) -> Run:
-    """Carry a run from its recipe to its report, or on from where it was stopped.
+    """Carry out a run from its recipe to its report, or resume a stopped one.
 
     Args:
-        recipe: the resolved recipe, as it stands in the folder.
-        folder: where everything is written.
+        recipe: the resolved recipe, as saved in the folder.
+        folder: the folder of the run, which receives all results.
         progress: receives the progress of each step.
 
     Returns:
         The finished run.
 
     Raises:
-        EchokitError: the data or the recipe cannot be used; what is done so far stays.
+        EchokitError: the data or the recipe cannot be used; finished steps are kept.
     """
     progress = progress or Silent()
     recipe.check_components()

@@ -209,8 +209,8 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> ModuleSpec | None:
-        if not name.startswith(PACKAGES):
-            return None
+        if not name.startswith(PACKAGES) or name == "echokit.pytest_plugin":
+            return None  # pytest asks its fixtures whether they are generators
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and type(spec.loader) is SourceFileLoader:
             spec.loader = _Loader(name, spec.loader.path)

@@ -170,7 +170,7 @@ def test_a_compiled_network_is_kept_as_it_is_without(learn, monkeypatch):
 def test_beside_a_gpu_processes_make_sequences_unless_told(
     monkeypatch, asked, device, jobs, expected
 ):
-    monkeypatch.setattr("echokit.networks.job.device_of", lambda _: torch.device(device))
+    monkeypatch.setattr("echokit.runs.jobs.device_of", lambda _: torch.device(device))
     monkeypatch.setattr("os.cpu_count", lambda: 6)
     assert workers_of(Compute(workers=asked, jobs=jobs)) == expected
 
