@@ -69,6 +69,7 @@ def train_all(suite: Suite, out: Path, progress: Progress) -> list[Trained]:
     result = []
     for seed in range(suite.seeds):
         for name, slot in suite.backbone.items():
+            # voting rules and explainers are compared afterwards, from the same networks
             settings = [*suite.settings, f"seed={seed}", "fusion={}", "report.examples=0"]
             settings += ["crossfit.folds=2"] if learns else []
             recipe = load_recipe(suite.recipe, preset=suite.preset, settings=settings)

@@ -139,6 +139,7 @@ def _flatten(row: Mapping[str, object]) -> dict[str, object]:
         if isinstance(value, Mapping):
             result |= {f"{name}.{part}": inner for part, inner in _flatten(value).items()}
         elif isinstance(value, list | tuple):
+            # lists of lists, such as curves, stay in the JSON file alone
             if all(not isinstance(inner, list | tuple | Mapping) for inner in value):
                 result[name] = " ".join(map(str, value))
         else:

@@ -52,6 +52,7 @@ def in_turns(works: Sequence[Callable[[], object]], repeats: int = 7) -> list[li
     times: list[list[float]] = [[] for _ in works]
     for repeat in range(repeats):
         order = list(zip(works, times, strict=True))
+        # every other round runs backwards, so that neither side always follows the other
         for work, seconds in order if repeat % 2 == 0 else reversed(order):
             started = time.perf_counter()
             work()

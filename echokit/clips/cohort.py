@@ -44,6 +44,7 @@ def separate(
         if isinstance(item, Rejection):
             rejected.append(item)
             continue
+        # a site may call views by its own names; from here on only canonical names exist
         view = alias.get(item.view, item.view) if item.view else None
         reason = _refusal(item, view, in_use, clips)
         if reason:

@@ -62,6 +62,7 @@ def label(
             f"are needed. Columns present: {', '.join(columns) or 'none'}. "
             f"Left out: {dict(dropped) or 'nothing'}."
         )
+    # a patient has the most severe label of all clips, of whatever view
     patients: dict[str, str] = {}
     for ref in cohort.clips:
         if ref.clip in clips:

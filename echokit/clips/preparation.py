@@ -75,7 +75,7 @@ def prepare(
     Yields:
         `(ref, key)` of each stored clip, or `(ref, ClipError)` of a refused one.
     """
-    begun: set[str] = set()
+    begun: set[str] = set()  # keys under way: the store has them only once they are prepared
 
     def fetch(ref: ClipRef) -> tuple[ClipRef, str | ClipError, Clip | None]:
         try:

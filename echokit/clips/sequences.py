@@ -65,6 +65,7 @@ class SequenceSpec:
     def _normalised(self, clip: Clip, rng: Any) -> Float32[np.ndarray, "1 k H W"]:
         if self.normalise is not None:
             clip = self.normalise(clip, rng)
+        # transforms may return views with negative strides, which torch cannot take
         return np.ascontiguousarray(clip.frames)[None]
 
 

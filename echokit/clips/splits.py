@@ -43,7 +43,7 @@ def split_patients(
     # scikit-learn takes a second to import, and predicting a study needs none of it
     from sklearn.model_selection import StratifiedKFold
 
-    names = np.array(sorted(patients))
+    names = np.array(sorted(patients))  # sorted: the order of a manifest must not change a split
     labels = np.array([patients[name] for name in names])
     counts = Counter(labels.tolist())
     least = splits if method == "k-fold" else 2
@@ -53,6 +53,7 @@ def split_patients(
                 f"Label {name!r} has {n} patient{'s' * (n != 1)}; {method} with {splits} splits "
                 f"needs at least {least} of each label. Add patients, or use fewer splits."
             )
+    # a held-out side needs one patient of each label at least, or AUROC is undefined
     test_size = max(round(held_out * len(names)), len(counts))
     if method != "k-fold" and len(names) - test_size < len(counts):
         raise CohortError(

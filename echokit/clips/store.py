@@ -31,7 +31,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._open: dict[tuple[str, str], Any] = {}
+        self._open: dict[tuple[str, str], Any] = {}  # opening costs as much as a window
 
     def key(self, loader: Loader, ref: ClipRef, signature: str) -> str:
         """Compute a clip's key: a digest of its content and its preparation.

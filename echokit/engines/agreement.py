@@ -57,6 +57,7 @@ def compare(
     # JSON has no infinity: the largest float32 stands for "no comparison was possible"
     difference = probabilities = float(np.finfo(np.float32).max)
     if logits.shape == expected.shape and np.isfinite(logits).all():
+        # relative to the largest logit, because the rounding error of a sum grows with it
         difference = float(np.abs(logits - expected).max() / max(1.0, np.abs(expected).max()))
         probabilities = float(np.abs(softmax(logits, axis=1) - softmax(expected, axis=1)).max())
     return Agreement(

@@ -39,15 +39,16 @@ def weighted_metrics(
     right = truth == predicted
     draws: dict[str, list[Float[np.ndarray, " draws"]]] = {}
     for number in np.unique(split):
-        here = split == number
+        rows = split == number
         k = probabilities.shape[1]
-        values = confusion_metrics(truth[here], predicted[here], weights[:, here], k)
-        values["auroc"] = pairwise_auroc(truth[here], probabilities[here], weights[:, here])
-        values |= mean_confidences(confidence[here], right[here], weights[:, here])
+        values = confusion_metrics(truth[rows], predicted[rows], weights[:, rows], k)
+        values["auroc"] = pairwise_auroc(truth[rows], probabilities[rows], weights[:, rows])
+        values |= mean_confidences(confidence[rows], right[rows], weights[:, rows])
         for name, value in values.items():
             draws.setdefault(name, []).append(value)
     result: dict[str, list[float] | None] = {}
     for name, per_split in draws.items():
+        # a resample may hold nobody of a split, or lack a class in it: its mean is over the others
         means = mean_of_known(per_split)
         known = means[~np.isnan(means)]
         result[name] = np.quantile(known, [0.025, 0.975]).tolist() if known.size else None
@@ -58,6 +59,7 @@ def resample(patients: np.ndarray, draws: int, seed: int) -> Int[np.ndarray, "dr
     """Draw patients with all their rows; return how often each row counts in each resample."""
     names, index = np.unique(patients, return_inverse=True)
     rng = np.random.default_rng(seed)
+    # drawing n of n patients with replacement is one multinomial draw of their counts
     counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
     return np.asarray(counts[:, index])
 
@@ -125,7 +127,7 @@ def pairwise_auroc(
             order = (high[:, None] > low) + 0.5 * (high[:, None] == low)
             area = ((weights[:, truth == positive] @ order) * weights[:, truth == negative]).sum(1)
             areas.append(_ratio(area, masses[positive] * masses[negative], np.nan))
-        mass = masses[a] + masses[b]
+        mass = masses[a] + masses[b]  # scikit-learn weights a pair by its share of the rows
         total += (areas[0] + areas[1]) / 2 * mass
         weight += mass
     return _ratio(total, weight, np.nan)

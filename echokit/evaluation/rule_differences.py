@@ -138,6 +138,7 @@ def simultaneous_intervals(
     mean = np.array([values[0] for values in above.values()])
     drawn = np.stack([values[1:] for values in above.values()])  # (rules, draws)
     sd = drawn.std(axis=1)
+    # a rule that equals the baseline in every resample has no deviation, and cannot be the largest
     deviations = np.abs(drawn - mean[:, None]) / np.where(sd > 0, sd, np.inf)[:, None]
     factor = np.quantile(deviations.max(axis=0), 0.95)
     low, high = mean - factor * sd, mean + factor * sd

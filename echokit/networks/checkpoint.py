@@ -97,12 +97,13 @@ class Checkpoint:
             return []
         with safe_open(self.path, "pt") as file:
             metadata = json.loads(file.metadata()["echokit"])
-            if metadata["digest"] != self.digest:
+            if metadata["digest"] != self.digest:  # of another recipe, or of other clips
                 return []
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         network.load_state_dict(
             {n.removeprefix("model/"): t for n, t in tensors.items() if n.startswith("model/")}
         )
+        # safetensors has a flat list of names, Adam's state a table of tables
         moments: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in tensors.items():
             if name.startswith("adam/"):

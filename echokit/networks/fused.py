@@ -74,6 +74,7 @@ class SubjectSequences(Dataset[tuple[Tensor, int]]):
 def _keep(present: list[int], drop: float, rng: torch.Generator) -> list[int]:
     """Draw the views that are kept; one random view if all would be left out."""
     draws = torch.rand(len(present), generator=rng)
+    # every view draws, kept or not, so that the stream of random numbers does not depend on `drop`
     kept = [view for view, draw in zip(present, draws.tolist(), strict=True) if draw >= drop]
     return kept or [present[int(draws.argmax())]]
 
@@ -97,6 +98,7 @@ class FusedNetwork(nn.Module):
         """
         super().__init__()
         self.encoders = nn.ModuleList(encoders)
+        # views are compared by their features, which must therefore have one scale
         self.norm = nn.LayerNorm(embedding)
         self.score = nn.Linear(embedding, 1)
         self.trust = nn.Parameter(torch.zeros(len(self.encoders)))
@@ -110,7 +112,7 @@ class FusedNetwork(nn.Module):
         features = sequences.new_zeros(*present.shape, width)  # (B, V, E)
         for view in range(present.shape[1]):
             rows = present[:, view].nonzero()[:, 0]
-            if len(rows):
+            if len(rows):  # an encoder with batch norm cannot take an empty batch
                 encoded = self.encode(view, sequences[rows, view : view + 1])
                 features = features.index_put((rows, torch.tensor(view)), encoded)
         return self.fuse(features, present)
@@ -169,7 +171,7 @@ def votes_of_subsets(
         (subset, probabilities `(n, K)`).
     """
     available = ~features[0, :, 0].isnan()  # (V,)
-    clean = features.nan_to_num()
+    clean = features.nan_to_num()  # NaN times an attention weight of 0 would still be NaN
     for subset in subsets:
         selected = torch.zeros_like(available)
         selected[list(subset)] = True

@@ -95,6 +95,7 @@ class BalancedSampler(Sampler[tuple[int, int]]):
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         rng = torch.Generator().manual_seed(digest(self.seed, "epoch", self.epoch))
+        # with replacement: otherwise a rare class would run out in the first part of an epoch
         items = torch.multinomial(self.weights, self.draws, replacement=True, generator=rng)
         seeds = torch.randint(0, 2**62, (self.draws,), generator=rng)
         yield from zip(items.tolist(), seeds.tolist(), strict=True)

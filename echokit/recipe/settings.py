@@ -23,6 +23,7 @@ def merge(base: Mapping[str, object], over: Mapping[str, object]) -> Table:
     for key, value in over.items():
         old = result.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping):
+            # options of the old component mean nothing to the new one
             replaced = _is_slot(old) and value.get("use", old["use"]) != old["use"]
             result[key] = dict(value) if replaced else merge(old, value)
         elif _is_slot(old) and value is False:

@@ -28,6 +28,7 @@ def fused_works(run: Run) -> Iterator[Work]:
         items, classes = run.population.subjects(job, "train", views), run.population.classes
         if len({item.label for item in items}) < len(classes(job.task)):
             raise CohortError(f"Training {job}: a label has no training patient. Add patients.")
+        # patients are fewer than clips: the same number of epochs would train on fewer sequences
         recipe = _with_epochs(run.parts[job.approach].recipe, fusion.epochs)
         yield Work(
             job=job,

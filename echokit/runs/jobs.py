@@ -118,5 +118,5 @@ def workers_of(compute: Compute) -> int:
     """Return the number of processes that load sequences for one network."""
     if compute.workers != "auto":
         return compute.workers
-    cores = (os.cpu_count() or 1) // compute.jobs
+    cores = (os.cpu_count() or 1) // compute.jobs  # networks trained side by side share the cores
     return min(8, max(1, cores - 1)) if device_of(compute.device).type == "cuda" else 0

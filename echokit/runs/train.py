@@ -26,7 +26,7 @@ def step(run: Run) -> str:
         *fused_works(run),
     ]
     missing = {work.job.stem.as_posix(): work for work in works if not work.is_done}
-    if missing:
+    if missing:  # results of other networks must not stand beside the new ones
         run.folder.forget_results()
         samples = {key: work.samples for key, work in missing.items()}
         execute = make_executor(run.recipe)

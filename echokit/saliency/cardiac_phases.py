@@ -135,7 +135,7 @@ def _period(pixels: Float[np.ndarray, "T P"], fps: float) -> tuple[float, float]
     moving = moving - gaussian_filter1d(moving, 0.3 * fps, axis=0)  # breathing, drift of the probe
     gram = moving @ moving.T
     power = float(np.trace(gram)) / n
-    if power < 1e-6:
+    if power < 1e-6:  # a still clip has no beat
         return None
     correlation = CubicSpline(
         range(n), [np.trace(gram, lag) / (n - lag) / power for lag in range(n)]
@@ -180,7 +180,7 @@ def _far_ends(
     for course in cavity.T:
         if course.std() > 0:
             signs.append(-0.3 * float(np.corrcoef(axis, course)[0, 1]))
-    if sum(signs) < 0:
+    if sum(signs) < 0:  # the sign of a principal component is arbitrary
         axis = -axis
     clarity = min(1.0, abs(sum(signs)) / 0.4)
     return int(axis.argmax()) / GRID, int(axis.argmin()) / GRID, clarity
@@ -191,6 +191,7 @@ def _frame(time: float, period: float, k: int) -> int | None:
     first = time % period
     events = np.arange(first - period, k + period, period)
     outside = np.maximum(np.maximum(-events, events - (k - 1)), 0)
+    # of several beats, the event nearest to the middle of the sequence
     best = events[np.lexsort((np.abs(events - (k - 1) / 2), outside))[0]]
     frame = int(np.clip(round(float(best)), 0, k - 1))
     return frame if abs(frame - best) <= 1 else None

@@ -78,11 +78,11 @@ def compare_places(
         `sector`, the share inside the sector, absent if the sector fills the frame; `structures`,
         of that the share on any known structure, absent if none is known.
     """
-    whole = np.ones(clip.frames.shape[1:], bool) if clip.sector is None else clip.sector
-    inside = np.ascontiguousarray(np.broadcast_to(whole, values.shape))
+    sector = np.ones(clip.frames.shape[1:], bool) if clip.sector is None else clip.sector
+    inside = np.ascontiguousarray(np.broadcast_to(sector, values.shape))
     maps = [values, *moved(values, PLACES, np.random.default_rng(seed))]
     energies = {}
-    if not inside.all():
+    if not inside.all():  # in a sector that fills the frame every map has all of its energy
         energies["sector"] = [_energy(saliency, inside) for saliency in maps]
     if clip.structures is not None and (region := (clip.structures > 0) & inside).any():
         energies["structures"] = [_energy(np.where(inside, m, 0), region) for m in maps]

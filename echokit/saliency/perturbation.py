@@ -110,6 +110,7 @@ def deletion_insertion(
     blurred, places = blur(sequence, inside), np.flatnonzero(inside)
     rankings = [ranking(saliency, inside, rng) for saliency in (values, *moved(values, MOVES, rng))]
 
+    # a generator, because all changed sequences together take much memory
     def changed() -> Iterator[Tensor]:
         for order in rankings:
             for share in SHARES[1:-1]:
@@ -123,6 +124,7 @@ def deletion_insertion(
     inner = probabilities(model, changed(), batch)[:, target].reshape(
         len(rankings), len(SHARES) - 2, 2
     )
+    # both ends of a curve are the same for every map, and are computed once
     ends = np.broadcast_to([[[original, replaced]]], (len(rankings), 1, 2))
     curves = np.concatenate([ends, inner, ends[..., ::-1]], axis=1)  # (maps, len(SHARES), 2)
     areas = np.trapezoid(curves, SHARES, axis=1)  # of deletion, of insertion
@@ -168,6 +170,7 @@ def blur(
     sd = BLUR * max(frames.shape[2:])
     weights = np.broadcast_to(inside, frames.shape).astype(np.float32)
     total = gaussian_filter(frames * weights, sd, axes=(2, 3), mode="constant")
+    # dividing by the blurred sector keeps pixels near its edge as bright as the others
     share = gaussian_filter(weights, sd, axes=(2, 3), mode="constant")
     return torch.from_numpy(np.where(inside, total / np.maximum(share, 1e-6), frames)).to(sequence)
 

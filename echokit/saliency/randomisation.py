@@ -82,6 +82,7 @@ def randomisation(
             for tensor in tensors:
                 _randomise(tensor, rng)
             changed = explainer(copied, sequence, saliency.target)
+            # a map turned into its negative shows the same places
             correlation = similarity(saliency.values[inside], changed.values[inside])
             similarities[row, step] = abs(correlation)
     mean = tuple(map(float, similarities.mean(axis=0)))

@@ -96,9 +96,9 @@ def check_map(
         sector: True inside the scanning sector; None means the whole frame.
         seed: seed of all random choices.
     """
-    model = deepcopy(model).eval()
-    whole = np.ones(sequence.shape[2:], bool) if sector is None else sector
-    inside = np.ascontiguousarray(np.broadcast_to(whole, saliency.values.shape))
+    model = deepcopy(model).eval()  # hooks and randomised weights must not reach the original
+    region = np.ones(sequence.shape[2:], bool) if sector is None else sector
+    inside = np.ascontiguousarray(np.broadcast_to(region, saliency.values.shape))
     order = frame_order(model, sequence, saliency.target, seed)
     if not inside.any() or np.ptp(saliency.values[inside]) == 0:
         return MapChecks(True, None, None, None, None, order)

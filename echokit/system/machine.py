@@ -21,14 +21,14 @@ def packages() -> tuple[str, ...]:
     themselves; not what only an extra requires.
     """
     plugins = {point.dist.name for point in entry_points(group="echokit") if point.dist}
-    found = set(plugins)
+    names = set(plugins)
     for distribution in plugins | {OWN}:
         with contextlib.suppress(PackageNotFoundError):
             for requirement in requires(distribution) or ():
                 name = re.match(r"[\w.-]+", requirement)
                 if name and "extra ==" not in requirement:
-                    found.add(name[0])
-    return tuple(sorted(found - {OWN}))
+                    names.add(name[0])
+    return tuple(sorted(names - {OWN}))
 
 
 def machine() -> dict[str, str | int | float | None]:

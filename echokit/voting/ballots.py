@@ -44,6 +44,7 @@ def ballots(
         Ballot(int(split), str(patient), truth[str(patient)], rows.votes(classes))
         for (split, patient), rows in voting.groups(SPLIT, PATIENT)
     ]
+    # sorted, because a rule that learns may depend on the order of its training ballots
     return sorted(gathered, key=lambda ballot: (ballot.split, ballot.patient))
 
 

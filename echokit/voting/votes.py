@@ -55,6 +55,7 @@ def vote_clips(
         ClipError: a clip has fewer than `spec.k` frames.
     """
     starts = [voting_starts(item.clip, item.frames, spec.k, spec.n) for item in items]
+    # a batch may end within a clip: probabilities wait until all sequences of the clip are there
     waiting: list[np.ndarray] = []
     done = 0
     for sequences in prefetch(_batches(voting_sequences(items, store, spec), batch)):

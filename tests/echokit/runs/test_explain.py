@@ -17,6 +17,7 @@ from echokit.runs.context import Run
 from echokit.runs.explain import _explain_job, explain_into
 from echokit.runs.jobs import jobs_of
 from echokit.runs.start import open_run
+from echokit.system.files import write_json
 from echokit.voting.table import Place, PredictionTable, Row
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
@@ -27,6 +28,12 @@ def begin(path, *settings) -> Run:
         "tiny-study", settings=["report.examples=2", "prepare.flip=false", *settings]
     )
     return open_run(RunFolder.create(path / "runs" / "one", recipe).path)
+
+
+def save_network(run, job, network):
+    """Leave a network as training does: weights, and what they are."""
+    save_tensors(run.weights(job), network.state_dict())
+    write_json(run.weights(job).with_suffix(".json"), {"classes": ["none", "severe"]})
 
 
 def predict_severe(run, job):
@@ -45,7 +52,7 @@ def test_the_class_explained_is_the_predicted_one_not_the_true_one(tmp_path, par
     """All are predicted severe; half of them truly are not."""
     run = begin(tmp_path)
     job = jobs_of(run)[0]
-    save_tensors(run.weights(job), make_model(run.recipe, 2).state_dict())
+    save_network(run, job, make_model(run.recipe, 2))
     table, out = PredictionTable.of(predict_severe(run, job)), run.folder.path
     maps = list(_explain_job(run, job, table, out, lambda n: None))
     assert sorted(m["label"] for m in maps) == ["none", "none", "severe", "severe"]
@@ -66,7 +73,7 @@ def test_the_maps_are_of_the_network_of_the_first_split(tmp_path, monkeypatch):
         network = make_model(run.recipe, 2)
         last = list(network.parameters())[-1]
         last.data.fill_(float(number))  # the bias of the head says which network it is
-        save_tensors(run.weights(job), network.state_dict())
+        save_network(run, job, network)
     rows = [row for job in jobs for row in predict_severe(run, job)]
     PredictionTable.of(rows).write(run.folder.predictions)
     explained = []
