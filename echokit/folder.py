@@ -235,7 +235,7 @@ def begin_run(
     return RunFolder.create(place, resolved)
 
 
-def environment(recipe: Recipe) -> dict[str, Any]:
+def environment(recipe: Recipe) -> dict[str, object]:
     """Describe the versions, seed, commit and machine of a run, without names or addresses."""
     import torch  # not at the top: commands that only read a run need no torch
 

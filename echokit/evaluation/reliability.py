@@ -81,14 +81,14 @@ def confidence_calibration(
     )
 
 
-def probability_calibration(judged: LabelledPredictions, seed: int) -> ProbabilityFigures:
+def probability_calibration(rows: LabelledPredictions, seed: int) -> ProbabilityFigures:
     """Measure the calibration of class probabilities, also by `brier` and `nll`."""
-    p, truth, split = judged.probabilities, judged.truth, judged.split
+    p, truth, split = rows.probabilities, rows.truth, rows.split
     return {
         **confidence_calibration(*calibrate.top_label(p, truth), split, seed),
-        "brier": over_splits(split, lambda rows: calibrate.brier(p[rows], truth[rows])),
+        "brier": over_splits(split, lambda members: calibrate.brier(p[members], truth[members])),
         "nll": over_splits(
-            split, lambda rows: calibrate.negative_log_likelihood(p[rows], truth[rows])
+            split, lambda members: calibrate.negative_log_likelihood(p[members], truth[members])
         ),
     }
 

@@ -90,7 +90,7 @@ def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:
         return tuple(path), value.strip()
 
 
-Settings = Iterable[str] | Mapping[str, Any]
+Settings = Iterable[str] | Mapping[str, object]
 """Overrides: texts as `--set` takes them, or values by key such as `{"backbone.width": 8}`."""
 
 

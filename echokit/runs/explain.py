@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -15,9 +14,9 @@ from echokit.networks.sampling import VotingSequences
 from echokit.runs.context import Run
 from echokit.runs.jobs import jobs_of
 from echokit.saliency import explain as maps
-from echokit.saliency.cardiac_phases import find_phases
+from echokit.saliency.cardiac_phases import Phases, find_phases
 from echokit.saliency.perturbation import order_effect
-from echokit.saliency.record import Explanation, file_stem, record
+from echokit.saliency.record import Explanation, Recorded, file_stem, record
 from echokit.saliency.verdict import network_verdict
 from echokit.system.files import write_json
 from echokit.system.progress import Tick
@@ -34,6 +33,38 @@ def step(run: Run) -> str:
     return explain_into(run, run.folder.path)
 
 
+@dataclass(frozen=True, slots=True)
+class ExplainedClip:
+    """The explanation of one held-out clip: an entry of `maps` in `saliency/index.json`."""
+
+    job: Job
+    """The network that was explained."""
+    row: Row
+    """The prediction that was explained."""
+    start: int
+    """First frame of the explained sequence."""
+    method: str
+    """Full name of the explainer."""
+    files: Recorded
+    scores: maps.MapScores
+    phases: Phases
+
+    def as_json(self, root: Path) -> dict[str, object]:
+        """Convert to plain values, with paths relative to a folder."""
+        return self.job.place | {
+            "patient": self.row.patient,
+            "clip": self.row.clip,
+            "label": self.row.label,
+            "predicted": self.row.prediction.label,
+            "confidence": self.row.prediction.confidence,
+            "start": self.start,
+            "method": self.method,
+            **self.files.as_json(root),
+            "scores": self.scores.as_json(),
+            "phases": self.phases.as_json(),
+        }
+
+
 def explain_into(run: Run, out: Path) -> str:
     """Explain a run's predictions and write `saliency/` below a folder."""
     if run.recipe.explain is None or not run.recipe.report.examples:
@@ -44,17 +75,21 @@ def explain_into(run: Run, out: Path) -> str:
     total = sum(len(population.classes(job.task)) * examples for job in jobs)
     with run.progress.bar("Explaining predictions", total, "maps") as tick:
         explained = [list(_explain_job(run, job, predictions, out, tick)) for job in jobs]
+    verdicts = [network_verdict(c.scores.verdict.passed for c in clips) for clips in explained]
     with run.progress.bar("Shuffling frames", len(jobs), "networks") as tick:
         networks = [
-            _frame_order(run, job, tick)
-            | asdict(network_verdict(entry["scores"]["verdict"]["passed"] for entry in of_job))
-            for job, of_job in zip(jobs, explained, strict=True)
+            _frame_order(run, job, tick) | asdict(verdict)
+            for job, verdict in zip(jobs, verdicts, strict=True)
         ]
-    entries = [entry for of_job in explained for entry in of_job]
+    entries = [clip.as_json(out) for clips in explained for clip in clips]
     index = {"schema": 1, "maps": entries, "networks": networks}
     write_json(out / FOLDER / "index.json", index)
-    failed = sum(not entry["scores"]["verdict"]["passed"] for entry in entries)
-    flagged = [f"{n['task']} {n['approach']} {n['view']}" for n in networks if n["flagged"]]
+    flagged = [
+        f"{job.task} {job.approach} {job.view}"
+        for job, verdict in zip(jobs, verdicts, strict=True)
+        if verdict.flagged
+    ]
+    failed = sum(verdict.maps - verdict.passed for verdict in verdicts)
     summary = (
         f"{len(entries)} maps, {failed} flagged; {len(flagged)} of {len(networks)} networks flagged"
     )
@@ -63,8 +98,8 @@ def explain_into(run: Run, out: Path) -> str:
 
 def _explain_job(
     run: Run, job: Job, predictions: PredictionTable, out: Path, tick: Tick
-) -> Iterator[dict[str, Any]]:
-    """Explain a few clips of one network's view; yield their entries of `saliency/index.json`."""
+) -> Iterator[ExplainedClip]:
+    """Explain a few clips of one network's view."""
     classes, network = run.population.classes(job.task), run.network(job)
     of_job = predictions.at(Place(job.task, job.approach, job.view, job.split))
     for row in maps.choose(of_job.views, classes, run.recipe.report.examples).rows():
@@ -76,35 +111,25 @@ def _explain_job(
 
 def _explain_clip(
     run: Run, job: Job, row: Row, network: nn.Module, start: int, target: int, out: Path
-) -> dict[str, Any]:
-    """Explain one clip, record it, and return its entry of `saliency/index.json`."""
+) -> ExplainedClip:
+    """Explain one sequence of a clip, score its map and record it."""
     parts = run.parts[job.approach]
     explainer, spec = parts.explainer, parts.voting
     assert explainer is not None, "a run that explains has an explainer"
     key, _ = run.population.keys[row.clip]
     clip, saliency = maps.explain(network, explainer, run.store, key, start, target, spec)
     seed = digest(row.clip, start)
-    scores = maps.score_map(network, explainer, clip, saliency, spec, seed).as_json()
+    scores = maps.score_map(network, explainer, clip, saliency, spec, seed)
     stem = Path(job.task, job.approach, job.view, file_stem(row.clip, job.view, start))
-    files = record(Explanation(clip, start, saliency, scores), out / FOLDER / stem)
+    explanation = Explanation(clip, start, saliency, scores.as_json())
+    files = record(explanation, out / FOLDER / stem)
     # the phases are found from the whole clip, which shows more beats than the sequence
     frames, fps = run.store.clip(key).frames, float(clip.fps or USUAL_FPS)
     phases = find_phases(frames, fps, clip.sector, start=start, k=len(clip.frames))
-    return job.place | {
-        "patient": row.patient,
-        "clip": row.clip,
-        "label": row.label,
-        "predicted": row.prediction.label,
-        "confidence": row.prediction.confidence,
-        "start": start,
-        "method": saliency.method,
-        **files.as_json(out),
-        "scores": scores,
-        "phases": phases.as_json(),
-    }
+    return ExplainedClip(job, row, start, saliency.method, files, scores, phases)
 
 
-def _frame_order(run: Run, job: Job, tick: Tick) -> dict[str, Any]:
+def _frame_order(run: Run, job: Job, tick: Tick) -> dict[str, object]:
     """Measure the effect of shuffled frames on one network, on sequences of some held-out clips."""
     spec = run.parts[job.approach].voting
     # sorted by digest, because a cohort may be listed in the order of its labels
@@ -118,5 +143,5 @@ def _frame_order(run: Run, job: Job, tick: Tick) -> dict[str, Any]:
     network = run.network(job)
     effect = order_effect(network, sequences, digest("order", *job.place.values()))
     tick(1)
-    none = {"shuffle": None, "changed": None, "n": len(sequences)}
-    return job.place | (asdict(effect) if effect else none)
+    unknown: dict[str, object] = {"shuffle": None, "changed": None, "n": len(sequences)}
+    return job.place | (asdict(effect) if effect else unknown)

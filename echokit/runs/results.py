@@ -16,8 +16,8 @@ def metrics_frame(path: Path) -> pd.DataFrame:
     return pd.DataFrame([_flat(row) for row in read_json(path)["rows"]])
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(row: Mapping[str, Any]) -> dict[str, object]:
+    flat: dict[str, object] = {}
     for name, value in row.items():
         if not isinstance(value, Mapping):
             if name != "classes":

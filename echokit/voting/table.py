@@ -67,7 +67,7 @@ class Row:
     start: int = -1
     """First frame of the sequence; -1 where a view or a subject is predicted."""
 
-    def cells(self) -> dict[str, Any]:
+    def cells(self) -> dict[str, object]:
         """Return the row as the table holds it."""
         return {
             LEVEL: self.level,
@@ -82,7 +82,7 @@ class Row:
         }
 
 
-def outcome_cells(label: str, prediction: Prediction) -> dict[str, Any]:
+def outcome_cells(label: str, prediction: Prediction) -> dict[str, object]:
     """Return the cells of the true label and of a prediction beside it."""
     return {
         LABEL: label,

@@ -54,7 +54,7 @@ def test_the_class_explained_is_the_predicted_one_not_the_true_one(tmp_path, par
     job = jobs_of(run)[0]
     save_network(run, job, make_model(run.recipe, 2))
     table, out = PredictionTable.of(predict_severe(run, job)), run.folder.path
-    maps = list(_explain_job(run, job, table, out, lambda n: None))
+    maps = [c.as_json(out) for c in _explain_job(run, job, table, out, lambda n: None)]
     assert sorted(m["label"] for m in maps) == ["none", "none", "severe", "severe"]
     for one in maps:
         assert (one["predicted"], one["start"]) == ("severe", 2)
