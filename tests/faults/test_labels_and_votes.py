@@ -127,7 +127,9 @@ def facts_of(refs, method):
 
 
 @pytest.mark.parametrize(
-    ("task", "dropped"), [("severity", {"0.5", "1.5"}), ("binary", {"0.5"})], ids=lambda v: str(v)
+    ("task", "dropped"),
+    [("severity", {"0.5", "1.5"}), ("binary", {"0.5"})],
+    ids=["severity", "binary"],
 )
 def test_dropping_ambiguous_grades_does_not_drop_the_most_severe_too(task, dropped):
     grades = ("0", "0.5", "1", "1.5", "2", "2.5", "3", "3.0")
