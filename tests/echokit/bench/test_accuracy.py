@@ -160,7 +160,7 @@ def test_a_setting_that_would_be_lost_is_refused(suite, tmp_path, text):
 def test_another_suite_in_the_same_folder_is_refused(suite, tmp_path):
     train_all(suite, tmp_path, Silent())
     other = suite.model_copy(update={"settings": ("sequences.n=4",)})
-    with pytest.raises(UsageError, match="is of another suite"):
+    with pytest.raises(UsageError, match="belongs to another suite"):
         train_all(other, tmp_path, Silent())
 
 
