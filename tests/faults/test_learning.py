@@ -46,7 +46,7 @@ def ruined(run: Run, side: str) -> Run:
         labelled={"severity": replace(labels, clips=swapped)},
         keys={c: ("noise", 10) if c in clips else kept for c, kept in population.keys.items()},
     )
-    return replace(run, population=changed)
+    return replace(run, found=changed)
 
 
 @pytest.mark.usefixtures("tiny_plugin")

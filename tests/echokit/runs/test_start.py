@@ -119,9 +119,9 @@ def test_a_run_that_has_trained_needs_the_weights_no_more(tmp_path, weights):
     weights.unlink()
     carry_out(recipe, RunFolder.open(folder.path))
     other = recipe_of("tiny-frozen", f"backbone.weights={weights}", "evaluate.bootstrap=30")
-    run(other, RunFolder.open(folder.path))
+    carry_out(other, RunFolder.open(folder.path))
     with pytest.raises(OptionError, match="There is no file"):
-        run(
+        carry_out(
             recipe_of("tiny-frozen", f"backbone.weights={weights}", "train.epochs=2"),
             RunFolder.open(folder.path),
         )

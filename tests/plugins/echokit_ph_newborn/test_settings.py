@@ -16,6 +16,7 @@ from echokit.folder import RunFolder
 from echokit.networks.job import Job
 from echokit.networks.sampling import BalancedSampler
 from echokit.networks.train import Settings, TrainingSet
+from echokit.networks.train import train as train_network
 from echokit.recipe import load_recipe
 from echokit.runs import train
 from echokit.runs.cohort import label_tasks
@@ -133,7 +134,7 @@ def test_training_is_adam_on_cross_entropy_for_150_epochs_of_batches_of_eight(
         [Number(0), Number(1)], ("a", "b"), Store(tmp_path), SequenceSpec(1, 2), Pictures
     )
     job = Job("severity", "spatio-temporal", "A4C", 0)
-    train(job, lambda: Watched(*linear()), data, settings, tmp_path, lambda done: None)
+    train_network(job, lambda: Watched(*linear()), data, settings, tmp_path, lambda done: None)
     assert optimizers == [{"lr": 1e-3, "weight_decay": 1e-3}]
     assert [len(x) for x in batches] == [8, 8, 4] * 150, "ten sequences of each of two clips"
     assert len({x.numpy().tobytes() for x in batches}) == len(batches)
