@@ -32,6 +32,35 @@ from echokit.plugins.registry import Registry, registry
 
 pytest_plugins = ["small_run"]
 
+SLOW = (
+    "bench/test_accuracy.py",
+    "cli/test_plugins_check.py",
+    "executors/test_local.py",
+    "plugins/test_registry.py",
+    "report/paper/test_figures.py",
+    "report/sections/test_calibration.py",
+    "report/sections/test_checks.py",
+    "report/sections/test_fusion.py",
+    "report/test_run_page.py",
+    "runs/test_crossfit.py",
+    "runs/test_explain.py",
+    "runs/test_run.py",
+    "runs/test_start.py",
+    "studies/test_model.py",
+    "test_public_api.py",
+    "voting/test_view_classifier.py",
+)
+"""Files below `tests/echokit` whose tests train, build whole pages or start processes: `make check`
+leaves them out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files."""
+    for item in items:
+        if item.path.as_posix().endswith(tuple(f"tests/echokit/{name}" for name in SLOW)):
+            item.add_marker(pytest.mark.slow)
+
+
 FRAMES, SIDE = 10, 16
 
 
