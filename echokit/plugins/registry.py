@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any
 
 import pluggy
@@ -48,8 +48,7 @@ class Registry:
 
     def load(self, entry_point: EntryPoint) -> None:
         """Import and add one plugin; whatever is wrong with it becomes a `PluginWarning`."""
-        distribution = entry_point.dist.name if entry_point.dist else "unknown"
-        version = entry_point.dist.version if entry_point.dist else ""
+        distribution, version = _name_and_version(entry_point.dist)
         owner = f"{distribution}:{entry_point.name}"
         removal = f"to remove it: pip uninstall {distribution}"
         try:
@@ -195,12 +194,18 @@ def _clash(named: list[Component]) -> str:
 
 
 @cache
+def _name_and_version(distribution: Distribution | None) -> tuple[str, str]:
+    """Return a distribution's name and version; each is parsed from its whole description."""
+    return ("unknown", "") if distribution is None else (distribution.name, distribution.version)
+
+
+@cache
 def registry() -> Registry:
     """The registry of every installed plugin, made once per process."""
     result = Registry()
     seen: set[tuple[str, str]] = set()
     for entry_point in sorted(entry_points(group=GROUP), key=lambda e: (e.name, e.value)):
-        key = (entry_point.dist.name if entry_point.dist else "", entry_point.name)
+        key = (_name_and_version(entry_point.dist)[0], entry_point.name)
         if key not in seen:  # an editable install may be listed twice on sys.path
             seen.add(key)
             result.load(entry_point)

@@ -279,15 +279,12 @@ def test_no_heavy_library_is_imported_to_look_around(body):
 
 
 def test_help_starts_within_half_a_second():
-    """On a slow or busy machine: within two and a half times what its libraries take to import."""
-
-    def seconds(*arguments: str) -> float:
+    def seconds() -> float:
+        """CPU time, which other work on the machine hardly stretches."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        run(*arguments)
+        assert "plugins" in run("-m", "echokit", "--help").stdout
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    libraries = ("-c", "import typer.rich_utils, rich.markdown, pluggy, importlib.metadata")
-    assert "plugins" in run("-m", "echokit", "--help").stdout  # compiles what no run has compiled
-    taken = [(seconds("-m", "echokit", "--help"), seconds(*libraries)) for _ in range(4)]
-    assert min(own for own, _ in taken) <= max(0.5, 2.5 * min(theirs for _, theirs in taken))
+    # the machine's slow moments are not the command's: the first good try of a few counts
+    assert any(seconds() <= 0.5 for _ in range(12))
