@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
 
 from echokit.errors import UsageError
 from echokit.system.files import whole_file
@@ -61,37 +62,48 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """What a training changes in place."""
+
+    network: nn.Module
+    optimizer: Optimizer
+    schedule: LRScheduler
+    average: AveragedModel | None
+    """The moving average of the network's weights, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A file with the state of a training after an epoch.
 
-    It holds the weights, Adam's moments, the learning-rate schedule and the history.
+    It holds the weights and their average, Adam's moments, the learning-rate schedule and the
+    history.
     """
 
     path: Path
     digest: str
     """Digest of the recipe and the data; a checkpoint with another digest is ignored."""
 
-    def save(
-        self,
-        network: nn.Module,
-        optimizer: Optimizer,
-        schedule: LRScheduler,
-        history: Sequence[Epoch],
-    ) -> None:
+    def save(self, training: State, history: Sequence[Epoch]) -> None:
         """Write the state, whole or not at all."""
-        state = optimizer.state_dict()
-        tensors = {f"model/{name}": t for name, t in network.state_dict().items()}
+        state = training.optimizer.state_dict()
+        tensors = {f"model/{name}": t for name, t in training.network.state_dict().items()}
+        if training.average is not None:
+            averaged = training.average.state_dict()
+            tensors |= {f"average/{name}": t for name, t in averaged.items()}
         for index, moments in state["state"].items():
             tensors |= {f"adam/{index}/{name}": t for name, t in moments.items()}
+        # a schedule that is a function of the step is made anew; its function is not its state
+        schedule = {k: v for k, v in training.schedule.state_dict().items() if k != "lr_lambdas"}
         metadata = {
             "digest": self.digest,
             "groups": state["param_groups"],
-            "schedule": schedule.state_dict(),
+            "schedule": schedule,
             "history": [asdict(epoch) for epoch in history],
         }
         save_tensors(self.path, tensors, {"echokit": json.dumps(metadata)})
 
-    def load(self, network: nn.Module, optimizer: Optimizer, schedule: LRScheduler) -> list[Epoch]:
+    def load(self, training: State) -> list[Epoch]:
         """Restore the saved state in place; return its history, empty without a saved state."""
         if not self.path.is_file():
             return []
@@ -100,18 +112,23 @@ class Checkpoint:
             if metadata["digest"] != self.digest:  # of another recipe, or of other clips
                 return []
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        network.load_state_dict(
-            {n.removeprefix("model/"): t for n, t in tensors.items() if n.startswith("model/")}
-        )
+        training.network.load_state_dict(_below("model/", tensors))
+        if training.average is not None:
+            training.average.load_state_dict(_below("average/", tensors))
         # safetensors has a flat list of names, Adam's state a table of tables
         moments: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith("adam/"):
-                _, index, moment = name.split("/")
-                moments.setdefault(int(index), {})[moment] = tensor
-        optimizer.load_state_dict({"state": moments, "param_groups": metadata["groups"]})
-        schedule.load_state_dict(metadata["schedule"])
+        for name, tensor in _below("adam/", tensors).items():
+            index, moment = name.split("/")
+            moments.setdefault(int(index), {})[moment] = tensor
+        training.optimizer.load_state_dict({"state": moments, "param_groups": metadata["groups"]})
+        schedule = training.schedule.state_dict() | metadata["schedule"]
+        training.schedule.load_state_dict(schedule)
         return [Epoch(**row) for row in metadata["history"]]
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the tensors whose names begin with a prefix, without it."""
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
 
 def channels_last(network: nn.Module) -> nn.Module:

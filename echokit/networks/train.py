@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
-from torch.utils.data import DataLoader, Dataset
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader
 
-from echokit.clips.sequences import SequenceSpec, digest
-from echokit.clips.store import Store
+from echokit.clips.sequences import digest
 from echokit.errors import TrainingError
-from echokit.networks.checkpoint import Checkpoint, Epoch, channels_last, save_tensors
-from echokit.networks.job import Job, Labelled, data_digest, device_of
-from echokit.networks.sampling import BalancedSampler, TrainingSequences
+from echokit.networks.checkpoint import Checkpoint, Epoch, State, channels_last, save_tensors
+from echokit.networks.data import TrainingSet
+from echokit.networks.job import Job, data_digest, device_of
+from echokit.networks.learned import Learned, judge_learning
+from echokit.networks.losses import LOSSES, guess_loss
+from echokit.networks.optimisation import (
+    copy_average,
+    make_average,
+    make_optimizer,
+    make_schedule,
+)
+from echokit.networks.plain import confusion_of, plain_batches, re_estimate_batch_norm
+from echokit.networks.sampling import BalancedSampler
+from echokit.networks.settings import Settings
 from echokit.system.files import write_json
 from echokit.system.prefetch import prefetch
 from echokit.system.progress import Tick
@@ -32,40 +43,16 @@ SECONDS_BETWEEN_CHECKPOINTS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """The data of one network."""
+class _Attempt:
+    """One training from one seed."""
 
-    items: Sequence[Labelled]
-    """Labelled clips of the training patients, or labelled patients."""
-    classes: tuple[str, ...]
-    """Label names, least severe first."""
-    store: Store
-    spec: SequenceSpec
-    sequences: Callable[..., Dataset[tuple[Tensor, int]]] = TrainingSequences
-    """Makes the dataset of random sequences from `items`, `store` and `spec`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a network is trained: the recipe's `[train]` and `[compute]` for one job."""
-
-    epochs: int
-    n: int
-    """Sequences drawn from each clip in an epoch, on average."""
-    batch: int
-    lr: float
-    weight_decay: float
-    schedule: str
-    balanced: bool
     seed: int
-    """Seed of this job: the same seed gives the same weights on the same machine."""
-    device: str
-    workers: int
-    """Processes that load sequences; 0 loads them in this process, in a thread beside a GPU."""
-    compile: bool
-    """Whether the network is compiled by `torch.compile`."""
-    digest: str
-    """Digest of the recipe; a checkpoint of another recipe or of other clips is not resumed."""
+    weights: dict[str, Tensor]
+    """The trained network's parameters and buffers."""
+    parameters: int
+    """Number of its parameters."""
+    history: list[Epoch]
+    learned: Learned
 
 
 def train(
@@ -78,42 +65,105 @@ def train(
 ) -> None:
     """Train one network to its last epoch and write `<stem>.safetensors` and `<stem>.json`.
 
-    Cross-entropy, Adam, class-balanced draws, fp32 in channels_last_3d on a CPU and bf16 autocast
-    on CUDA (paper, section 3.1). The weights of the last epoch are kept, so that nothing is chosen
-    on held-out patients. A checkpoint beside the result lets an interrupted training resume.
+    Class-balanced draws, fp32 in channels_last_3d on a CPU and bf16 autocast on CUDA; with the
+    default settings cross-entropy and Adam (paper, section 3.1). The weights of the last epoch are
+    kept, so that nothing is chosen on held-out patients. A checkpoint beside the result lets an
+    interrupted training resume.
+
+    A network that did not learn, judged by its own training patients, is trained again from other
+    seeds, `settings.retries` times at most; of several that did not, the one with the highest
+    balanced accuracy on training patients is kept, and its description says that it did not learn.
 
     Raises:
         TrainingError: the loss stopped being a finite number.
     """
+    result = folder / job.stem
+    attempts: list[_Attempt] = []
+    checkpoints: list[Checkpoint] = []
+    for number in range(settings.retries + 1):
+        again = f"-{number}" if number else ""
+        checkpoint = Checkpoint(
+            result.with_suffix(f".partial{again}.safetensors"),
+            f"{settings.digest} {data_digest(data.items)}",
+        )
+        checkpoints.append(checkpoint)
+        seed = digest(settings.seed, "again", number) % 2**32 if number else settings.seed
+        attempts.append(
+            _attempt(job, make_model, data, replace(settings, seed=seed), checkpoint, tick)
+        )
+        if not attempts[-1].learned.reason:
+            break
+        if number < settings.retries:
+            tick(-settings.epochs * settings.n * len(data.items))
+    best = max(attempts, key=_success)
+    save_tensors(result.with_suffix(".safetensors"), best.weights)
+    _write_description(result.with_suffix(".json"), job, best, data, settings, len(attempts))
+    for checkpoint in checkpoints:
+        checkpoint.path.unlink(missing_ok=True)
+
+
+def _success(attempt: _Attempt) -> tuple[bool, float]:
+    """Sort attempts: a network that learned comes last, then by balanced accuracy."""
+    return not attempt.learned.reason, attempt.learned.balanced_accuracy
+
+
+def _attempt(
+    job: Job,
+    make_model: Callable[[], nn.Module],
+    data: TrainingSet,
+    settings: Settings,
+    checkpoint: Checkpoint,
+    tick: Tick,
+) -> _Attempt:
+    """Train a network from one seed, or resume it, and judge whether it learned."""
     fabric = _fabric(settings)
     network = _network(make_model, settings)
     sampler = _sampler(data, settings)
     loader = _loader(data, sampler, settings)
-    optimizer = torch.optim.Adam(
-        network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
-    )
-    schedule = _schedule(optimizer, settings, settings.epochs * len(loader))
-    result = folder / job.stem
-    checkpoint = Checkpoint(
-        result.with_suffix(".partial.safetensors"), f"{settings.digest} {data_digest(data.items)}"
-    )
+    optimizer = make_optimizer(network, settings)
+    schedule = make_schedule(optimizer, settings, settings.epochs * len(loader))
     compiled: Any = torch.compile(network) if settings.compile else network
-    model, adam = fabric.setup(compiled, optimizer)
-    learner = _Learner(job, fabric, model, adam, schedule)
+    model, wrapped = fabric.setup(compiled, optimizer)
     # Adam's moments must be loaded onto the device to which `setup` moved the weights
-    history = checkpoint.load(network, optimizer, schedule)
+    state = State(network, optimizer, schedule, make_average(network, settings))
+    history = checkpoint.load(state)
+    learner = _Learner(job, fabric, model, wrapped, schedule, network, state.average)
     tick(len(history) * len(sampler))
     batches = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
     saved = time.monotonic()
     for epoch in range(len(history), settings.epochs):
         sampler.epoch = epoch
         history.append(_train_epoch(epoch, learner, batches, settings, tick))
-        if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-            checkpoint.save(network, optimizer, schedule, history)
+        last = epoch == settings.epochs - 1 and settings.retries > 0
+        if last or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            checkpoint.save(state, history)
             saved = time.monotonic()
-    save_tensors(result.with_suffix(".safetensors"), network.state_dict())
-    _write_description(result.with_suffix(".json"), job, network, data, settings, history)
-    checkpoint.path.unlink(missing_ok=True)
+    return _finished(state, data, settings, history)
+
+
+def _finished(
+    state: State, data: TrainingSet, settings: Settings, history: list[Epoch]
+) -> _Attempt:
+    """Bring a trained network into its final state, and judge whether it learned."""
+    network, average = state.network, state.average
+
+    def plain() -> Iterator[tuple[Tensor, Tensor]]:
+        device = next(network.parameters()).device
+        return plain_batches(data, settings.batch, settings.seed, device)
+
+    if average is not None:
+        copy_average(average, network)
+    if average is not None or settings.batch_norm == "re-estimated":
+        re_estimate_batch_norm(network, plain())
+    weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    learned = judge_learning(
+        confusion_of(network, plain(), len(data.classes)),
+        data.classes,
+        history[-1].loss,
+        guess_loss(LOSSES[settings.loss], data.shares(settings.balanced)),
+    )
+    parameters = sum(p.numel() for p in network.parameters())
+    return _Attempt(settings.seed, weights, parameters, history, learned)
 
 
 def _fabric(settings: Settings) -> Fabric:
@@ -156,13 +206,6 @@ def _loader(
     )
 
 
-def _schedule(optimizer: torch.optim.Optimizer, settings: Settings, steps: int) -> LRScheduler:
-    """Make the learning-rate schedule over all optimisation steps."""
-    if settings.schedule == "one-cycle":
-        return OneCycleLR(optimizer, settings.lr, total_steps=max(steps, 2))
-    return ConstantLR(optimizer, factor=1.0)
-
-
 @dataclass(frozen=True, slots=True)
 class _Learner:
     """A network and what changes its weights, on their device."""
@@ -173,6 +216,10 @@ class _Learner:
     optimizer: Any
     """Fabric's wrapper of the optimizer."""
     schedule: LRScheduler
+    network: nn.Module
+    """The network itself, without Fabric's wrapper."""
+    average: AveragedModel | None
+    """The moving average of its weights."""
 
     def step(
         self, epoch: int, sequences: Tensor, labels: Tensor, settings: Settings
@@ -182,8 +229,9 @@ class _Learner:
         Raises:
             TrainingError: the loss is not a finite number.
         """
-        logits = self.model(sequences.to(memory_format=torch.channels_last_3d))
-        loss = F.cross_entropy(logits, labels)
+        scaled = _scaled(sequences, settings.scale(epoch))
+        logits = self.model(scaled.to(memory_format=torch.channels_last_3d))
+        loss = LOSSES[settings.loss](logits, labels)
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(
@@ -193,9 +241,22 @@ class _Learner:
             )
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
+        if settings.clip:
+            nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
         self.optimizer.step()
         self.schedule.step()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
         return value, int((logits.argmax(1) == labels).sum())
+
+
+def _scaled(sequences: Tensor, scale: float) -> Tensor:
+    """Scale the frames `(B, C, k, H, W)` of a batch in height and width."""
+    if scale == 1:
+        return sequences
+    height, width = (max(1, round(scale * side)) for side in sequences.shape[-2:])
+    # each output pixel is the mean of the pixels it covers, as in a smaller prepared clip
+    return F.interpolate(sequences, (sequences.shape[2], height, width), mode="area")
 
 
 def _train_epoch(
@@ -234,13 +295,13 @@ def _batches(loader: Any, settings: Settings) -> Iterable[tuple[Tensor, Tensor]]
 def _write_description(
     path: Path,
     job: Job,
-    network: nn.Module,
+    attempt: _Attempt,
     data: TrainingSet,
     settings: Settings,
-    history: Sequence[Epoch],
+    attempts: int,
 ) -> None:
     """Write what the weights are: the job, the classes, the data and the history of training."""
-    rows = [asdict(epoch) for epoch in history]
+    rows = [asdict(epoch) for epoch in attempt.history]
     shapes = [row.pop("input_shape") for row in rows]
     write_json(
         path,
@@ -252,9 +313,11 @@ def _write_description(
             "input_shape": shapes[-1],
             "recipe_digest": settings.digest,
             "data_digest": data_digest(data.items),
-            "seed": settings.seed,
+            "seed": attempt.seed,
             "clips": len(data.items),
-            "parameters": sum(p.numel() for p in network.parameters()),
+            "parameters": attempt.parameters,
+            "attempts": attempts,
+            "learned": attempt.learned.row(),
             "history": rows,
         },
     )

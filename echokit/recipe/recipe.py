@@ -93,6 +93,11 @@ class Recipe(Strict):
                 "views.together trains one network for all views, so that feature_fusion has no "
                 "features of single views to fuse: disable one of them"
             )
+        if self.train.loss == "ordinal" and self.view_tasks:
+            raise ValueError(
+                f"train.loss is 'ordinal', and the views that the task {self.view_tasks[0]} "
+                "predicts have no order: --set train.loss=cross-entropy"
+            )
         if self.views.classifier and self.view_tasks:
             raise ValueError(
                 f"views.classifier would predict what the task {self.view_tasks[0]} is to learn: "
@@ -141,9 +146,10 @@ class Recipe(Strict):
 
     def digest(self) -> str:
         """Compute a short digest of everything that determines the results of a run."""
-        return self._digest_of(
-            self.model_dump(exclude={"compute", "executor", "report", "preset", "published"})
+        rest = self.model_dump(
+            exclude={"compute", "executor", "report", "preset", "published", "train"}
         )
+        return self._digest_of(rest | {"train": self.train.determining()})
 
     def training_digest(self) -> str:
         """Compute a short digest of how networks are trained, without data and voting rules.
@@ -151,8 +157,9 @@ class Recipe(Strict):
         Trained networks then serve every voting rule and explainer, and another view, task or split
         leaves those of the others valid.
         """
-        parts = {"seed", "augment", "normalise", "backbone", "train"}
-        return self._digest_of(self.model_dump(include=parts) | {"k": self.sequences.k})
+        parts = {"seed", "augment", "normalise", "backbone"}
+        train = {"train": self.train.determining()}
+        return self._digest_of(self.model_dump(include=parts) | train | {"k": self.sequences.k})
 
     def _digest_of(self, document: Table) -> str:
         # transforms are ordered, and sorting the keys below would lose their order

@@ -114,20 +114,52 @@ class Sequences(Strict):
 
 
 class Train(Strict):
-    """How a network is trained (paper, section 3.1)."""
+    """How a network is trained. The defaults are the paper's choices (section 3.1)."""
 
     epochs: int = Field(150, ge=1)
     n: int = Field(10, ge=1)
     """Sequences drawn for each training clip in an epoch, on average."""
     batch: int = Field(8, ge=1)
     lr: float = Field(1e-3, gt=0)
-    """Learning rate of Adam; its peak with the schedule `one-cycle`."""
+    """Learning rate of Adam; its peak with other schedules than `constant`."""
     weight_decay: float = Field(1e-3, ge=0)
-    schedule: Literal["constant", "one-cycle"] = "constant"
+    schedule: Literal["constant", "one-cycle", "cosine"] = "constant"
     augment: float = Field(0.9, ge=0, le=1)
     """Share of the training sequences to which the `augment` transforms are applied."""
     balanced: bool = True
     """Draw sequences weighted by the inverse frequency of their class."""
+    optimizer: Literal["adam", "adamw"] = "adam"
+    """`adamw` decouples the weight decay from the gradient; biases and norms do not decay."""
+    loss: Literal["cross-entropy", "ordinal"] = "cross-entropy"
+    """`ordinal` uses the order of the labels: a label two steps off costs more than its
+    neighbour."""
+    warm_up: float = Field(0.0, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises to `lr`."""
+    clip: float = Field(0.0, ge=0)
+    """Largest norm of the gradient; 0 for no limit."""
+    average: float = Field(0.0, ge=0, lt=1)
+    """Decay, for each step, of the moving average of the weights that is kept; 0 keeps the last
+    weights. Statistics of batch norm are then always re-estimated."""
+    batch_norm: Literal["running", "re-estimated"] = "running"
+    """`re-estimated`: statistics of batch norm are estimated anew after training, on training
+    sequences that are not augmented and are mixed as the patients are."""
+    scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
+    """Scales of the frames in equal shares of the epochs, as in `[0.5, 1]`: half-size frames first;
+    empty for full size throughout."""
+    retries: int = Field(0, ge=0, le=2)
+    """How often a network that did not learn, judged by its own training patients, is trained again
+    from another seed."""
+
+    def determining(self) -> dict[str, object]:
+        """Return what determines the weights: every key, but added ones only where they are set.
+
+        Networks that were trained before a key existed keep their digest.
+        """
+        first = {
+            "epochs", "n", "batch", "lr", "weight_decay", "schedule", "augment", "balanced",
+        }  # fmt: skip
+        added = self.model_dump(exclude=first, exclude_defaults=True)
+        return self.model_dump(include=first) | added
 
 
 class Aggregate(Strict):

@@ -14,7 +14,9 @@ from torch.utils.data import Dataset
 from echokit.clips.store import Store
 from echokit.components.slots import make_sequence_spec
 from echokit.networks import train
+from echokit.networks.data import TrainingSet
 from echokit.networks.job import Job, Labelled, device_of, is_trained, job_seed
+from echokit.networks.settings import Settings
 from echokit.recipe import TOGETHER, Compute, Recipe
 from echokit.runs.context import Run
 from echokit.system.progress import Tick
@@ -95,14 +97,14 @@ class Work:
     def __call__(self, tick: Tick) -> None:
         """Train the network in the current process."""
         recipe = self.recipe
-        data = train.TrainingSet(
+        data = TrainingSet(
             self.items,
             self.classes,
             Store(self.store),
             make_sequence_spec(recipe, training=True),
             self.sequences,
         )
-        settings = train.Settings(
+        settings = Settings(
             **recipe.train.model_dump(exclude={"augment"}),
             seed=job_seed(recipe.seed, self.job),
             device=recipe.compute.device,

@@ -15,8 +15,10 @@ from echokit import TrainingError
 from echokit.clips.sequences import SequenceSpec
 from echokit.networks import train as training
 from echokit.networks.checkpoint import load_weights
+from echokit.networks.data import TrainingSet
 from echokit.networks.job import Job, is_trained, job_seed
-from echokit.networks.train import Settings, TrainingSet, train
+from echokit.networks.settings import Settings
+from echokit.networks.train import train
 from echokit.recipe import Compute
 from echokit.runs.jobs import workers_of
 
@@ -262,7 +264,7 @@ def test_the_last_epochs_weights_are_kept_however_bad(learn):
             self.register_buffer("steps", torch.zeros(()))
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            self.steps += 1
+            self.steps += self.training  # not while it is judged by its training clips
             last["steps"] = self.steps.clone()
             wrong = torch.stack([x.mean((1, 2, 3, 4)), -x.mean((1, 2, 3, 4))], 1)
             return wrong * self.scale * self.steps**2
@@ -287,7 +289,8 @@ def test_every_epoch_sees_sequences_that_no_other_saw(learn, parts):
 
     class Watching(torch.nn.Sequential):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            seen.extend(one.numpy().tobytes() for one in x)
+            if self.training:  # it is judged by its training clips, which are not augmented
+                seen.extend(one.numpy().tobytes() for one in x)
             return super().forward(x)
 
     def shade(clip, rng):
@@ -340,3 +343,113 @@ def test_a_jobs_seed_depends_on_the_run_and_the_job_alone():
         job_seed(s, Job("t", a, v, n)) for s in (0, 1) for a in "xy" for v in "vw" for n in (0, 1)
     }
     assert len(seeds) == 16
+
+
+OPTIONS = [
+    {"average": 0.9},
+    {"schedule": "cosine", "warm_up": 0.2, "optimizer": "adamw", "loss": "ordinal"},
+    {"batch_norm": "re-estimated", "clip": 0.5, "scales": (0.5, 1.0)},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: next(iter(options)))
+def test_with_every_option_a_resumed_training_is_the_same_to_the_bit(learn, monkeypatch, options):
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    whole = learn("whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        learn("parts", stop_after(2 * 16 + 4), **options)
+    assert equal(weights(whole), weights(learn("parts", **options)))
+    assert not equal(weights(whole), weights(learn("plain"))), "the option does something"
+
+
+class Watching(nn.Module):
+    """Remembers the size of its inputs and the norm of its gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.sizes, self.norms = nn.Linear(1, 2), [], []
+
+    def forward(self, x):
+        if self.training:
+            self.sizes.append(tuple(x.shape[2:]))
+            norm = self.head.weight.grad
+            self.norms.append(0.0 if norm is None else float(norm.norm()))
+        return 1e3 * self.head(x.mean((2, 3, 4)))
+
+
+def test_frames_are_small_first_and_full_size_last(learn):
+    made = []
+    learn(make=lambda: made.append(Watching()) or made[0], epochs=4, scales=(0.5, 1.0))
+    sizes = made[0].sizes
+    k, height, width = sizes[-1]
+    assert sizes[: len(sizes) // 2] == [(k, height // 2, width // 2)] * (len(sizes) // 2)
+    assert sizes[len(sizes) // 2 :] == [(k, height, width)] * (len(sizes) // 2)
+
+
+def test_gradients_are_clipped_to_the_norm_asked_for(learn):
+    made = []
+    learn(make=lambda: made.append(Watching()) or made[0])
+    assert max(made[0].norms) > 1
+    made = []
+    learn("clipped", make=lambda: made.append(Watching()) or made[0], clip=0.5)
+    assert 0 < max(made[0].norms) < 0.501
+
+
+class Deaf(nn.Module):
+    """Ignores its input: nothing can be learned. With `ears` it hears the label's brightness."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(2))
+
+    def forward(self, x):
+        return self.bias.expand(len(x), 2)
+
+
+def test_a_network_that_does_not_learn_is_trained_again_and_then_said_to_have_not(learn):
+    made: list[nn.Module] = []
+    folder = learn(make=lambda: made.append(Deaf()) or made[-1], retries=2)
+    assert len(made) == 3
+    assert described(folder)["attempts"] == 3
+    assert described(folder)["learned"]["reason"]
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    assert len(files) == 2, "no checkpoint of an attempt stays"
+
+
+def test_the_second_seed_is_kept_if_it_learns(learn, parts):
+    made: list[nn.Module] = []
+
+    def make():
+        made.append(parts.backbone(2, 1) if made else Deaf())
+        return made[-1]
+
+    folder = learn(make=make, retries=2, epochs=20, n=4, batch=8)
+    assert len(made) == 2
+    assert described(folder)["learned"]["reason"] == ""
+    assert described(folder)["seed"] != SETTINGS.seed
+    parts.backbone(2, 1).load_state_dict(weights(folder))
+
+
+def test_a_stop_between_two_attempts_trains_none_of_them_twice(learn, monkeypatch):
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    whole = learn("whole", make=Deaf, retries=1)
+    ticks: list[int] = []
+
+    def tick(n):
+        ticks.append(n)
+        if sum(n for n in ticks if n > 0) > 3 * 16 + 4:  # in the second attempt
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn("parts", tick, make=Deaf, retries=1)
+    ticks = []
+    resumed = learn("parts", ticks.append, make=Deaf, retries=1)
+    assert ticks[0] == 3 * 16, "the first attempt is read"
+    assert equal(weights(whole), weights(resumed))
+
+
+def test_one_attempt_is_all_there_is_unless_more_are_asked(learn):
+    made: list[nn.Module] = []
+    folder = learn(make=lambda: made.append(Deaf()) or made[-1])
+    assert len(made) == 1
+    assert described(folder)["learned"]["reason"]

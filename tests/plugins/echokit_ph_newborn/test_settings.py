@@ -13,9 +13,10 @@ from echokit.clips.sequences import SequenceSpec
 from echokit.clips.splits import split_patients
 from echokit.clips.store import Store
 from echokit.folder import RunFolder
+from echokit.networks.data import TrainingSet
 from echokit.networks.job import Job
 from echokit.networks.sampling import BalancedSampler
-from echokit.networks.train import Settings, TrainingSet
+from echokit.networks.settings import Settings
 from echokit.networks.train import train as train_network
 from echokit.recipe import load_recipe
 from echokit.runs import train
