@@ -38,6 +38,7 @@ def phantom(
     prevalence: Sequence[float] = (0.65, 0.16, 0.19),
     seed: int = 0,
     files: int = 1,
+    machine: str = "reference",
 ) -> Loader:
     """Synthetic echo clips: moving anatomy, speckle that moves with it, and a ground truth.
 
@@ -59,6 +60,12 @@ def phantom(
         prevalence: share of patients with no, mild, and moderate to severe pulmonary hypertension;
             met exactly, by largest remainder.
         seed: each seed gives a different cohort.
+        machine: ultrasound machine that makes the pictures. `reference` is one picture for all
+            patients. `random` draws a machine for each patient: frequency, resolution, dynamic
+            range, grey map, gain, sector, frame rate (`fps` is not used then), speckle reduction,
+            harmonics and artefacts. `premium`, `neonatal`, `compact`, `portable` and `older` are
+            fixed machines, which `random` does not favour. The heart of a seed is the same with
+            every machine; a long axis may be shortened by an oblique cut.
         files: number of patients, from the first, whose clips are read back from a real DICOM file
             with the scanner's screen around the sector.
 
@@ -83,5 +90,6 @@ def phantom(
         prevalence=tuple(prevalence),
         seed=seed,
         files=files,
+        machine=machine,
     )
     return Phantom(settings)

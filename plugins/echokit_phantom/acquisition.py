@@ -10,10 +10,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, UInt8
+from jaxtyping import Float32, UInt8
 
 from echokit_phantom.sector import Beams, Sector
-from echokit_phantom.tissue import CODES, MATERIALS, speckle_tile, spread, surroundings
+from echokit_phantom.tissue import CODES, MATERIALS, speckle_tile, surroundings, texels
 
 _AMPLITUDE = np.array(list(MATERIALS.values()), np.float32)
 _NOISE_POOL = 2
@@ -110,7 +110,8 @@ class Scanner:
         # a border that faces the beam reflects like a mirror: by the change along the beam
         edge = np.abs(amplitude[:, 2:] - amplitude[:, :-2])
         # speckle is multiplicative: scatterers weighted by the material's amplitude
-        texture = self._tile[self._texels(coarse == CODES["blood"], moved, first)]
+        flow = (coarse == CODES["blood"]) * self._flow[first : first + count, None, None]
+        texture = self._tile[texels(self._points, moved, self._texel, self._side, flow)]
         field = texture * amplitude
         field.real[:, 1:-1] += edge * (0.8 + 0.25 * texture.real[:, 1:-1])
         field *= self._gain
@@ -123,26 +124,6 @@ class Scanner:
                 echo[index] += self._noise * noise[top : top + fine // 2, left : left + beams]
             power += echo * echo
         return np.float32(10) * np.log10(power)
-
-    def _texels(
-        self,
-        blood: Bool[np.ndarray, "T samples beams"],
-        moved: Float32[np.ndarray, "T rows columns 2"],
-        first: int,
-    ) -> Int32[np.ndarray, "T samples beams"]:
-        """Look up the scatterer at each place: moving with tissue, new in each frame in blood."""
-        samples, beams, _ = self._points.shape
-        down = spread(samples, moved.shape[1])
-        across = spread(beams, moved.shape[2]).T
-        flat: Int32[np.ndarray, "T samples beams"] = np.zeros(blood.shape, np.int32)
-        for axis, stride in ((0, 1), (1, self._side)):
-            shift = down @ np.ascontiguousarray(moved[..., axis]) @ across
-            place = (self._points[..., axis] - shift) * np.float32(1 / self._texel)
-            place += 8 * self._side  # positive, so that truncating rounds down
-            flat += (place.astype(np.int32) & (self._side - 1)) * stride
-        flow = self._flow[first : first + len(blood), None, None]
-        flat += blood * flow
-        return flat & np.int32(self._side**2 - 1)
 
 
 def grey_window(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from echokit import VIEWS, ClipRef, OptionError
+from echokit_phantom.machine import CHOICES, REFERENCE
 
 PAPER_PATIENTS, PAPER_CLIPS = 194, 536
 """Size of the newborn study (GCPR 2022, section 2.1): 2.76 clips per patient of five views."""
@@ -38,9 +39,15 @@ class Settings:
     prevalence: tuple[float, ...]
     seed: int
     files: int
+    machine: str = REFERENCE
 
     def __post_init__(self) -> None:
         _check_views(self.views)
+        if self.machine not in CHOICES:
+            raise OptionError(
+                f"The loader 'phantom' has no machine {self.machine!r}. "
+                f"Valid: {', '.join(CHOICES)}."
+            )
         low, high = self.patients, self.patients * len(self.views)
         shares = self.prevalence
         rules = (

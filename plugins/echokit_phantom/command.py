@@ -29,13 +29,16 @@ def write_files(
     seed: Annotated[int, typer.Option(help="Seed of the cohort.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Side of the sector image in pixels.")] = 224,
     frames: Annotated[int, typer.Option(min=2, help="Mean number of frames of a clip.")] = 122,
+    machine: Annotated[
+        str, typer.Option(help="Ultrasound machine: reference, random, or a named one.")
+    ] = "reference",
 ) -> None:
     """Write a synthetic cohort as ordinary files, with its manifest and ground-truth masks."""
     from rich.console import Console
 
     from echokit_phantom import phantom
 
-    cohort = phantom(patients=patients, seed=seed, size=size, frames=frames)
+    cohort = phantom(patients=patients, seed=seed, size=size, frames=frames, machine=machine)
     loader = cast("SupportsWrite", cohort)  # which the cohort is besides a loader
     with Console(stderr=True).status("Writing synthetic clips ...", spinner="dots"):
         manifest = loader.write(out, format.value)

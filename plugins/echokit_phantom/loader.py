@@ -10,10 +10,15 @@ from pathlib import Path
 
 from echokit import Clip, ClipError, ClipRef
 from echokit_phantom.cohort import Patient, Settings, draw_patients
+from echokit_phantom.machine import REFERENCE
 from echokit_phantom.physiology import PerFrame
 
 GENERATOR = "echokit-phantom/2"
 """Version of the generator: increased whenever the same options give other pixels."""
+
+
+MACHINE_GENERATOR = "echokit-phantom-machine/1"
+"""Version of the pictures of all machines but `reference`; increased like `GENERATOR`."""
 
 
 class Phantom:
@@ -81,6 +86,8 @@ class Phantom:
         shared = {name: settings[name] for name in ("size", "frames", "frames_sd", "fps", "seed")}
         through_file = patient.number <= self.settings.files
         content = [GENERATOR, shared, patient.number, patient.grade, view, through_file]
+        if self.settings.machine != REFERENCE:  # whose digest is that of clips stored before
+            content += [MACHINE_GENERATOR, self.settings.machine]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def write(self, out: Path, format: str) -> Path:

@@ -11,10 +11,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from echokit import Clip
 from echokit_phantom.acquisition import Controls, Scanner, draw_controls, grey_window
+from echokit_phantom.artefacts import NOTHING, Artefacts, artefact_rng, draw_artefacts
 from echokit_phantom.cohort import Patient, Settings, clip_rng, patient_rng
 from echokit_phantom.curves import Curve, Shape, dense
+from echokit_phantom.imaging import GreyMap, MachineScanner, operated
+from echokit_phantom.machine import Machine, machine_of
 from echokit_phantom.painting import Layer, paint
 from echokit_phantom.physiology import Beat, PerFrame, draw_beat, draw_heart
+from echokit_phantom.screen import draw_trace
 from echokit_phantom.sector import Sector, scan_converter
 from echokit_phantom.tissue import CODES, displacement
 from echokit_phantom.views import PLANES, Plane
@@ -23,6 +27,9 @@ _CHUNK = 8
 """Frames computed at a time: limits memory, and keeps a chunk in the processor's cache."""
 _PILOT = 12
 """Number of frames, spread over the clip, that the gain is set by."""
+
+Levels = Float32[np.ndarray, "T pixels"]
+"""Decibels or grey levels inside the sector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,12 @@ class Scene:
     """Settings of operator and scanner."""
     beat: Beat
     """The cardiac cycle by frame."""
+    fps: float
+    """Frames per second."""
+    machine: Machine | None = None
+    """The machine; None for the reference picture."""
+    artefacts: Artefacts = NOTHING
+    """What spoils the picture; nothing does in the reference."""
 
 
 def stage(settings: Settings, patient: Patient, view: str) -> tuple[Scene, np.random.Generator]:
@@ -52,17 +65,24 @@ def stage(settings: Settings, patient: Patient, view: str) -> tuple[Scene, np.ra
     rng = clip_rng(settings.seed, patient.number, view)
     # the order of these draws fixes the pixels of every seed: change it with `GENERATOR` only
     frames = max(2, round(settings.frames + settings.frames_sd * rng.standard_normal()))
+    machine, artefacts = machine_of(settings.machine, settings.seed, patient.number), NOTHING
+    fps = machine.fps if machine else settings.fps
     heart = draw_heart(patient.severity, shared, rng)
-    beat = draw_beat(frames, settings.fps, rng)
+    beat = draw_beat(frames, fps, rng)
     plane = PLANES[view]
-    controls = draw_controls(rng)
-    sector = Sector(settings.size, plane.depth * controls.zoom, controls.half_angle)
-    place = _placement(plane, controls, frames / settings.fps, beat, rng)
+    controls, density = draw_controls(rng), 1.0
+    if machine:  # from a generator of its own: the heart is the same with every machine
+        own = artefact_rng(settings.seed, patient.number, view)
+        artefacts = draw_artefacts(machine, view, own)
+        controls, density = operated(controls, machine, own), machine.density
+    depth = plane.depth * controls.zoom
+    sector = Sector(settings.size, depth, controls.half_angle, density=density)
+    place = _placement(plane, controls, artefacts, fps, beat, rng)
     shapes = tuple(
         Shape(s.material, place(dense(s.outline)), s.structure, s.labelled)
         for s in plane.draw(heart, beat, rng)
     )
-    return Scene(shapes, plane.structures, sector, controls, beat), rng
+    return Scene(shapes, plane.structures, sector, controls, beat, fps, machine, artefacts), rng
 
 
 def render(settings: Settings, patient: Patient, view: str) -> tuple[Clip, PerFrame]:
@@ -75,15 +95,15 @@ def render(settings: Settings, patient: Patient, view: str) -> tuple[Clip, PerFr
     """
     # the matrix products are small: more threads take longer, above all beside other processes
     with threadpool_limits(1, user_api="blas"):
-        return _render(*stage(settings, patient, view), settings.fps)
+        return _render(*stage(settings, patient, view))
 
 
-def _render(scene: Scene, rng: np.random.Generator, fps: float) -> tuple[Clip, PerFrame]:
+def _render(scene: Scene, rng: np.random.Generator) -> tuple[Clip, PerFrame]:
     """Form the images of a scene."""
     size = scene.sector.size
     count = len(scene.beat.phase)
     convert = scan_converter(scene.sector)
-    scanner = Scanner(scene.sector, scene.controls, count, rng)
+    scanner = _scanner(scene, rng)
     moved = displacement(scene.shapes, scene.sector)
     tissue = [
         Layer(CODES[s.material], _finer(scene.sector.to_beams(s.outline))) for s in scene.shapes
@@ -97,23 +117,45 @@ def _render(scene: Scene, rng: np.random.Generator, fps: float) -> tuple[Clip, P
 
     pilots = np.unique(np.linspace(0, count - 1, _PILOT).astype(int))
     pilot = np.concatenate([decibels(int(n), int(n) + 1) for n in pilots])
-    slope, level = grey_window(pilot[:, ::3], scene.controls)
+    grey = _grey_map(scene, pilot[:, ::3])
 
     frames = np.zeros((count, size, size), np.uint8)
     for first in range(0, count, _CHUNK):
         last = min(first + _CHUNK, count)
-        grey = slope * decibels(first, last) + (level + brightness[first:last, None])
-        frames[first:last, convert.inside] = np.clip(
-            grey, 1, 255
-        )  # 0 marks pixels outside the sector
+        levels = grey(decibels(first, last), brightness[first:last, None])
+        # 0 marks pixels outside the sector
+        frames[first:last, convert.inside] = np.clip(levels, 1, 255)
+    if scene.artefacts.trace:
+        draw_trace(frames, convert.inside, scene.beat.phase, scene.fps)
     clip = Clip(
         frames=frames,
-        fps=fps,
+        fps=scene.fps,
         spacing=(scene.sector.spacing, scene.sector.spacing),
         structures=label_map(scene, convert.inside),
         structure_names=scene.structures,
     )
     return clip, scene.beat.phase
+
+
+def _scanner(scene: Scene, rng: np.random.Generator) -> Scanner | MachineScanner:
+    """Make what forms the echoes of a scene."""
+    count = len(scene.beat.phase)
+    if scene.machine is None:
+        return Scanner(scene.sector, scene.controls, count, rng)
+    breathing = scene.artefacts.breathing(count, scene.fps)
+    return MachineScanner(
+        scene.sector, scene.shapes, scene.controls, scene.machine, scene.artefacts, breathing, rng
+    )
+
+
+def _grey_map(
+    scene: Scene, pilot: Float32[np.ndarray, "T pixels"]
+) -> Callable[[Levels, Levels], Levels]:
+    """Set the map from decibels and a change of brightness to grey levels."""
+    if scene.machine is not None:
+        return GreyMap(scene.machine, scene.controls, pilot)
+    slope, level = grey_window(pilot, scene.controls)
+    return lambda decibels, brightness: slope * decibels + (level + brightness)
 
 
 def label_map(scene: Scene, inside: Bool[np.ndarray, "H W"]) -> UInt8[np.ndarray, "T H W"]:
@@ -131,19 +173,26 @@ def label_map(scene: Scene, inside: Bool[np.ndarray, "H W"]) -> UInt8[np.ndarray
 
 
 def _placement(
-    plane: Plane, controls: Controls, seconds: float, beat: Beat, rng: np.random.Generator
+    plane: Plane,
+    controls: Controls,
+    artefacts: Artefacts,
+    fps: float,
+    beat: Beat,
+    rng: np.random.Generator,
 ) -> Callable[[Curve], Curve]:
     """Make the motion from a view's coordinates to millimetres from the probe, by frame."""
     frames = len(beat.phase)
     cos, sin = np.cos(controls.turn), np.sin(controls.turn)
     turned = np.array([[cos, sin], [-sin, cos]]) * [controls.tilt, 1 / controls.tilt]
-    breaths = seconds * rng.uniform(40, 60) / 60
+    turned = np.array(artefacts.shortening)[:, None] * turned
+    breaths = frames / fps * rng.uniform(40, 60) / 60
     breathing = np.sin(2 * np.pi * (np.linspace(0, breaths, frames) + rng.uniform()))
     hand = np.cumsum(rng.normal(0, 0.03, (frames, 2)), axis=0)
     shift = rng.normal(0, 0.35, 2) * breathing[:, None] + hand - hand.mean(axis=0)
     # in systole the heart moves a little towards the chest wall
     shift += np.array([0.0, -0.5]) * beat.squeeze[:, None]
     shift += np.array(plane.origin) + controls.shift
+    shift += artefacts.drift(frames, fps)
 
     def place(curve: Curve) -> Curve:
         placed: Curve = curve @ turned + shift[:, None]

@@ -52,6 +52,20 @@ def on_screen(
     return frames, structures
 
 
+def draw_trace(
+    frames: UInt8[np.ndarray, "T H W"],
+    inside: Bool[np.ndarray, "H W"],
+    phase: Float[np.ndarray, " T"],
+    fps: float,
+) -> None:
+    """Draw the ECG over the lower edge of the sector, in place; nothing outside it is touched."""
+    size = inside.shape[0]
+    top = int(np.flatnonzero(inside.any(axis=1))[-1]) + 1 - round(0.14 * size)
+    trace = np.zeros_like(frames)
+    _trace(trace, phase, fps, min(top, size - round(0.14 * size) - 1))
+    np.maximum(frames, trace, out=frames, where=inside)
+
+
 def _still(
     sector: Bool[np.ndarray, "H W"], size: int, fps: float, spacing: float, view: str
 ) -> UInt8[np.ndarray, "H W"]:

@@ -25,6 +25,8 @@ class Sector:
     """Half the opening angle, radians."""
     near: float = 2.5
     """Distance from the apex to the probe's face, mm."""
+    density: float = 1.0
+    """Beams per angle, relative."""
 
     @property
     def spacing(self) -> float:
@@ -44,7 +46,7 @@ class Sector:
     @property
     def beams(self) -> int:
         """Number of beams across the sector, a little coarser than the pixels at its far edge."""
-        return round(0.72 * 2 * self.half_angle * self.depth / self.spacing)
+        return round(self.density * 0.72 * 2 * self.half_angle * self.depth / self.spacing)
 
     @property
     def step(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Complex64, Float32
+from jaxtyping import Complex64, Float32, Int32
 
 from echokit_phantom.curves import Shape
 from echokit_phantom.sector import Sector
@@ -28,7 +28,10 @@ _REACH = 3.4
 
 
 def speckle_tile(
-    side: int, texel: float, rng: np.random.Generator
+    side: int,
+    texel: float,
+    rng: np.random.Generator,
+    patches: Sequence[tuple[float, float]] = ((2.2, 0.30),),
 ) -> Complex64[np.ndarray, " texels"]:
     """Draw the scatterers of tissue, a flattened square of `side` by `side` that tiles seamlessly.
 
@@ -38,23 +41,55 @@ def speckle_tile(
         side: texels along each side.
         texel: millimetres between two texels.
         rng: source of randomness.
+        patches: size in mm and strength (standard deviation of the logarithm) of each modulation.
     """
     field = rng.standard_normal((2, side, side), dtype=np.float32)
     for axis in (1, 2):
         for _ in range(2):
             field = 0.5 * field + 0.25 * (np.roll(field, 1, axis) + np.roll(field, -1, axis))
     field /= field.std()
-    coarse = max(4, round(side * texel / 2.2))
-    modulation = np.exp(0.30 * _smooth_noise((side, side), coarse, rng, wrap=True))
+    modulation = np.ones((side, side), np.float32)
+    for size, strength in patches:
+        coarse = max(4, round(side * texel / size))
+        modulation *= np.exp(strength * smooth_noise((side, side), coarse, rng, wrap=True))
     tile = (field[0] + 1j * field[1]) * modulation / np.sqrt(2)
     return np.ascontiguousarray(tile, np.complex64).ravel()
+
+
+def texels(
+    places: Float32[np.ndarray, "samples beams 2"],
+    moved: Float32[np.ndarray, "T rows columns 2"],
+    texel: float,
+    side: int,
+    flow: Int32[np.ndarray, "T samples beams"],
+) -> Int32[np.ndarray, "T samples beams"]:
+    """Look up the scatterer at each place: moving with tissue, new in each frame in blood.
+
+    Args:
+        places: place of each sample of each beam, mm.
+        moved: displacement of the tissue on a coarse grid, mm.
+        texel: millimetres between two texels of the tile.
+        side: texels along each side of the tile, a power of two.
+        flow: shift within the tile, 0 in tissue and new in each frame in blood.
+    """
+    samples, beams, _ = places.shape
+    down = spread(samples, moved.shape[1])
+    across = spread(beams, moved.shape[2]).T
+    flat: Int32[np.ndarray, "T samples beams"] = np.zeros(flow.shape, np.int32)
+    for axis, stride in ((0, 1), (1, side)):
+        shift = down @ np.ascontiguousarray(moved[..., axis]) @ across
+        place = (places[..., axis] - shift) * np.float32(1 / texel)
+        place += 8 * side  # positive, so that truncating rounds down
+        flat += (place.astype(np.int32) & (side - 1)) * stride
+    flat += flow
+    return flat & np.int32(side**2 - 1)
 
 
 def surroundings(sector: Sector, rng: np.random.Generator) -> Float32[np.ndarray, "samples beams"]:
     """Draw the amplitude of the tissue around the heart: chest wall, fat, and lung behind it."""
     points = sector.points()
     radius = np.hypot(points[..., 0], points[..., 1])
-    patches = 0.7 * _smooth_noise(radius.shape, 9, rng)
+    patches = 0.7 * smooth_noise(radius.shape, 9, rng)
     wall = sum(
         0.5 * np.exp(-0.5 * ((radius - depth - shift) / 0.7) ** 2)
         for depth, shift in zip((3.5, 5.5, 8.0), rng.normal(0, 0.5, 3), strict=True)
@@ -66,7 +101,7 @@ def surroundings(sector: Sector, rng: np.random.Generator) -> Float32[np.ndarray
     return amplitude
 
 
-def _smooth_noise(
+def smooth_noise(
     shape: tuple[int, int], coarse: int, rng: np.random.Generator, *, wrap: bool = False
 ) -> Float32[np.ndarray, "H W"]:
     """Draw normal noise, interpolated from `coarse` by `coarse` values."""
