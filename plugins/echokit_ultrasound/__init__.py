@@ -1,11 +1,11 @@
-"""Augmentations by effects of ultrasound: attenuation with depth, shadows, haze, speckle."""
+"""Transforms of ultrasound: a common frame rate; attenuation, shadows, haze and speckle."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from echokit import hookimpl
+from echokit import OptionError, hookimpl
 
 if TYPE_CHECKING:
     from echokit import Transform
@@ -13,11 +13,39 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_transforms(register: Callable[[str, Callable[..., Any]], None]) -> None:
-    """Add the augmentations."""
+    """Add the transforms."""
+    register("ultrasound-frame-rate", frame_rate)
     register("ultrasound-attenuation", attenuation)
     register("ultrasound-shadow", shadow)
     register("ultrasound-haze", haze)
     register("ultrasound-speckle", speckle)
+
+
+def frame_rate(*, fps: float = 25.0) -> Transform:
+    """Prepare: resample to a common frame rate, so that k frames are as long on every scanner.
+
+    Newborns' hearts are stored at 20 to 80 frames per second, and beat in 0.4 s: twelve frames show
+    a whole beat on one scanner and a third of it on another. The nearest frames are kept, none is
+    blended. A clip that is slower, or whose frame rate is unknown, stays as it is.
+
+        --set prepare.frame-rate.use=ultrasound-frame-rate --set prepare.frame-rate.fps=30
+
+    Args:
+        fps: frames per second, 1 to 1000.
+
+    Returns:
+        A transform of frames of any type.
+
+    Raises:
+        OptionError: the number is out of range.
+    """
+    from echokit_ultrasound.frame_rate import FrameRate
+
+    if not 1 <= fps <= 1000:
+        raise OptionError(
+            f"The transform 'ultrasound-frame-rate' was given fps={fps!r}, which must be 1 to 1000."
+        )
+    return FrameRate(float(fps))
 
 
 def attenuation(*, probability: float = 0.5, most: float = 2.0) -> Transform:
