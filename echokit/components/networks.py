@@ -54,7 +54,7 @@ def load_fused(recipe: Recipe, classes: int, weights: Path) -> FusedNetwork:
     with torch.random.fork_rng():  # trained weights replace those drawn here
         encoders = [bare_model(recipe, width) for _ in recipe.views.use]
         fused = FusedNetwork(encoders, width, classes)
-    network = load_weights(fused, weights)
+    network = load_weights(fused, weights, device_of(recipe.compute.device))
     assert isinstance(network, FusedNetwork)
     return network
 

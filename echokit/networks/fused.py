@@ -152,7 +152,8 @@ def encode_subject(
             spec(window(store, key, start, spec.k), torch.Generator())
             for key, start in starts[: spec.n]
         ]
-        rows.append(network.encode(view, torch.stack(sequences)))  # (n, E)
+        inputs = torch.stack(sequences).to(network.trust.device)
+        rows.append(network.encode(view, inputs))  # (n, E)
     blank = torch.full_like(next(row for row in rows if row is not None), torch.nan)
     return torch.stack([blank if row is None else row for row in rows], dim=1)
 
@@ -179,4 +180,4 @@ def votes_of_subsets(
         if present[0].any():
             with torch.inference_mode():
                 probabilities = network.fuse(clean, present).softmax(1)
-            yield tuple(subset), probabilities.numpy()
+            yield tuple(subset), probabilities.cpu().numpy()

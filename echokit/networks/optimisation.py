@@ -10,6 +10,7 @@ from torch.optim import Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from echokit.networks.job import device_of
 from echokit.networks.settings import Settings
 
 RISE = 0.3
@@ -22,14 +23,18 @@ def make_optimizer(network: nn.Module, settings: Settings) -> Optimizer:
     With `adamw` the decay is decoupled from the gradient (Loshchilov and Hutter 2019,
     arXiv:1711.05101), and biases and norms, which have one dimension, do not decay.
     """
+    # one kernel for all weights: small networks wait for launches of kernels
+    fused = True if device_of(settings.device).type == "cuda" else None
     if settings.optimizer == "adam":
-        return Adam(network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+        return Adam(
+            network.parameters(), settings.lr, weight_decay=settings.weight_decay, fused=fused
+        )
     parameters = list(network.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return AdamW([group for group in groups if group["params"]], lr=settings.lr)
+    return AdamW([group for group in groups if group["params"]], settings.lr, fused=fused)
 
 
 def make_schedule(optimizer: Optimizer, settings: Settings, steps: int) -> LRScheduler:

@@ -31,12 +31,15 @@ class Settings:
     retries: int = 0
     """How often a network that did not learn is trained again, from another seed."""
     seed: int
-    """Seed of this job: the same seed gives the same weights on the same machine."""
+    """Seed of this job: the same seed gives the same weights on the same machine; on CUDA only with
+    `deterministic`."""
     device: str
     workers: int
     """Processes that load sequences; 0 loads them in this process, in a thread beside a GPU."""
     compile: bool
     """Whether the network is compiled by `torch.compile`."""
+    deterministic: bool = False
+    """Whether only repeatable algorithms are used on CUDA; a CPU repeats its results anyway."""
     digest: str
     """Digest of the recipe; a checkpoint of another recipe or of other clips is not resumed."""
 

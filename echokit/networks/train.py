@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -17,9 +16,10 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from echokit.clips.sequences import digest
-from echokit.errors import TrainingError
+from echokit.networks.arithmetic import arithmetic
 from echokit.networks.checkpoint import Checkpoint, Epoch, State, channels_last, save_tensors
 from echokit.networks.data import TrainingSet
+from echokit.networks.figures import Figures
 from echokit.networks.job import Job, data_digest, device_of
 from echokit.networks.learned import Learned, judge_learning
 from echokit.networks.losses import LOSSES, guess_loss
@@ -88,9 +88,10 @@ def train(
         )
         checkpoints.append(checkpoint)
         seed = digest(settings.seed, "again", number) % 2**32 if number else settings.seed
-        attempts.append(
-            _attempt(job, make_model, data, replace(settings, seed=seed), checkpoint, tick)
-        )
+        with arithmetic(device_of(settings.device), settings.deterministic):
+            attempts.append(
+                _attempt(job, make_model, data, replace(settings, seed=seed), checkpoint, tick)
+            )
         if not attempts[-1].learned.reason:
             break
         if number < settings.retries:
@@ -127,13 +128,13 @@ def _attempt(
     # Adam's moments must be loaded onto the device to which `setup` moved the weights
     state = State(network, optimizer, schedule, make_average(network, settings))
     history = checkpoint.load(state)
-    learner = _Learner(job, fabric, model, wrapped, schedule, network, state.average)
+    learner = _Learner(fabric, model, wrapped, schedule, network, state.average)
     tick(len(history) * len(sampler))
     batches = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
     saved = time.monotonic()
     for epoch in range(len(history), settings.epochs):
         sampler.epoch = epoch
-        history.append(_train_epoch(epoch, learner, batches, settings, tick))
+        history.append(_train_epoch(epoch, job, learner, batches, settings, tick))
         last = epoch == settings.epochs - 1 and settings.retries > 0
         if last or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
             checkpoint.save(state, history)
@@ -210,7 +211,6 @@ def _loader(
 class _Learner:
     """A network and what changes its weights, on their device."""
 
-    job: Job
     fabric: Fabric
     model: nn.Module
     optimizer: Any
@@ -221,24 +221,12 @@ class _Learner:
     average: AveragedModel | None
     """The moving average of its weights."""
 
-    def step(
-        self, epoch: int, sequences: Tensor, labels: Tensor, settings: Settings
-    ) -> tuple[float, int]:
-        """Take one optimisation step; return the loss and the number of sequences classified right.
-
-        Raises:
-            TrainingError: the loss is not a finite number.
-        """
-        scaled = _scaled(sequences, settings.scale(epoch))
+    def step(self, sequences: Tensor, labels: Tensor, settings: Settings, figures: Figures) -> None:
+        """Take one optimisation step, and add its loss to the figures of the epoch."""
+        scaled = _scaled(sequences, settings.scale(figures.epoch))
         logits = self.model(scaled.to(memory_format=torch.channels_last_3d))
         loss = LOSSES[settings.loss](logits, labels)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"The loss became {value} in epoch {epoch + 1} of {self.job}. Lower the "
-                f"learning rate (--set train.lr={settings.lr / 10:g}) or check the clips "
-                "with `echokit data check`."
-            )
+        figures.add(loss.detach(), (logits.argmax(1) == labels).sum(), len(labels))
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         if settings.clip:
@@ -247,7 +235,6 @@ class _Learner:
         self.schedule.step()
         if self.average is not None:
             self.average.update_parameters(self.network)
-        return value, int((logits.argmax(1) == labels).sum())
 
 
 def _scaled(sequences: Tensor, scale: float) -> Tensor:
@@ -260,25 +247,23 @@ def _scaled(sequences: Tensor, scale: float) -> Tensor:
 
 
 def _train_epoch(
-    epoch: int, learner: _Learner, loader: Any, settings: Settings, tick: Tick
+    epoch: int, job: Job, learner: _Learner, loader: Any, settings: Settings, tick: Tick
 ) -> Epoch:
     """Train for one epoch and return its figures."""
-    started, total, right, count = time.monotonic(), 0.0, 0, 0
+    started = time.monotonic()
+    figures = Figures(epoch, job, settings.lr, device_of(settings.device))
     shape: list[int] = []
     learner.model.train()
     with torch.random.fork_rng():  # dropout draws from the global generator
         torch.manual_seed(digest(settings.seed, "dropout", epoch))
         for sequences, labels in _batches(loader, settings):  # (B, 1, k, H, W), (B,)
-            loss, correct = learner.step(epoch, sequences, labels, settings)
+            learner.step(sequences, labels, settings, figures)
             shape = list(sequences.shape[1:])
-            total += loss * len(labels)
-            right += correct
-            count += len(labels)
             tick(len(labels))
     return Epoch(
         epoch=epoch + 1,
-        loss=total / count,
-        accuracy=right / count,
+        loss=figures.loss(),
+        accuracy=figures.accuracy(),
         lr=float(learner.schedule.get_last_lr()[0]),
         seconds=round(time.monotonic() - started, 3),
         input_shape=shape,

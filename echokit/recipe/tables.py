@@ -226,6 +226,9 @@ class Compute(Strict):
     a CPU, where they would take cores from the network, and up to eight beside a GPU."""
     compile: bool = False
     """Whether networks are compiled by `torch.compile`, which takes half a minute; for a GPU."""
+    deterministic: bool = False
+    """Whether a GPU trains with repeatable algorithms only: slower, and the same seed then gives
+    the same weights on the same card. A CPU repeats its results anyway."""
     jobs: int = Field(1, ge=1)
     """Number of networks trained at the same time, each in its own process."""
 

@@ -111,6 +111,7 @@ class Work:
             workers=workers_of(recipe.compute),
             compile=recipe.compute.compile,
             digest=self.digest,
+            deterministic=recipe.compute.deterministic,
         )
         make = partial(self.make, recipe, len(self.classes))
         train.train(self.job, make, data, settings, self.models, tick)
