@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.backends import cudnn
 from torch.nn import functional as F
 
 from echokit.components.networks import make_model
@@ -58,11 +59,9 @@ def samples_per_second(
         model.parameters(), lr=recipe.train.lr, fused=True if cuda else None
     )
     compiled: Any = torch.compile(model, mode=loop.mode) if loop.mode else model
-    convolutions = torch.backends.cudnn.conv if hasattr(torch.backends.cudnn, "conv") else None
-    precision = convolutions.fp32_precision if convolutions is not None else None
+    allowed = cudnn.allow_tf32
     try:
-        if convolutions is not None and not loop.tf32:
-            convolutions.fp32_precision = "ieee"
+        cudnn.allow_tf32 = loop.tf32
         with arithmetic(device, deterministic=False):
             for step in range(WARM_UP):
                 _step(compiled, optimizer, inputs[step % 4], labels, loop)
@@ -74,8 +73,7 @@ def samples_per_second(
             _wait(device)
             return done * batch / (time.perf_counter() - started)
     finally:
-        if convolutions is not None:
-            convolutions.fp32_precision = precision
+        cudnn.allow_tf32 = allowed
         if loop.mode:
             torch.compiler.reset()
 

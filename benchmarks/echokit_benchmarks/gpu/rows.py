@@ -126,6 +126,8 @@ def text_of(row: Row) -> str:
     )
 
 
+AGREEMENT = "agreement.json"
+"""File of the figures that the CUDA tests measure."""
 HEAD = (
     "| case | value | ratio | goal | peak memory | note |",
     "|---|--:|---|---|--:|---|",
@@ -135,9 +137,13 @@ HEAD = (
 def write_table(out: Path) -> str:
     """Write `RESULTS.md` from the JSON files of all parts in a folder, and return its text."""
     lines = ["# echokit on one GPU", ""]
+    agreement = out / AGREEMENT
+    if agreement.is_file():
+        figures = json.loads(agreement.read_text("utf-8"))
+        lines += ["## Agreement", "", *(f"- {k}: {v:.3g}" for k, v in figures.items()), ""]
     for path in sorted(out.glob("*.json")):
         result = json.loads(path.read_text("utf-8"))
-        if "rows" not in result:
+        if "part" not in result:  # figures of agreement, and those of a whole run
             continue
         about = f"{result['machine'].get('device', result['device'])}, PyTorch {result['torch']}"
         lines += [f"## {result['part']}", "", f"{about}.", "", *HEAD]

@@ -52,10 +52,12 @@ def test_the_table_has_every_row_of_every_part(tmp_path, capsys):
     for part in ("one", "two"):
         cases = [Case(f"case {part}", "studies/s", lambda: (1234.5, "a note"))]
         measure_cases(part, cases, tmp_path / f"{part}.json", 60, CPU)
-    (tmp_path / "figures.json").write_text("{}")
+    (tmp_path / "agreement.json").write_text(json.dumps({"bf16, logits": 0.01234}))
+    (tmp_path / "strong-metrics.json").write_text(json.dumps({"schema": 1, "rows": [{}]}))
     main(["table", "--out", str(tmp_path)])
     text = (tmp_path / "RESULTS.md").read_text("utf-8")
     assert text.count("| case one | 1234 studies/s |") == text.count("| case two |") == 1
+    assert "- bf16, logits: 0.0123" in text
     assert text in capsys.readouterr().out
 
 
@@ -76,11 +78,11 @@ def test_a_bare_loop_trains_and_leaves_pytorchs_settings(monkeypatch):
     monkeypatch.setattr(
         torch.optim.Adam, "step", lambda self, *a: (seen.append(1), original(self, *a))[1]
     )
-    before = torch.backends.cudnn.conv.fp32_precision, torch.get_rng_state()
+    before = torch.backends.cudnn.allow_tf32, torch.get_rng_state()
     for loop in (Loop(), Loop(bf16=False, tf32=False)):
         assert samples_per_second(recipe, loop, CPU, side=16, steps=2, seconds=60) > 0
     assert len(seen) == 2 * (5 + 2)
-    assert torch.backends.cudnn.conv.fp32_precision == before[0]
+    assert torch.backends.cudnn.allow_tf32 == before[0]
     assert torch.equal(torch.get_rng_state(), before[1])
 
 
