@@ -85,7 +85,8 @@ def test_speckle_moves_with_the_tissue_and_blood_is_new_every_frame():
         frames = clip.frames.astype(float)
         fine = frames - gaussian_filter(frames, (0, 2, 2))
         for label, values in alike.items():
-            inner = binary_erosion(clip.structures == label, np.ones((1, 5, 5)))
+            margin = 5 if label == 4 else 13  # the blur carries borders into the blood
+            inner = binary_erosion(clip.structures == label, np.ones((1, margin, margin)))
             both = inner[1:] & inner[:-1]
             values.append(np.corrcoef(fine[1:][both], fine[:-1][both])[0, 1])
     assert np.median(alike[4]) > np.median(alike[1]) + 0.2
