@@ -43,6 +43,7 @@ SMALL_RUN = {
     "feature_fusion.enabled": True,
     "sequences.n": 3,
     "evaluate.bootstrap": 10,
+    "report.examples": 0,  # the study's clips are explained
 }
 
 pytestmark = pytest.mark.skipif(
@@ -162,7 +163,7 @@ def test_a_loss_that_is_no_number_stops_with_what_to_do(work, tmp_path):
 
 
 def test_a_run_predicts_a_study_on_the_device_as_on_the_cpu(tmp_path):
-    """The whole journey on the device: training, voting, feature fusion, saliency, report."""
+    """The whole journey on the device: training, voting, feature fusion, report, saliency."""
     settings = SMALL_RUN | {"compute.device": ON}
     run = echokit.run("ph-newborn", preset="quick", settings=settings, out=tmp_path / "run")
     on_cpu = shutil.copytree(run.folder.path, tmp_path / "cpu")
@@ -171,14 +172,14 @@ def test_a_run_predicts_a_study_on_the_device_as_on_the_cpu(tmp_path):
     assert f'device = "{ON}"' in text
     recipe.write_text(text.replace(f'device = "{ON}"', 'device = "cpu"'), "utf-8")
     loader = echokit.resolve("loader", "phantom", patients=30, size=64, frames=14, files=0, seed=9)
-    studies: dict[str, list[echokit.Clip]] = {}
+    studies: dict[str, dict[str, echokit.Clip]] = {}
     for ref in loader.index():
         if ref.view in ("PLAX", "PSAX-P") and len(studies) <= 4:
-            studies.setdefault(ref.patient, []).append(loader.read(ref))
+            studies.setdefault(ref.patient, {})[ref.view] = loader.read(ref)
     ours, theirs = echokit.load(run.folder.path), echokit.load(on_cpu)
     differences = []
     for clips in list(studies.values())[:4]:
-        here, there = ours.predict(clips), theirs.predict(clips)
+        here, there = (model.predict(list(clips.values()), list(clips)) for model in (ours, theirs))
         assert here.label == there.label
         differences += [
             abs(here.probabilities[name] - there.probabilities[name]) for name in here.probabilities
