@@ -109,9 +109,10 @@ def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
 
     for subject in result.subjects:
         missing = ", ".join(subject.views_missing)
+        why = subject.not_judged or f"confidence {subject.confidence:.2f}"
         console.print(
             f"[bold]{subject.patient}[/bold]: {subject.label} "
-            f"(confidence {subject.confidence:.2f}; views {', '.join(subject.views_used)}"
+            f"({why}; views {', '.join(subject.views_used)}"
             f"{f'; without {missing}' if missing else ''})",
             soft_wrap=True,
         )

@@ -19,6 +19,7 @@ from echokit.interfaces import (
 )
 from echokit.plugins.registry import registry, resolve
 from echokit.recipe import Recipe, Slot
+from echokit.voting.abstain import AbstentionRule
 
 if TYPE_CHECKING:  # a bundle predicts without torch, and without pandas until its votes are counted
     from echokit.voting.table import PredictionTable
@@ -61,6 +62,12 @@ def make_aggregator(slot: Slot) -> Aggregator:
     """Make the voting rule that a slot names."""
     aggregator: Aggregator = resolve("aggregator", slot.use, **slot.options)
     return aggregator
+
+
+def make_abstention(recipe: Recipe) -> AbstentionRule:
+    """Make the rule that says which subjects are not judged; by default all are."""
+    abstain = recipe.aggregate.abstain
+    return AbstentionRule() if abstain is None else AbstentionRule(**abstain.model_dump())
 
 
 def make_explainer(slot: Slot) -> Explainer:

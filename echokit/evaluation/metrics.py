@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
+from echokit.evaluation.abstention import abstention_figures
 from echokit.evaluation.bootstrap import resample, weighted_metrics
 from echokit.evaluation.rows import Figure, MetricsRow
 from echokit.evaluation.summary import mean_sd
@@ -67,6 +68,7 @@ def evaluate(
     classes: Mapping[str, tuple[str, ...]],
     bootstrap: int,
     seed: int,
+    abstains: bool = False,
 ) -> list[MetricsRow]:
     """Compute the rows of `metrics.json`: one for each task, approach and view or view set.
 
@@ -75,9 +77,12 @@ def evaluate(
         classes: task -> label names, least severe first.
         bootstrap: number of resamples of the subjects for 95 % intervals; 0 for no intervals.
         seed: seed of the resampling.
+        abstains: whether some subjects may not be judged. All figures are of every subject, as if
+            it were judged; `abstention` tells those that are judged apart.
     """
-    return [
-        MetricsRow(
+    rows = []
+    for (task, approach, views), group in predictions.evaluated.groups(TASK, APPROACH, VIEW):
+        row = MetricsRow(
             task=task,
             approach=approach,
             views=views,
@@ -87,8 +92,10 @@ def evaluate(
             classes=list(classes[task]),
             **_summary(group, classes[task], bootstrap, seed),  # type: ignore[typeddict-item]
         )
-        for (task, approach, views), group in predictions.evaluated.groups(TASK, APPROACH, VIEW)
-    ]
+        if abstains and len(group.subjects):
+            row["abstention"] = abstention_figures(group, bootstrap, seed)
+        rows.append(row)
+    return rows
 
 
 def _summary(

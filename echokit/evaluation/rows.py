@@ -5,7 +5,7 @@ Results stay plain JSON objects from the moment they are computed; these types s
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class Spread(TypedDict):
@@ -30,6 +30,19 @@ class Counts(TypedDict):
     n_splits: int
 
 
+class AbstentionFigures(TypedDict):
+    """What the rule for abstaining leaves out, over splits and with intervals over subjects."""
+
+    coverage: Figure
+    """Share of the predictions that are judged."""
+    accuracy: Figure | None
+    """Share of the judged predictions that are correct; None if none is judged."""
+    accuracy_of_all: Figure
+    """Share of all predictions that are correct, as if every subject were judged."""
+    reasons: dict[str, int]
+    """Reason -> number of predictions that are not judged for it, over all splits."""
+
+
 class MetricsRow(Counts):
     """One row of `metrics.json`: an approach and view, or set of views, in one task."""
 
@@ -45,6 +58,8 @@ class MetricsRow(Counts):
     confidence: Figure | None
     confidence_correct: Figure | None
     confidence_wrong: Figure | None
+    abstention: NotRequired[AbstentionFigures]
+    """Of subjects, where the recipe abstains; the figures above are of all subjects."""
 
 
 class Interval(TypedDict):

@@ -103,6 +103,12 @@ class Recipe(Strict):
                 f"views.classifier would predict what the task {self.view_tasks[0]} is to learn: "
                 "remove it, and annotate the views"
             )
+        abstain = self.aggregate.abstain
+        if abstain is not None and abstain.views > len(self.views.use):
+            raise ValueError(
+                f"aggregate.abstain.views is {abstain.views}, but {len(self.views.use)} views are "
+                f"in use, so no subject would be judged: set {len(self.views.use)} or fewer"
+            )
         if taken := set(self.view_sets) & set(self.views.use):
             raise ValueError(f"view_sets: {', '.join(taken)} is already the name of a view")
         return self
@@ -149,6 +155,8 @@ class Recipe(Strict):
         rest = self.model_dump(
             exclude={"compute", "executor", "report", "preset", "published", "train"}
         )
+        if self.aggregate.abstain is None:  # as in recipes written before it could be set
+            del rest["aggregate"]["abstain"]
         return self._digest_of(rest | {"train": self.train.determining()})
 
     def training_digest(self) -> str:

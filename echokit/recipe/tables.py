@@ -125,7 +125,7 @@ class Train(Strict):
     weight_decay: float = Field(1e-3, ge=0)
     schedule: Literal["constant", "one-cycle", "cosine"] = "constant"
     augment: float = Field(0.9, ge=0, le=1)
-    """Share of the training sequences to which the `augment` transforms are applied."""
+    """Share of the training sequences that at least one of the `augment` transforms changes."""
     balanced: bool = True
     """Draw sequences weighted by the inverse frequency of their class."""
     optimizer: Literal["adam", "adamw"] = "adam"
@@ -162,6 +162,17 @@ class Train(Strict):
         return self.model_dump(include=first) | added
 
 
+class Abstain(Strict):
+    """When a subject is not judged; the defaults judge every subject, as the paper does."""
+
+    views: int = Field(1, ge=1)
+    """Fewest views that must have voted."""
+    agreement: float = Field(0.0, ge=0, le=1)
+    """Smallest share of the votes, one of each clip, for the predicted label."""
+    confidence: float = Field(0.0, ge=0, le=1)
+    """Smallest confidence of the prediction."""
+
+
 class Aggregate(Strict):
     """The voting rules."""
 
@@ -169,6 +180,8 @@ class Aggregate(Strict):
     """From sequences to the prediction of a clip."""
     subject: Slot
     """From views to the prediction of a subject."""
+    abstain: Abstain | None = None
+    """When no prediction of a subject is made; None: a prediction is made of every subject."""
 
 
 class Evaluate(Strict):

@@ -16,6 +16,7 @@ from echokit.report.paper.figures import paper_figures
 from echokit.report.paper.tables import CONFIDENCE, PaperTable, paper_table
 from echokit.report.pictures.embed import MEGABYTE, Album, Picture
 from echokit.report.results import Results, read_results
+from echokit.report.sections.abstention import abstention_view
 from echokit.report.sections.calibration import calibration_view
 from echokit.report.sections.checks import Checks, checks, frame_orders, network_verdicts
 from echokit.report.sections.cohort import cohort_view
@@ -75,6 +76,7 @@ def build_run_report(run: Path) -> Path:
         confidence=_confidence(results),
         fusion=fusion_view(results),
         calibration=calibration_view(results),
+        abstention=abstention_view(results),
         headings=[NAMES[metric].heading for metric in REPORTED],
         paper_figures=paper_figures(results, album),
         sheets={task.name: _sheets(results, task) for task in tasks},

@@ -98,7 +98,7 @@ def _subject(facts: Json, out: Path, album: Album) -> Subject:
             movie=movie,
             strip=album.still(_file(out, clip, "strip")),
             file=str((clip.get("saliency") or {}).get("movie") or ""),
-            agrees=clip.get("label") == facts.get("label"),
+            agrees=clip.get("label") == (facts.get("vote") or facts.get("label")),
             tally=_tally(clip),
             sentences=tuple(findings((clip.get("saliency") or {}).get("scores"))),
             checks=checks((clip.get("saliency") or {}).get("scores")),
@@ -125,6 +125,9 @@ def _tally(clip: Json) -> str:
 def _sentence(facts: Json, voters: tuple[Voter, ...]) -> str:
     if facts.get("label") is None:
         return "No prediction: no clip of this patient could be used."
+    if facts.get("not_judged"):
+        clips = "the clip" if len(voters) == 1 else "each clip"
+        return f"Not judged: {facts['not_judged']}. The prediction of {clips} stands below."
     agree = sum(voter.agrees for voter in voters)
     views = listing(map(str, facts.get("views_used") or ()))
     text = f"From one clip ({views})"

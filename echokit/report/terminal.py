@@ -11,6 +11,7 @@ from rich.table import Table
 from echokit.evaluation.metric_names import METRICS, NAMES
 from echokit.report.paper.tables import require_figures
 from echokit.report.results import Results, read_results
+from echokit.report.sections.abstention import abstention_sentences
 from echokit.report.words import DISCLAIMER, SYNTHETIC, interval, mean_sd, plural
 
 
@@ -39,7 +40,11 @@ def summary_table(run: Path) -> Table:
     """
     results = read_results(run)
     require_figures(results)
-    said = [*how_it_was_made(results), *([SYNTHETIC] if results.synthetic else [])]
+    said = [
+        *how_it_was_made(results),
+        *abstention_sentences(results),
+        *([SYNTHETIC] if results.synthetic else []),
+    ]
     table = Table(
         title=f"{escape(results.name)}: held-out patients, mean ± sd over splits, 95 % interval",
         caption=". ".join([*said, DISCLAIMER]) + ".",

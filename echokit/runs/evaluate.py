@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from echokit.components.slots import make_abstention
 from echokit.evaluation.approach_differences import paired
 from echokit.evaluation.metrics import evaluate
 from echokit.runs.context import Run
@@ -12,7 +13,7 @@ def step(run: Run) -> str:
     """Compute metrics with their intervals, and differences between approaches."""
     predictions = run.held_out
     settings = (run.population.classes_by_task, run.recipe.evaluate.bootstrap, run.recipe.seed)
-    rows = evaluate(predictions, *settings)
+    rows = evaluate(predictions, *settings, make_abstention(run.recipe).active)
     write_json(
         run.folder.path / "metrics.json",
         {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 
+from echokit.components.slots import make_abstention
 from echokit.engines.eager import run_eagerly
 from echokit.interfaces import Aggregator
 from echokit.networks.job import Job
@@ -31,7 +32,10 @@ def step(run: Run) -> str:
     table = PredictionTable.of([*clips, *_predict_subjects(run, views)])
     table.write(run.folder.predictions)
     predict_fused(run)
-    return f"{len(views)} clips, {len(table.subjects)} subject predictions"
+    subjects = table.subjects
+    left_out = sum(map(bool, subjects.abstained))
+    summary = f"{len(views)} clips, {len(subjects)} subject predictions"
+    return f"{summary}, {left_out} of them not judged" if left_out else summary
 
 
 def predict_clips(run: Run, jobs: Sequence[Job], title: str) -> Iterator[Row]:
@@ -69,6 +73,7 @@ def _predict_job(run: Run, job: Job) -> Iterator[Row]:
 
 def _predict_subjects(run: Run, views: PredictionTable) -> Iterator[Row]:
     """Predict every subject with every set of views, from the predictions of its clips."""
+    abstain = make_abstention(run.recipe)
     rule = cache(run.subject_rule)  # rules that learn are fitted once for each split
     voting = [
         ((task, approach, int(split), str(patient)), clips.votes(run.population.classes(task)))
@@ -79,10 +84,14 @@ def _predict_subjects(run: Run, views: PredictionTable) -> Iterator[Row]:
             if set(votes.voters).isdisjoint(members):
                 continue
             aggregate: Aggregator = rule(task, approach, split)
+            voting_views = of_views(votes, members)
+            prediction = aggregate(voting_views)
+            abstention = abstain(voting_views, prediction)
             yield Row(
                 "subject",
                 Place(task, approach, name, split),
                 patient,
                 run.population.labelled[task].patients[patient],
-                aggregate(of_views(votes, members)),
+                prediction,
+                abstained=abstention.reason if abstention else "",
             )

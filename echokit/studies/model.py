@@ -12,6 +12,7 @@ import numpy as np
 
 import echokit
 from echokit.clips.store import Store
+from echokit.components.slots import make_abstention
 from echokit.components.views import newest_view_run, open_view_classifier
 from echokit.errors import CohortError, UsageError
 from echokit.interfaces import Aggregator
@@ -22,8 +23,9 @@ from echokit.studies.result import ClipResult, StudyResult, SubjectResult
 from echokit.studies.sources import Address, Pixels, Source, open_study
 from echokit.system.progress import Listener, Progress, watched
 from echokit.types import Clip, Prediction
+from echokit.voting.abstain import NOT_JUDGED
 from echokit.voting.view_classifier import ViewClassifier
-from echokit.voting.votes import vote_views
+from echokit.voting.votes import votes_of_views
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +198,19 @@ class Model:
             for c in clips
         ]
         views = {clip.view for clip in clips}
+        votes = votes_of_views(ballot, self.classes)
+        label, confidence, probabilities = outcome(prediction := self.rule(votes), self.classes)
+        abstention = make_abstention(self.recipe)(votes, prediction)
         return SubjectResult(
-            *outcome(vote_views(ballot, self.classes, self.rule), self.classes),
+            NOT_JUDGED if abstention else label,
+            confidence,
+            probabilities,
             patient=patient,
             views_used=tuple(view for view in self.views if view in views),
             views_missing=tuple(v for v in self.recipe.views.use if v not in views),
             clips=clips,
+            vote=label,
+            not_judged=abstention.sentence if abstention else "",
         )
 
 

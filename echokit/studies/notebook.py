@@ -38,7 +38,7 @@ def _cell(*words: str) -> str:
 
 
 def _subject(document: Mapping[str, Any], subject: Mapping[str, Any]) -> str:
-    classes, probability = document["classes"], subject["probabilities"][subject["label"]]
+    classes, probability = document["classes"], subject["probabilities"][subject["vote"]]
     views = f"Views used: {', '.join(subject['views_used'])}"
     if subject["views_missing"]:
         views += f"; missing: {', '.join(subject['views_missing'])}"
@@ -49,10 +49,12 @@ def _subject(document: Mapping[str, Any], subject: Mapping[str, Any]) -> str:
     table = "".join(
         f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
+    why = subject["not_judged"] or (
+        f"probability {probability:.2f}; agreement {subject['confidence']:.2f}"
+    )
     return (
         f"<p>{_cell(subject['patient'], document['task'])}: <b>{_cell(subject['label'])}</b> "
-        f"(probability {probability:.2f}; agreement {subject['confidence']:.2f})<br>{_cell(views)}"
-        f"</p><table>{table}</table>"
+        f"({_cell(why)})<br>{_cell(views)}</p><table>{table}</table>"
     )
 
 

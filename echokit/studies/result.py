@@ -65,7 +65,11 @@ class ClipResult(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class SubjectResult(Outcome):
-    """The prediction of one patient: the vote of the views."""
+    """The prediction of one patient: the vote of the views.
+
+    Where the recipe abstains (`[aggregate.abstain]`) and its conditions do not hold, `label` is
+    "not judged", which is none of the labels.
+    """
 
     patient: str
     """Pseudonym of the patient."""
@@ -75,6 +79,10 @@ class SubjectResult(Outcome):
     """Views that the method has and the study lacks."""
     clips: tuple[ClipResult, ...]
     """The clips that voted."""
+    vote: str
+    """The label that won the vote, also of a patient who is not judged."""
+    not_judged: str = ""
+    """Why the patient is not judged, such as "only 1 of 2 views"; empty where one is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +165,7 @@ class StudyResult:
 
     @property
     def label(self) -> str:
-        """The label that won the vote of the views."""
+        """The label that won the vote of the views, or "not judged"."""
         return self.subject.label
 
     @property
@@ -270,6 +278,8 @@ def _subject_json(subject: SubjectResult) -> dict[str, Any]:
         **_prediction_json(subject),
         "views_used": list(subject.views_used),
         "views_missing": list(subject.views_missing),
+        "vote": subject.vote,
+        "not_judged": subject.not_judged,
         "clips": [_clip_json(clip) for clip in subject.clips],
     }
 

@@ -69,6 +69,7 @@ def _subject(patient: str, saliency: bool) -> SubjectResult:
         views_used=("A4C", "PLAX"),
         views_missing=("PSAX-P",),
         clips=clips,
+        vote=CLASSES[2],
     )
 
 

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 
 from echokit.system.files import whole_file
 from echokit.types import Prediction, Votes
+from echokit.voting.abstain import Reason
 
 Level = Literal["sequence", "view", "subject"]
 
@@ -25,6 +26,8 @@ TASK, APPROACH, VIEW, SPLIT, PATIENT = "task", "approach", "view", "split", "pat
 LABEL, PREDICTED = "label", "predicted"
 CONFIDENCE, PROBABILITIES = "confidence", "probabilities"
 METHOD, VIEWS = "method", "views"
+ABSTAINED = "abstained"
+"""Reason why a subject is not judged; empty where it is. Tables of earlier versions lack it."""
 
 REQUIRED = (
     LEVEL,
@@ -66,6 +69,8 @@ class Row:
     """Identifier of the clip; empty where a subject is predicted."""
     start: int = -1
     """First frame of the sequence; -1 where a view or a subject is predicted."""
+    abstained: Reason | Literal[""] = ""
+    """Why the subject is not judged; empty where it is, and of sequences and views."""
 
     def cells(self) -> dict[str, object]:
         """Return the row as the table holds it."""
@@ -79,6 +84,7 @@ class Row:
             SPLIT: self.place.split,
             **outcome_cells(self.label, self.prediction),
             PATIENT: self.patient,
+            ABSTAINED: self.abstained,
         }
 
 
@@ -188,7 +194,8 @@ class PredictionTable:
 
     def rows(self) -> Iterator[Row]:
         """Yield each row as a value."""
-        for cells in self.frame.to_dict("records"):
+        reasons = self.abstained.tolist()
+        for cells, abstained in zip(self.frame.to_dict("records"), reasons, strict=True):
             yield Row(
                 cells[LEVEL],
                 Place(cells[TASK], cells[APPROACH], cells[VIEW], int(cells[SPLIT])),
@@ -197,6 +204,7 @@ class PredictionTable:
                 prediction_of(cells),
                 cells.get(CLIP, ""),
                 int(cells.get(START, -1)),
+                abstained,
             )
 
     @property
@@ -223,6 +231,13 @@ class PredictionTable:
     def correct(self) -> Bool[np.ndarray, " n"]:
         """Whether each prediction is the true label."""
         return (self.frame[PREDICTED] == self.frame[LABEL]).to_numpy(bool)
+
+    @property
+    def abstained(self) -> np.ndarray:
+        """Why each prediction is not judged, as text; empty where it is."""
+        if ABSTAINED not in self.frame:
+            return np.full(len(self.frame), "", dtype=object)
+        return self.frame[ABSTAINED].fillna("").to_numpy(object)
 
     @property
     def probabilities(self) -> Float[np.ndarray, "n K"]:

@@ -121,14 +121,19 @@ def vote_views(
         classes: label names, least severe first.
         aggregate: the voting rule.
     """
-    return aggregate(
-        Votes(
-            classes=classes,
-            voters=tuple(view for view, _ in predictions),
-            labels=np.array([classes.index(p.label) for _, p in predictions]),
-            probabilities=np.stack([p.probabilities for _, p in predictions]),
-            confidences=np.array([p.confidence for _, p in predictions]),
-        )
+    return aggregate(votes_of_views(predictions, classes))
+
+
+def votes_of_views(
+    predictions: Sequence[tuple[str, Prediction]], classes: tuple[str, ...]
+) -> Votes:
+    """Return the predictions of a subject's clips as votes, each voter named by its view."""
+    return Votes(
+        classes=classes,
+        voters=tuple(view for view, _ in predictions),
+        labels=np.array([classes.index(p.label) for _, p in predictions]),
+        probabilities=np.stack([p.probabilities for _, p in predictions]),
+        confidences=np.array([p.confidence for _, p in predictions]),
     )
 
 

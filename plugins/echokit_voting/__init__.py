@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
-from echokit import Aggregator, hookimpl
+from echokit import Aggregator, OptionError, hookimpl
 
 
 @hookimpl
@@ -21,7 +21,7 @@ def register_aggregators(register: Callable[[str, Callable[..., Any]], None]) ->
     register("borda", borda)
 
 
-def majority_vote() -> Aggregator:
+def majority_vote(*, tie: Literal["sum", "most-confident"] = "sum") -> Aggregator:
     """The paper's vote (section 2.3): the label that most voters chose.
 
     Voters without confidences (sequences of one view):
@@ -36,14 +36,30 @@ def majority_vote() -> Aggregator:
         for the multi-view AUROC; among equally confident ones, of the one that gives the label the
         largest probability.
 
-    Only a tied label can win a tie. Sums are exact, so the order of the voters never matters.
+    Section 2.3 says of a tie that "the prediction of the model(s) with higher confidence is
+    selected". The plural speaks for the sum. `tie = "most-confident"` reads it as the single most
+    confident voter: of the tied labels, the one that the most confident of all their voters chose
+    (of sequences, the one with the largest probability of its label). Only what is equal then goes
+    by the sum, and by severity.
+
+    Only a tied label can win a tie. Sums are exact: a confidence that is a share of at most 10,000
+    sequences counts as that fraction, not as the float64 next to it, so neither rounding nor the
+    order of the voters ever decides.
+
+    Args:
+        tie: "sum" or "most-confident".
 
     Returns:
-        An aggregator without options; it raises `DataError` on votes that cannot be counted.
-    """
-    from echokit_voting.majority import vote
+        An aggregator; it raises `DataError` on votes that cannot be counted.
 
-    return vote
+    Raises:
+        OptionError: `tie` is neither.
+    """
+    from echokit_voting.majority import MajorityVote
+
+    if tie not in ("sum", "most-confident"):
+        raise OptionError(f"tie={tie!r} is refused: give 'sum' or 'most-confident'.")
+    return MajorityVote(tie)
 
 
 def mean_probability() -> Aggregator:

@@ -117,6 +117,21 @@ def coverage(lines: Sequence[Coverage]) -> Figure:
     return figure
 
 
+def mark_rule(figure: Figure, kept: float, accuracy: float, series: str) -> None:
+    """Mark what a rule for abstaining keeps, and the accuracy of that, on such a chart.
+
+    Args:
+        figure: drawn by `coverage`.
+        kept: share of the predictions that the rule keeps.
+        accuracy: share of these that is right.
+        series: CSS class of its colour.
+    """
+    (axes,) = figure.axes
+    axes.scatter(
+        [kept], [accuracy], s=60, marker="D", color=SERIES[series], zorder=4, clip_on=False
+    )
+
+
 def coverage_words(lines: Sequence[Coverage], views: str) -> str:
     """What a chart of accuracy against coverage shows, in words."""
     parts = [

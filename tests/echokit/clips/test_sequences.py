@@ -10,9 +10,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from echokit import Clip, ClipError
-from echokit.clips.sequences import Item, SequenceSpec, digest, voting_starts
+from echokit.clips.sequences import DRAWS, Item, SequenceSpec, digest, voting_starts
 from echokit.networks.sampling import (
     BalancedSampler,
     TrainingSequences,
@@ -125,14 +126,22 @@ def test_training_reaches_every_window_of_a_clip(prepared):
     assert starts == set(range(7))
 
 
+def brighter(calls: list[str], name: str = "", acts: float = 1.0):
+    """A transform that notes its calls, and changes a share `acts` of the clips it is given."""
+
+    def change(clip: Clip, rng: torch.Generator) -> Clip:
+        calls.append(name)
+        if torch.rand((), generator=rng).item() >= acts:
+            return clip
+        return replace(clip, frames=clip.frames + np.float32(0.125))
+
+    return change
+
+
 def test_nine_sequences_in_ten_are_augmented_each_by_all_transforms_in_order(parts):
     clip = parts.square("0", 0)
     calls: list[str] = []
-
-    def counting(name):
-        return lambda clip, rng: calls.append(name) or clip
-
-    spec = SequenceSpec(1, 4, (counting("a"), counting("b")), 0.9)
+    spec = SequenceSpec(1, 4, (brighter(calls, "a"), brighter(calls, "b")), 0.9)
     for seed in range(1000):
         spec(clip, generator(seed))
     assert calls == ["a", "b"] * (len(calls) // 2)
@@ -142,11 +151,44 @@ def test_nine_sequences_in_ten_are_augmented_each_by_all_transforms_in_order(par
 @pytest.mark.parametrize(("share", "times"), [(0.0, 0), (1.0, 50)])
 def test_none_or_all_can_be_augmented(prepared, share, times):
     store, items = prepared(1)
-    calls: list[int] = []
-    spec = SequenceSpec(1, 4, (lambda clip, rng: calls.append(1) or clip,), share)
+    calls: list[str] = []
+    spec = SequenceSpec(1, 4, (brighter(calls),), share)
     for seed in range(50):
         TrainingSequences(items, store, spec)[0, seed]
     assert len(calls) == times
+
+
+@pytest.mark.parametrize("acts", [0.5, 0.1])
+def test_an_augmented_sequence_meets_at_least_one_transform_that_acts(parts, acts):
+    clip, count = parts.square("0", 0), 2000
+    spec = SequenceSpec(1, 4, (brighter([], "a", acts), brighter([], "b", acts)), 0.9)
+    added = Counter()
+    for seed in range(count):
+        difference = spec(clip, generator(seed)) - SequenceSpec(1, 4)(clip, generator())
+        added[round(float(difference.mean()) / 0.125)] += 1
+    # a draw again leaves what acts as it is given that something acts
+    some = acts * (2 - acts)
+    expected = [0.1, 0.9 * 2 * acts * (1 - acts) / some, 0.9 * acts**2 / some]
+    seen = [added[steps] for steps in range(3)]
+    assert stats.chisquare(seen, np.array(expected) * count).pvalue > 1e-3, seen
+
+
+def test_transforms_that_never_act_are_tried_no_more_than_a_bounded_number_of_times(parts):
+    clip, calls = parts.square("0", 0), []
+    sequence = SequenceSpec(1, 4, (brighter(calls, acts=0.0),), 1.0)(clip, generator())
+    assert torch.equal(sequence, SequenceSpec(1, 4)(clip, generator()))
+    assert len(calls) == DRAWS
+
+
+def test_a_new_clip_with_the_same_frames_counts_as_unchanged(parts):
+    clip, calls = parts.square("0", 0), []
+
+    def copy(clip: Clip, rng: torch.Generator) -> Clip:
+        calls.append(1)
+        return replace(clip, frames=clip.frames.copy())
+
+    SequenceSpec(1, 4, (copy,), 1.0)(clip, generator())
+    assert len(calls) == DRAWS
 
 
 def test_transforms_are_given_float_frames_and_the_sector_and_change_nothing_stored(prepared):

@@ -67,6 +67,21 @@ def test_votes_that_agree_without_conviction_are_called_unsure(study_page, tmp_p
     assert re.search(r"1\.00 \(very consistent\)\. [^.]*unsure[^.]* 37 %", text)
 
 
+def test_a_patient_who_is_not_judged_is_shown_without_a_label(tmp_path, kit):
+    out = kit.write_study(tmp_path)
+    document = json.loads((out / "prediction.json").read_text())
+    vote = document["subjects"][0]["label"]
+    told = {"label": "not judged", "vote": vote, "not_judged": "only 1 of 2 views"}
+    document["subjects"][0] |= told
+    kit.dump(out / "prediction.json", document)
+    page = kit.Page(build_study_page(out))
+    assert page.data("label") == ["not judged"]
+    assert page.data("agrees") == ["true", "false", "true"]
+    assert "Not judged: only 1 of 2 views." in page.text
+    assert "Disagrees with the combined prediction" not in page.text
+    assert "Agreement is not accuracy" not in page.text
+
+
 def test_no_prediction_is_an_error(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         build_study_page(tmp_path)

@@ -49,6 +49,21 @@ def test_a_run_leaves_every_result_and_says_that_it_is_synthetic(done):
     assert (done.path / "report" / "index.html").is_file()
 
 
+def test_subjects_whose_views_disagree_are_marked_and_counted(tmp_path):
+    recipe, folder = begin(tmp_path / "runs" / "one", "aggregate.abstain.agreement=1")
+    carry_out(recipe, folder)
+    table = pd.read_parquet(folder.predictions)
+    views = table[table["level"] == "view"].groupby(["split", "patient"])["predicted"].nunique()
+    subjects = table[table["level"] == "subject"].set_index(["split", "patient"])["abstained"]
+    assert subjects.to_dict() == (views > 1).map({True: "views-disagree", False: ""}).to_dict()
+    assert set(table.loc[table["level"] != "subject", "abstained"]) == {""}
+    rows = json.loads((folder.path / "metrics.json").read_text())["rows"]
+    [figures] = [row["abstention"] for row in rows if "abstention" in row]
+    assert sum(figures["reasons"].values()) == (views > 1).sum()
+    coverage = (subjects == "").groupby("split").mean().mean()
+    assert figures["coverage"]["mean"] == pytest.approx(coverage)
+
+
 def test_only_held_out_patients_are_judged(done):
     cohort = pd.read_csv(done.path / "cohort.csv", dtype=str).set_index("clip")
     judged = pd.read_parquet(done.predictions)

@@ -78,6 +78,27 @@ def test_each_patient_votes_with_the_views_there_are_and_the_rest_is_named(
     assert (tmp_path / "out" / "index.html").is_file()
 
 
+def test_a_patient_with_too_few_views_is_not_judged_by_the_runs_own_rule(
+    trained, study, tmp_path, capsys
+):
+    with (trained / "recipe.toml").open("a") as file:
+        file.write("\n[aggregate.abstain]\nviews = 2\n")
+    result = load(trained).predict(study, saliency=False)
+    for subject in result.subjects:
+        assert (subject.label, subject.not_judged) == ("not judged", "only 1 of 2 views")
+        assert subject.vote == subject.clips[0].label
+    document = result.to_json()
+    assert {s["label"] for s in document["subjects"]} == {"not judged"}
+    rows = result.to_frame()
+    assert set(rows.loc[rows["level"] == "subject", "label"]) == {"not judged"}
+    assert "only 1 of 2 views" in result._repr_html_()
+    result.save(tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "Not judged: only 1 of 2 views." in page
+    assert main(["predict", str(trained), str(study), "--out", str(tmp_path / "again")]) == 0
+    assert "p00: not judged (only 1 of 2 views; views A4C; without PLAX)" in capsys.readouterr().out
+
+
 def test_a_map_carries_the_runs_tests_of_its_network(trained, study, tmp_path):
     index = {
         "maps": [

@@ -37,6 +37,7 @@ def test_a_row_is_plain_values_in_the_order_of_the_file():
         ("confidence", 0.5),
         ("probabilities", [0.25, 0.5, 0.25]),
         ("patient", "p"),
+        ("abstained", ""),
     ]
     assert type(cells["confidence"]) is type(cells["probabilities"][0]) is float
 
@@ -51,6 +52,20 @@ def test_a_table_is_written_and_read_row_by_row(tmp_path):
     for one, other in zip(rows, again, strict=True):
         assert one.prediction.label == other.prediction.label
         assert one.prediction.probabilities.tolist() == other.prediction.probabilities.tolist()
+
+
+def test_a_subject_that_is_not_judged_is_marked_and_a_table_without_marks_still_opens(tmp_path):
+    rows = [row("subject", view="MV-2", abstained="views-disagree"), row("subject", view="MV-2")]
+    table = PredictionTable.of(rows)
+    table.write(tmp_path / "table.parquet")
+    again = PredictionTable.read(tmp_path / "table.parquet")
+    assert again.abstained.tolist() == ["views-disagree", ""]
+    assert [r.abstained for r in again.rows()] == ["views-disagree", ""]
+    old = PredictionTable(table.frame.drop(columns="abstained"))
+    old.write(tmp_path / "old.parquet")
+    old = PredictionTable.read(tmp_path / "old.parquet")
+    assert old.abstained.tolist() == ["", ""]
+    assert old.with_rows(table).abstained.tolist() == ["", "", "views-disagree", ""]
 
 
 def test_a_file_that_lacks_a_column_is_refused_by_its_name(tmp_path):

@@ -50,22 +50,18 @@ def halves(values, middle=1.0):
     return below, above
 
 
-@pytest.mark.parametrize(
-    ("settings", "share"),
-    [(ALWAYS, 0.9), ([], 0.9 * (1 - 0.5**6))],
-    ids=["each acts", "each acts on half"],
-)
-def test_nine_samples_in_ten_are_augmented(settings, share):
-    """Of 300; in the recipe one in 64 of them meets six augmentations that all sit it out."""
+@pytest.mark.parametrize("settings", [ALWAYS, []], ids=["each acts", "each acts on half"])
+def test_nine_samples_in_ten_are_augmented(settings):
+    """Of 3000; 88.6 % would be, if the one in 64 that meets no augmentation were left so."""
     recipe = paper(*settings)
     training, voting = (make_sequence_spec(recipe, training) for training in (True, False))
-    clip = tiny_clip(recipe.sequences.k, 24, 32)
+    clip = tiny_clip(recipe.sequences.k, 12, 16)
     plain = voting(clip, generator())
-    seen = [training(clip, generator(seed)) for seed in range(300)]
-    assert {one.shape for one in seen} == {(1, 12, 24, 32)}
+    seen = [training(clip, generator(seed)) for seed in range(3000)]
+    assert {one.shape for one in seen} == {(1, 12, 12, 16)}
     changed = sum(not torch.equal(one, plain) for one in seen)
-    assert stats.binomtest(changed, 300, share).pvalue > LEVEL
-    assert stats.binomtest(changed, 300, 0.75).pvalue < LEVEL, "300 would not show a difference"
+    assert stats.binomtest(changed, 3000, 0.9).pvalue > 0.05
+    assert stats.binomtest(changed, 3000, 0.9 * (1 - 0.5**6)).pvalue < 0.05
 
 
 def test_voting_sequences_are_only_scaled_and_normalised():

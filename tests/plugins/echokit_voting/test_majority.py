@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echokit import DataError, Votes, resolve
+from echokit import DataError, OptionError, Votes, resolve
 
 SEVERITY = ("none", "mild", "moderate-severe")
 VOTE = resolve("aggregator", "majority-vote")
+SUREST = resolve("aggregator", "majority-vote", tie="most-confident")
 
 
 def votes(labels, probabilities, confidences=None, classes=SEVERITY) -> Votes:
@@ -48,26 +49,93 @@ def tied(given_votes: Votes) -> list[int]:
     return [label for label, count in counts.items() if count == max(counts.values())]
 
 
-def expected_winner(v: Votes) -> str:
+def exact(confidence: float) -> Fraction:
+    """A share of at most 30 voters, or the number itself: found by trying every share."""
+    shares = (Fraction(m, n) for n in range(1, 31) for m in range(1, n + 1))
+    return next((share for share in shares if float(share) == confidence), Fraction(confidence))
+
+
+def expected_winner(v: Votes, tie: str = "sum") -> str:
     """The written rule, in exact arithmetic and with loops: an oracle of another make."""
     best = None
     for label in tied(v):
+        agreeing = [i for i, chosen in enumerate(v.labels.tolist()) if chosen == label]
         if v.confidences is None:
-            support = sum(Fraction(row[label]) for row in v.probabilities.tolist())
+            total = sum(Fraction(row[label]) for row in v.probabilities.tolist())
+            each = [Fraction(v.probabilities[i, label]) for i in agreeing]
         else:
-            agreeing = (v.labels == label).tolist()
-            pairs = zip(v.confidences.tolist(), agreeing, strict=True)
-            support = sum(Fraction(c) for c, yes in pairs if yes)
-        # sums are compared as float64: rounded once, from the exact value
-        if best is None or (float(support), label) > best:
-            best = (float(support), label)
-    return v.classes[best[1]]
+            each = [exact(v.confidences[i]) for i in agreeing]
+            total = sum(each)
+        key = (total, label) if tie == "sum" else (max(each), total, label)
+        best = max(best or key, key)
+    return v.classes[best[-1]]
 
 
 @given(any_votes())
 @settings(deadline=None)
 def test_the_winner_is_the_one_of_the_written_rule(v):
     assert VOTE(v).label == expected_winner(v)
+    assert SUREST(v).label == expected_winner(v, "most-confident")
+
+
+@st.composite
+def views_in_a_tie(draw):
+    """Two labels, m views each, with confidences of the same sum: shares of n sequences."""
+    n, m = draw(st.integers(2, 30)), draw(st.integers(1, 4))
+    share = st.integers(1, n)
+    one = draw(st.lists(share, min_size=m, max_size=m))
+    other = draw(st.permutations(one)) if m == 1 else draw(st.lists(share, min_size=m, max_size=m))
+    return n, one, list(other)
+
+
+@given(views_in_a_tie(), st.booleans())
+@settings(deadline=None, max_examples=500)
+def test_a_tie_between_shares_of_sequences_is_decided_by_whole_numbers(case, swapped):
+    n, one, other = case
+    shares = [count / n for count in one + other]
+    labels = [0] * len(one) + [1] * len(other)
+    v = votes(labels, [[0.5, 0.5]] * len(labels), shares, ("none", "PH"))
+    assert VOTE(v).label == ("none" if sum(one) > sum(other) else "PH")
+    by_largest = (max(one), sum(one)) > (max(other), sum(other))
+    assert SUREST(v).label == ("none" if by_largest else "PH")
+    agreeing = one if VOTE(v).label == "none" else other
+    assert VOTE(v).confidence == float(Fraction(sum(agreeing), n * len(agreeing)))
+
+
+@pytest.mark.parametrize(
+    ("none", "severe"), [([0.1, 0.2, 0.4], [0.3, 0.3, 0.1]), ([0.1, 0.8], [0.2, 0.7])]
+)
+def test_rounding_decides_no_tie(none, severe):
+    """The sums are 7/10 and 9/10 on both sides; those of the float64 next to them differ."""
+    v = votes([0] * len(none) + [2] * len(severe), [[0.4, 0.2, 0.4]] * 2 * len(none), none + severe)
+    assert VOTE(v).label == "moderate-severe"
+
+
+def test_random_ties_of_shares_are_decided_as_whole_numbers_are():
+    rng = np.random.default_rng(0)
+    for _ in range(5000):
+        m = int(rng.integers(1, 4))
+        counts = rng.integers(1, 11, 2 * m)
+        v = votes([0] * m + [1] * m, [[0.5, 0.5]] * 2 * m, counts / 10, ("none", "PH"))
+        assert (VOTE(v).label == "none") == (counts[:m].sum() > counts[m:].sum()), counts
+
+
+def test_the_most_confident_view_can_decide_a_tie():
+    p = [[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8], [0.2, 0.1, 0.7]]
+    v = votes([0, 0, 2, 2], p, [1.0, 0.4, 0.8, 0.8])
+    assert VOTE(v).label == "moderate-severe"
+    assert (SUREST(v).label, SUREST(v).confidence) == ("none", 0.7)
+
+
+def test_the_clearest_sequence_can_decide_a_tie():
+    p = [[0.9, 0.1, 0.0], [0.4, 0.3, 0.3], [0.1, 0.7, 0.2], [0.1, 0.8, 0.1]]
+    v = votes([0, 0, 1, 1], p)
+    assert (VOTE(v).label, SUREST(v).label) == ("mild", "none")
+
+
+def test_another_rule_for_a_tie_is_refused():
+    with pytest.raises(OptionError, match="give 'sum' or 'most-confident'"):
+        resolve("aggregator", "majority-vote", tie="first")
 
 
 @given(any_votes(), st.randoms(use_true_random=False))
