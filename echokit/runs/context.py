@@ -17,11 +17,11 @@ import echokit
 from echokit.clips.store import Store
 from echokit.components.networks import load_model
 from echokit.components.parts import Parts, make_parts
-from echokit.components.slots import make_sequence_spec, subject_rule
+from echokit.components.slots import make_loader, make_sequence_spec, subject_rule
 from echokit.engines.engine import Precision
 from echokit.errors import UsageError, nearest
 from echokit.folder import RunFolder
-from echokit.interfaces import Aggregator
+from echokit.interfaces import Aggregator, Loader
 from echokit.networks.job import WEIGHTS, Job
 from echokit.networks.sampling import TrainingClips, VotingClips
 from echokit.recipe import TOGETHER, Recipe
@@ -66,6 +66,11 @@ class Run:
     def store(self) -> Store:
         """Prepared clips, kept open."""
         return Store(self.folder.store)
+
+    @cached_property
+    def loader(self) -> Loader:
+        """Reads the clips of the cohort from their source."""
+        return make_loader(self.recipe.data)
 
     @property
     def held_out(self) -> PredictionTable:

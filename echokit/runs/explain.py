@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from torch import nn
 
 from echokit.clips.sequences import digest, voting_starts
+from echokit.components.parts import Parts
+from echokit.errors import EchokitError
 from echokit.networks.job import Job
 from echokit.networks.sampling import VotingSequences
 from echokit.runs.context import Run
@@ -20,7 +22,7 @@ from echokit.saliency.record import Explanation, Recorded, file_stem, record
 from echokit.saliency.verdict import network_verdict
 from echokit.system.files import write_json
 from echokit.system.progress import Tick
-from echokit.types import USUAL_FPS
+from echokit.types import USUAL_FPS, Clip
 from echokit.voting.table import Place, PredictionTable, Row
 
 CLIPS = 16
@@ -122,11 +124,36 @@ def _explain_clip(
     scores = maps.score_map(network, explainer, clip, saliency, spec, seed)
     stem = Path(job.task, job.approach, job.view, file_stem(row.clip, job.view, start))
     explanation = Explanation(clip, start, saliency, scores.as_json())
-    files = record(explanation, out / FOLDER / stem)
+    files = record(
+        explanation, out / FOLDER / stem, shown=source_frames(run, parts, row.clip, start)
+    )
     # the phases are found from the whole clip, which shows more beats than the sequence
     frames, fps = run.store.clip(key).frames, float(clip.fps or USUAL_FPS)
     phases = find_phases(frames, fps, clip.sector, start=start, k=len(clip.frames))
     return ExplainedClip(job, row, start, saliency.method, files, scores, phases)
+
+
+def source_frames(run: Run, parts: Parts, clip: str, start: int) -> Clip | None:
+    """Read the frames of a sequence from the source, cropped to the sector and masked outside it.
+
+    Args:
+        run: the run.
+        parts: the components of the approach whose network is explained.
+        clip: name of the clip.
+        start: first frame of the sequence.
+
+    Returns:
+        None where the source cannot be read any more, or no step of the preparation finds a
+        sector: what lies outside of one may be a name.
+    """
+    _, length = run.population.keys[clip]
+    try:
+        masked = parts.preparation.masked(run.loader.read(run.population.refs[clip]))
+    except EchokitError:
+        return None
+    if masked.sector is None or len(masked.frames) != length:
+        return None
+    return replace(masked, frames=masked.frames[start : start + parts.voting.k], structures=None)
 
 
 def _frame_order(run: Run, job: Job, tick: Tick) -> dict[str, object]:

@@ -11,7 +11,7 @@ from echokit.clips.splits import Split
 from echokit.networks.fused import Subject
 from echokit.networks.job import Job
 from echokit.recipe import TOGETHER
-from echokit.types import Cohort
+from echokit.types import ClipRef, Cohort
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,11 @@ class Population:
     def classes_by_task(self) -> dict[str, tuple[str, ...]]:
         """Task -> label names, least severe first."""
         return {task: labels.classes for task, labels in self.labelled.items()}
+
+    @property
+    def refs(self) -> dict[str, ClipRef]:
+        """Clip -> its reference, by which the loader reads it."""
+        return {ref.clip: ref for ref in self.cohort.clips}
 
     def items(self, job: Job, side: str) -> list[Item]:
         """List the labelled clips of a job's view, or of all views, on one side of its split."""

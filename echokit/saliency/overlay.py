@@ -47,15 +47,16 @@ def place(
     saliency: Float[np.ndarray, "h w"],
     shape: tuple[int, int],
     box: Box | None = None,
-    sector: Bool[np.ndarray, "h w"] | None = None,
+    sector: Bool[np.ndarray, "rows columns"] | None = None,
 ) -> Float[np.ndarray, "H W"]:
-    """Resize a saliency map to its place in a frame.
+    """Resize a saliency map to its place in a frame, smoothly (bicubic).
 
     Args:
         saliency: values in [0, 1], at any resolution.
         shape: rows and columns of the frame.
         box: rectangle of the frame that the map covers; None means the whole frame.
-        sector: True inside the scanning sector, at the resolution of the map; None masks nothing.
+        sector: True inside the scanning sector, of the rectangle that the map covers, at any
+            resolution; None masks nothing.
 
     Returns:
         Values in [0, 1]; 0 outside the box and outside the sector.
@@ -64,18 +65,28 @@ def place(
         UsageError: the box does not lie within the frame.
     """
     box = box or Box(0, 0, *shape)
+    check_box(box, shape)
+    result = np.zeros(shape, np.float32)
+    size = (box.width, box.height)
+    values = Image.fromarray(np.ascontiguousarray(saliency, np.float32))
+    patch = np.asarray(values.resize(size, Image.Resampling.BICUBIC))
+    if sector is not None:
+        # enlarged smoothly and cut in the middle, so that the edge of a small mask has no steps
+        mask = Image.fromarray(np.ascontiguousarray(sector, np.float32))
+        patch = patch * (np.asarray(mask.resize(size, Image.Resampling.BILINEAR)) > 0.5)
+    result[box.slices] = np.clip(patch, 0, 1)
+    return result
+
+
+def check_box(box: Box, shape: tuple[int, int]) -> None:
+    """Check that a rectangle lies within a frame.
+
+    Raises:
+        UsageError: it does not.
+    """
     inside = box.top >= 0 and box.left >= 0 and box.height > 0 and box.width > 0
     if not inside or box.top + box.height > shape[0] or box.left + box.width > shape[1]:
         raise UsageError(
             f"{box} does not lie within a frame of {shape[0]} × {shape[1]} pixels; give the "
             "rectangle of the source frame that the saliency covers, or box=None for all of it."
         )
-    result = np.zeros(shape, np.float32)
-    size = (box.width, box.height)
-    values = Image.fromarray(np.ascontiguousarray(saliency, np.float32))
-    patch = np.asarray(values.resize(size, Image.Resampling.BILINEAR))
-    if sector is not None:
-        mask = Image.fromarray(np.ascontiguousarray(sector, np.uint8))
-        patch = patch * (np.asarray(mask.resize(size, Image.Resampling.NEAREST)) > 0)
-    result[box.slices] = np.clip(patch, 0, 1)
-    return result

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from echokit.errors import UsageError
-from echokit.saliency.overlay import overlay, place
+from echokit.saliency.overlay import check_box, overlay, place
 from echokit.system.files import whole_file
 from echokit.types import Box
 
@@ -42,8 +42,8 @@ def saliency_movie(
         path: path of the file, which is written whole.
         fps: frames per second.
         box: rectangle of a frame that the saliency covers; None means the whole frame.
-        sector: True inside the scanning sector, at the resolution of the saliency; nothing is
-            drawn outside.
+        sector: True inside the scanning sector, at the resolution of the saliency or, without
+            `box`, of the frames; nothing is drawn outside.
         start: frame to which `saliency[0]` belongs.
         size: longest side of one picture, in pixels.
 
@@ -52,8 +52,8 @@ def saliency_movie(
     """
     if not fps > 0:
         raise UsageError(f"A movie cannot run at {fps} frames per second; give a positive fps.")
-    pairs = _pairs(frames, saliency, box, sector, start, range(len(frames)))
-    pages = [_row([p for p in pair if p is not None], size) for pair in pairs]
+    pairs = _pairs(frames, saliency, box, sector, start, range(len(frames)), size)
+    pages = [_row([p for p in pair if p is not None]) for pair in pairs]
     with whole_file(path) as partial:
         pages[0].save(
             partial, "WEBP", save_all=True, append_images=pages[1:], quality=80, method=4,
@@ -82,7 +82,7 @@ def saliency_strip(
         fps: frames per second, to label the columns in seconds; None labels them by the number of
             the frame alone, from 1.
         box: rectangle of a frame that the saliency covers; None means the whole frame.
-        sector: True inside the scanning sector, at the resolution of the saliency.
+        sector: as for `saliency_movie`.
         start: frame to which `saliency[0]` belongs.
         columns: largest number of moments.
         size: longest side of one picture, in pixels.
@@ -92,8 +92,8 @@ def saliency_strip(
     """
     n = min(max(columns, 1), len(saliency))
     times = [start + int(i) for i in np.round(np.linspace(0, len(saliency) - 1, n))]
-    pairs = list(_pairs(frames, saliency, box, sector, start, times))
-    rows = [_row([pair[r] for pair in pairs], size) for r in (0, 1)]  # type: ignore[misc]
+    pairs = list(_pairs(frames, saliency, box, sector, start, times, size))
+    rows = [_row([pair[r] for pair in pairs]) for r in (0, 1)]  # type: ignore[misc]
     width, height = rows[0].size
     font = ImageFont.load_default(13)
     strip = Image.new("RGB", (width, 20 + 2 * height + GAP), SLATE)
@@ -115,18 +115,40 @@ def _pairs(
     sector: Bool[np.ndarray, "rows columns"] | None,
     start: int,
     times: range | list[int],
+    size: int,
 ) -> Iterator[Pair]:
-    """Pair each moment's frame with its overlay."""
+    """Pair each moment's frame with its overlay, both with `size` pixels on the longest side.
+
+    The map is enlarged to the size of the picture and not to that of the frame, so that a picture
+    of a small frame shows no blocks.
+    """
     _check(frames, saliency, sector, start)
-    shape = (frames.shape[1], frames.shape[2])
+    height, width = frames.shape[1:]
+    if box is not None:
+        check_box(box, (height, width))
+    scale = size / max(height, width)
+    shape = max(1, round(height * scale)), max(1, round(width * scale))
+    placed = _scaled(box, (height, width), shape) if box is not None else None
     for time in times:
-        grey = np.repeat(frames[time][..., None], 3, axis=2)
+        tile = Image.fromarray(frames[time]).resize(shape[::-1], Image.Resampling.BICUBIC)
+        picture = np.asarray(tile)
+        grey = np.repeat(picture[..., None], 3, axis=2)
         if saliency is None:
             yield grey, None
         elif start <= time < start + len(saliency):
-            yield grey, overlay(frames[time], place(saliency[time - start], shape, box, sector))
+            yield grey, overlay(picture, place(saliency[time - start], shape, placed, sector))
         else:
             yield grey, grey
+
+
+def _scaled(box: Box, old: tuple[int, int], new: tuple[int, int]) -> Box:
+    """Scale a rectangle with its frame, to at least one pixel."""
+    rows, columns = new[0] / old[0], new[1] / old[1]
+    top = min(round(box.top * rows), new[0] - 1)
+    left = min(round(box.left * columns), new[1] - 1)
+    bottom = max(round((box.top + box.height) * rows), top + 1)
+    right = max(round((box.left + box.width) * columns), left + 1)
+    return Box(top, left, bottom - top, right - left)
 
 
 def _check(
@@ -152,20 +174,17 @@ def _check(
     low, high = float(saliency.min()), float(saliency.max())
     if not (low >= -1e-4 and high <= 1 + 1e-4):  # also false for NaN
         raise UsageError(f"Saliency spans {low:g} to {high:g}; scale it to [0, 1] first.")
-    if sector is not None and sector.shape != saliency.shape[1:]:
+    if sector is not None and sector.shape not in (saliency.shape[1:], frames.shape[1:]):
         raise UsageError(
             f"The sector has the shape {sector.shape} and a saliency map {saliency.shape[1:]}; "
             "give both at one resolution."
         )
 
 
-def _row(pictures: list[UInt8[np.ndarray, "H W 3"]], size: int) -> Image.Image:
-    """Put pictures side by side, each `size` pixels on its longest side."""
+def _row(pictures: list[UInt8[np.ndarray, "H W 3"]]) -> Image.Image:
+    """Put pictures side by side."""
     height, width = pictures[0].shape[:2]
-    scale = size / max(height, width)
-    w, h = max(1, round(width * scale)), max(1, round(height * scale))
-    row = Image.new("RGB", (len(pictures) * (w + GAP) - GAP, h), SLATE)
+    row = Image.new("RGB", (len(pictures) * (width + GAP) - GAP, height), SLATE)
     for i, picture in enumerate(pictures):
-        tile = Image.fromarray(picture).resize((w, h), Image.Resampling.BICUBIC)
-        row.paste(tile, (i * (w + GAP), 0))
+        row.paste(Image.fromarray(picture), (i * (width + GAP), 0))
     return row

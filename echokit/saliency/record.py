@@ -6,14 +6,18 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 
 from echokit.saliency.pictures import saliency_movie, saliency_strip
 from echokit.system.files import whole_file
 from echokit.types import USUAL_FPS, Clip, Saliency
+
+LARGEST = 512
+"""Longest side, in pixels, of the source's frames that an array keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,16 @@ class Recorded:
     """The files of one explained sequence."""
 
     array: Path
-    """npz file with `frames`, `saliency` and, if known, `sector` and `structures`."""
+    """npz file with `frames`, `saliency` and, if known, `sector` and `structures`; where the frames
+    of the source are shown also `shown`, with at most `LARGEST` pixels on the longest side, and
+    `shown_sector`."""
     movie: Path
     """Animated WebP: the frames, and beside them the frames under their saliency."""
     strip: Path
     """PNG of four moments: frames above, overlays below."""
+    shown: Literal["source", "prepared"]
+    """Which frames the movie and the strip show: those of the source at its own resolution, or
+    those that were prepared for the network."""
 
     def as_json(self, root: Path) -> dict[str, str]:
         """Return kind -> path relative to a folder, for each file."""
@@ -46,6 +55,7 @@ class Recorded:
             "array": self.array.relative_to(root).as_posix(),
             "movie": self.movie.relative_to(root).as_posix(),
             "strip": self.strip.relative_to(root).as_posix(),
+            "shown": self.shown,
         }
 
 
@@ -53,28 +63,26 @@ def record(
     explanation: Explanation,
     stem: Path,
     *,
-    frames: UInt8[np.ndarray, "k h w"] | None = None,
-    fps: float | None = None,
+    shown: Clip | None = None,
 ) -> Recorded:
     """Write an explained sequence: `<stem>.npz`, `<stem>.webp` and `<stem>.png`.
 
     Args:
         explanation: the sequence.
         stem: path without a suffix.
-        frames: the frames to show under the saliency, such as those of the source at its own
-            resolution, with nothing outside the sector; None shows the prepared frames.
-        fps: frames per second of the source; None takes the clip's own.
+        shown: the same frames of the source at its own resolution, with its sector and nothing
+            outside it, to be shown under the saliency; None shows the prepared frames.
     """
-    files = Recorded(
-        *(stem.with_name(f"{stem.name}{suffix}") for suffix in (".npz", ".webp", ".png"))
+    array, movie, strip = (
+        stem.with_name(f"{stem.name}{suffix}") for suffix in (".npz", ".webp", ".png")
     )
-    clip, values = explanation.clip, explanation.saliency.values
-    shown = clip.frames if frames is None else frames
-    fps = fps or clip.fps or USUAL_FPS
-    _save_arrays(files.array, explanation)
-    saliency_movie(shown, values, files.movie, fps, sector=clip.sector)
-    saliency_strip(shown, values, files.strip, fps=fps, sector=clip.sector)
-    return files
+    clip, values = shown or explanation.clip, explanation.saliency.values
+    sector = explanation.clip.sector if clip.sector is None else clip.sector
+    fps = clip.fps or explanation.clip.fps or USUAL_FPS
+    _save_arrays(array, explanation, shown)
+    saliency_movie(clip.frames, values, movie, fps, sector=sector)
+    saliency_strip(clip.frames, values, strip, fps=fps, sector=sector)
+    return Recorded(array, movie, strip, "prepared" if shown is None else "source")
 
 
 def file_stem(clip: str, view: str | None, start: int) -> str:
@@ -82,11 +90,24 @@ def file_stem(clip: str, view: str | None, start: int) -> str:
     return f"{view}-{hashlib.sha256(clip.encode()).hexdigest()[:10]}-{start:03d}"
 
 
-def _save_arrays(path: Path, explanation: Explanation) -> None:
+def _save_arrays(path: Path, explanation: Explanation, shown: Clip | None) -> None:
     clip = explanation.clip
     arrays: dict[str, Any] = {"frames": clip.frames, "saliency": explanation.saliency.values}
     for name, array in (("sector", clip.sector), ("structures", clip.structures)):
         if array is not None:
             arrays[name] = array
+    if shown is not None:
+        arrays["shown"] = np.stack([_limited(frame) for frame in shown.frames])
+        if shown.sector is not None:
+            arrays["shown_sector"] = _limited(shown.sector.view(np.uint8)) > 0
     with whole_file(path) as partial, partial.open("wb") as file:
         np.savez_compressed(file, **arrays)
+
+
+def _limited(frame: UInt8[np.ndarray, "H W"]) -> UInt8[np.ndarray, "h w"]:
+    """Shrink a frame to at most `LARGEST` pixels on the longest side."""
+    scale = LARGEST / max(frame.shape)
+    if scale >= 1:
+        return frame
+    height, width = (max(1, round(side * scale)) for side in frame.shape)
+    return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.BOX))

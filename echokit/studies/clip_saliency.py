@@ -10,7 +10,7 @@ from echokit.types import Box
 
 if TYPE_CHECKING:
     import numpy as np
-    from jaxtyping import UInt8
+    from jaxtyping import Bool, UInt8
 
     from echokit.saliency.record import Explanation
 
@@ -31,6 +31,8 @@ class ClipSaliency:
     """How many `maps` of this network its run tested, and how many `passed`; None if none."""
     stem: str
     """Name of its files, without a suffix: free of the words of the clip's name."""
+    sector: Bool[np.ndarray, "H W"] | None = None
+    """True inside the scanning sector, at the resolution of `frames`."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what `prediction.json` holds of it: where its files stand, and its scores."""
@@ -39,6 +41,7 @@ class ClipSaliency:
             "array": f"{stem}.npz",
             "movie": f"{stem}.webp",
             "strip": f"{stem}.png",
+            "shown": "source",
             "start": one.start,
             "method": one.saliency.method,
             "box": [box.top, box.left, box.height, box.width],

@@ -184,4 +184,5 @@ def _explain(network: nn.Module, clip: ClipVotes, ref: ClipRef, desk: Desk) -> C
         masked.box or Box(0, 0, *source.frames.shape[1:]),
         desk.networks.records.get(ref.view or ""),
         file_stem(ref.clip, ref.view, start),
+        masked.sector,
     )

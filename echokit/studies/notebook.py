@@ -62,12 +62,14 @@ def _movie(saliency: ClipSaliency) -> str:
     """Return the frames and their saliency as a playing picture."""
     with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
         path = Path(scratch) / "movie.webp"
+        prepared = saliency.explanation.clip.sector
+        sector = prepared if saliency.sector is None else saliency.sector
         saliency_movie(
             saliency.frames,
             saliency.explanation.saliency.values,
             path,
             saliency.fps,
-            sector=saliency.explanation.clip.sector,
+            sector=sector,
             size=LARGEST,
         )
         data = base64.b64encode(path.read_bytes()).decode()

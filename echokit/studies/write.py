@@ -11,6 +11,7 @@ from echokit.report.study_page import build_study_page
 from echokit.saliency.record import record
 from echokit.studies.clip_saliency import ClipSaliency
 from echokit.system.files import whole_folder, write_json
+from echokit.types import Clip
 
 
 def refuse_existing(out: Path) -> None:
@@ -43,7 +44,8 @@ def write_folder(
     with whole_folder(out) as partial:
         for one in saliency:
             stem = partial / "saliency" / one.stem
-            record(one.explanation, stem, frames=one.frames, fps=one.fps)
+            shown = Clip(one.frames, fps=one.fps, sector=one.sector, box=one.box)
+            record(one.explanation, stem, shown=shown)
         write_json(partial / "prediction.json", document)
         build_study_page(partial)
     written = (out / name for name in ("prediction.json", "saliency", "index.html"))

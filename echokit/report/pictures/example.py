@@ -48,8 +48,9 @@ class Example:
     facts: Json
     """Its entry of saliency/index.json."""
     frames: UInt8[np.ndarray, "k H W"]
+    """Those of the source where the run kept them, else as prepared for the network."""
     saliency: Float[np.ndarray, "k h w"]
-    sector: Bool[np.ndarray, "h w"] | None
+    sector: Bool[np.ndarray, "rows columns"] | None
 
     @property
     def right(self) -> bool:
@@ -123,14 +124,17 @@ def read_example(root: Path, facts: Json) -> Example | str:
         with np.load(path) as arrays:
             frames, saliency = arrays["frames"], arrays["saliency"]
             sector = arrays["sector"].astype(bool) if "sector" in arrays else None
+            if sector is not None and sector.shape != saliency.shape[1:]:
+                return f"its sector {sector.shape} does not fit its saliency {saliency.shape}"
+            if "shown" in arrays:  # the source's own resolution
+                frames = arrays["shown"]
+                sector = arrays.get("shown_sector", sector)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         return f"its array cannot be read ({type(error).__name__})"
     if frames.ndim != 3 or frames.dtype != np.uint8 or not frames.size:
         return f"its frames are {frames.dtype} {frames.shape}, not uint8 (time, row, column)"
     if saliency.ndim != 3 or len(saliency) != len(frames) or not np.isfinite(saliency).all():
         return f"its saliency {saliency.shape} does not fit its frames {frames.shape}"
-    if sector is not None and sector.shape != saliency.shape[1:]:
-        return f"its sector {sector.shape} does not fit its saliency {saliency.shape}"
     return Example(facts, frames, saliency.astype(np.float32), sector)
 
 

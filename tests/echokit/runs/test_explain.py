@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-from echokit import Prediction
+from echokit import ClipError, Prediction
 from echokit.components.networks import make_model
 from echokit.folder import RunFolder
 from echokit.networks.checkpoint import save_tensors
@@ -64,6 +64,31 @@ def test_the_class_explained_is_the_predicted_one_not_the_true_one(tmp_path, par
         assert square["energy"] > 5 * square["area"], "transposed or shifted in time"
         assert one["scores"]["verdict"]["passed"] is False, "it ignores the network"
     assert set(parts.TinyPlugin.targets) == {1}
+
+
+def test_pictures_show_the_frames_of_the_source_and_without_it_the_prepared_ones(
+    tmp_path, parts, monkeypatch
+):
+    run = begin(tmp_path)
+    job, out = jobs_of(run)[0], run.folder.path
+    save_network(run, job, make_model(run.recipe, 2))
+    table = PredictionTable.of(predict_severe(run, job))
+    [first, *_] = [c.as_json(out) for c in _explain_job(run, job, table, out, lambda n: None)]
+    assert first["shown"] == "source"
+    with np.load(out / first["array"]) as saved:
+        ref = run.population.refs[first["clip"]]
+        source = run.loader.read(ref)
+        assert np.array_equal(saved["shown"], source.frames[2:6])
+        assert np.array_equal(saved["shown_sector"], source.sector)
+
+    def gone(self, ref):
+        raise ClipError("it was moved")
+
+    monkeypatch.setattr(parts.TinyLoader, "read", gone)
+    [first, *_] = [c.as_json(out) for c in _explain_job(run, job, table, out, lambda n: None)]
+    assert first["shown"] == "prepared"
+    with np.load(out / first["array"]) as saved:
+        assert "shown" not in saved
 
 
 def test_the_maps_are_of_the_network_of_the_first_split(tmp_path, monkeypatch):

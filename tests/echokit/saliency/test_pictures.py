@@ -2,7 +2,9 @@ import cv2
 import matplotlib
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch.nn import functional as F
 
 from echokit import Box, UsageError
 from echokit.saliency import pictures as saliency
@@ -81,14 +83,15 @@ def test_no_saliency_makes_a_movie_of_the_frames_alone(tmp_path):
     assert shown[0].shape == (64, 64, 3)
 
 
-def test_placing_agrees_with_opencv():
+def test_placing_agrees_with_the_bicubic_resize_of_torch():
     box = Box(20, 40, 96, 112)
     values = cv2.GaussianBlur(
         np.random.default_rng(1).random((14, 14)).astype(np.float32), (0, 0), 1
     )
     placed = place(values, (140, 180), box)
-    expected = cv2.resize(values, (112, 96), interpolation=cv2.INTER_LINEAR)
-    np.testing.assert_allclose(placed[box.slices], expected, atol=0.02)
+    options = {"mode": "bicubic", "antialias": True}  # with the coefficient of Pillow, -0.5
+    expected = F.interpolate(torch.from_numpy(values)[None, None], (96, 112), **options)[0, 0]
+    np.testing.assert_allclose(placed[box.slices], expected.clip(0, 1), atol=1e-3)
     placed[box.slices] = 0
     assert not placed.any()
 
@@ -115,6 +118,34 @@ def test_nothing_is_drawn_outside_the_sector():
     drawn = overlay(frame, place(np.ones((16, 16)), frame.shape, None, sector))
     assert not colourfulness(drawn[:, 32:]).any()
     assert (colourfulness(drawn[:, :32]) > 0).all()
+
+
+def test_a_small_map_over_a_small_frame_is_drawn_smoothly_at_the_size_of_the_picture(tmp_path):
+    """A blob of 2 of 8 cells, on frames of 40 pixels, in a picture of 224: no step, no block."""
+    saliency = np.zeros((1, 8, 8), np.float32)
+    saliency[0, 3:5, 3:5] = 1
+    sector = np.zeros((8, 8), bool)
+    sector[1:7, 1:7] = True
+    saliency_strip(np.full((1, 40, 40), 60, np.uint8), saliency, tmp_path / "s.png", sector=sector)
+    with Image.open(tmp_path / "s.png") as image:
+        drawn = np.asarray(image.convert("RGB"))[20 + 224 + 4 :].astype(int)
+    assert drawn.shape == (224, 224, 3)
+    assert colourfulness(drawn).max() > 90
+    along = colourfulness(drawn)[112]
+    assert abs(np.diff(along)).max() < 40, "a block of 28 pixels would end in one step of 73"
+    assert len(np.unique(along)) > 12
+
+
+def test_the_sector_may_be_that_of_the_frames_or_that_of_the_map(tmp_path):
+    frames, saliency = moving(1), np.ones((1, 16, 16), np.float32)
+    for side in (16, 64):
+        sector = np.zeros((side, side), bool)
+        sector[:, : side // 2] = True
+        saliency_strip(frames, saliency, tmp_path / f"{side}.png", sector=sector, size=64)
+        with Image.open(tmp_path / f"{side}.png") as image:
+            below = colourfulness(np.asarray(image.convert("RGB"))[88:])
+        assert below[:, :30].min() > 60
+        assert below[:, 34:].max() == 0
 
 
 def test_strip_shows_frames_above_and_overlays_below_at_even_times(tmp_path):

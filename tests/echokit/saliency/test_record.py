@@ -29,7 +29,9 @@ def test_the_arrays_of_a_map_are_saved_without_pickle(tmp_path):
 
 
 def test_the_movie_shows_each_frame_at_the_rate_of_the_source(tmp_path):
-    files = record(explained(), tmp_path / "map", fps=50.0)
+    shown = Clip(np.zeros(SHAPE, np.uint8), fps=50.0)
+    shown.frames[:] = np.arange(SHAPE[0])[:, None, None] * 40
+    files = record(explained(), tmp_path / "map", shown=shown)
     with Image.open(files.movie) as movie:
         assert movie.n_frames == SHAPE[0]
         movie.seek(1)
@@ -40,7 +42,14 @@ def test_the_movie_shows_each_frame_at_the_rate_of_the_source(tmp_path):
 def test_other_frames_may_be_shown_under_the_map(tmp_path):
     larger = np.zeros((4, 64, 80), np.uint8)
     record(explained(), tmp_path / "a")
-    record(explained(), tmp_path / "b", frames=larger)
+    sector = np.zeros((64, 80), bool)
+    sector[10:] = True
+    files = record(explained(), tmp_path / "b", shown=Clip(larger, fps=25.0, sector=sector))
+    assert files.shown == "source"
+    with np.load(files.array) as saved:
+        assert saved["shown"].shape == larger.shape
+        assert np.array_equal(saved["shown_sector"], sector)
+        assert saved["frames"].shape == SHAPE, "what the network saw stays beside it"
     with Image.open(tmp_path / "b.png") as strip, Image.open(tmp_path / "a.png") as other:
         assert strip.size == other.size
         assert np.asarray(strip)[40:100, 10:100].mean() < np.asarray(other)[40:100, 10:100].mean()
@@ -52,7 +61,18 @@ def test_paths_are_told_relative_to_a_folder(tmp_path):
         "array": "saliency/map.npz",
         "movie": "saliency/map.webp",
         "strip": "saliency/map.png",
+        "shown": "prepared",
     }
+
+
+def test_large_frames_of_the_source_are_kept_smaller(tmp_path):
+    frames = np.full((4, 1024, 768), 200, np.uint8)
+    sector = np.ones((1024, 768), bool)
+    files = record(explained(), tmp_path / "map", shown=Clip(frames, sector=sector))
+    with np.load(files.array) as saved:
+        assert saved["shown"].shape == (4, 512, 384)
+        assert saved["shown_sector"].shape == (512, 384)
+        assert (saved["shown"] == 200).all()
 
 
 def test_a_file_name_is_safe_and_tells_no_name():
