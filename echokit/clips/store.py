@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,20 @@ ENCODING = "differences"
 difference from the frame before, modulo 256. Speckle changes little between frames, so that this
 takes a seventh less space. Part of every key: another text would orphan all stored clips."""
 
+SMALL = 2**20
+"""Bytes of frames up to which a clip is decoded once and kept: reading a window of it from its
+chunks takes longer than augmenting the window."""
+KEPT = 64 * SMALL
+"""Bytes of frames that are kept at most; the clips kept longest go first."""
+
 
 class Store:
     """A folder of prepared clips; each clip is stored whole or not at all."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._kept: OrderedDict[str, UInt8[np.ndarray, "T H W"]] = OrderedDict()
+        self._kept_bytes = 0
         self._open: dict[tuple[str, str], Any] = {}  # opening costs as much as a window
 
     def key(self, loader: Loader, ref: ClipRef, signature: str) -> str:
@@ -69,8 +78,24 @@ class Store:
         return int(self._array(key, "frames").shape[0])
 
     def window(self, key: str, start: int, k: int) -> UInt8[np.ndarray, "k H W"]:
-        """Read frames `start` to `start + k` of a clip, from their chunks alone."""
+        """Read frames `start` to `start + k` of a clip: from its chunks, or a small one whole."""
+        if (kept := self._small(key)) is not None:
+            return kept[start : start + k].copy()
         return self._movie(key, "frames", start, start + k)
+
+    def _small(self, key: str) -> UInt8[np.ndarray, "T H W"] | None:
+        """Return all frames of a small clip, decoded once; None for a larger clip."""
+        if (kept := self._kept.get(key)) is not None:
+            return kept
+        array = self._array(key, "frames")
+        if array.nbytes > SMALL:
+            return None
+        frames = self._movie(key, "frames", 0, array.shape[0])
+        self._kept[key] = frames
+        self._kept_bytes += frames.nbytes
+        while self._kept_bytes > KEPT:
+            self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
+        return frames
 
     def clip(self, key: str, start: int = 0, k: int | None = None) -> Clip:
         """Read a clip, or `k` frames of it from `start`, with everything stored about it."""

@@ -9,6 +9,7 @@ import pytest
 from stored_clips import clip, same
 
 from echokit import Clip
+from echokit.clips import store as stores
 from echokit.clips.store import CHUNK, SHARD, Store
 
 
@@ -29,8 +30,10 @@ def test_a_clip_of_which_nothing_is_known_comes_back_too(tmp_path):
     assert Store(tmp_path).sector("key") is None
 
 
+@pytest.mark.parametrize("small", [0, 2**20])
 @pytest.mark.parametrize(("start", "k"), [(0, 1), (0, 12), (10, 12), (28, 12), (39, 1)])
-def test_only_the_frames_that_are_asked_for_are_given(tmp_path, start, k):
+def test_only_the_frames_that_are_asked_for_are_given(tmp_path, monkeypatch, small, start, k):
+    monkeypatch.setattr(stores, "SMALL", small)
     store, whole = Store(tmp_path), clip(40)
     store.put("key", whole)
     stop = start + k
@@ -39,7 +42,8 @@ def test_only_the_frames_that_are_asked_for_are_given(tmp_path, start, k):
     assert same(store.clip("key", start, k), part)
 
 
-def test_only_the_chunks_of_a_window_are_read(tmp_path):
+def test_only_the_chunks_of_a_window_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(stores, "SMALL", 0)
     """Of a shard's chunks those after the second cannot be decoded: a window of two is given."""
     store, whole = Store(tmp_path), clip(SHARD)
     store.put("key", whole)
@@ -108,3 +112,25 @@ def test_a_movie_that_changes_little_from_frame_to_frame_takes_little_room(tmp_p
     assert np.array_equal(
         Store(tmp_path).window("k", CHUNK + 1, CHUNK), frames[CHUNK + 1 :][:CHUNK]
     )
+
+
+def test_a_small_clip_is_decoded_once_and_its_windows_are_copies(tmp_path, monkeypatch):
+    store, whole, reads = Store(tmp_path), clip(40), []
+    store.put("key", whole)
+    movie = Store._movie
+    monkeypatch.setattr(
+        Store, "_movie", lambda self, *place: reads.append(place) or movie(self, *place)
+    )
+    store.window("key", 3, 12)[:] = 0
+    assert np.array_equal(store.window("key", 3, 12), whole.frames[3:15])
+    assert len(reads) == 1
+
+
+def test_no_more_small_clips_are_kept_than_fit(tmp_path, monkeypatch):
+    store, size = Store(tmp_path), clip(40).frames.nbytes
+    monkeypatch.setattr(stores, "KEPT", 2 * size)
+    for key in "abcd":
+        store.put(key, clip(40))
+        assert np.array_equal(store.window(key, 0, 5), clip(40).frames[:5])
+    assert list(store._kept) == ["c", "d"]
+    assert store._kept_bytes == 2 * size
