@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from echokit.components.slots import make_abstention
 from echokit.evaluation.metric_names import METRICS, NAMES
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe
@@ -32,7 +33,7 @@ def model_card(facts: Mapping[str, Any], run: RunFolder, recipe: Recipe) -> str:
         "## How well they did",
         _figures(facts, run),
         "## Limits",
-        _limits(facts),
+        _limits(facts, recipe),
         "## Use",
         "```console\nechokit predict THIS-FOLDER my-study/\n```\n\n"
         "Every file is checked against its digest in `bundle.json` first. `recipe.toml` says how a "
@@ -110,12 +111,14 @@ def _cell(value: Mapping[str, Any] | None) -> str:
     return f"{value['mean']:.2f}" + (f" ({interval[0]:.2f}–{interval[1]:.2f})" if interval else "")
 
 
-def _limits(facts: Mapping[str, Any]) -> str:
+def _limits(facts: Mapping[str, Any], recipe: Recipe) -> str:
     lines = [
         "- Not evaluated on patients of other sites, scanners or ages than the cohort's.",
         "- Every clip must show one of the views above; another is not recognised as such.",
         "- Confidence says how far the votes agree, not how likely the verdict is to be right.",
     ]
+    if words := make_abstention(recipe).words:
+        lines.append(f"- No verdict is given where {words}.")
     if facts["temperatures"]:
         fitted = ", ".join(f"{view} {t:.2f}" for view, t in facts["temperatures"].items())
         lines.append(

@@ -50,6 +50,17 @@ class AbstentionRule:
         """True if some subject may not be judged."""
         return self != AbstentionRule()
 
+    @property
+    def words(self) -> str:
+        """When a subject is not judged, as the end of a sentence; empty if every one is."""
+        parts = [f"fewer than {self.views} views voted"] if self.views > 1 else []
+        if self.agreement:
+            parts.append(f"less than {self.agreement:.0%} of the votes agree")
+        if self.confidence:
+            parts.append(f"the agreement is below {self.confidence:.2f}")
+        *most, last = parts or [""]
+        return f"{', '.join(most)} or {last}" if most else last
+
     def __call__(self, votes: Votes, prediction: Prediction) -> Abstention | None:
         """Return why a subject is not judged; None where it is.
 

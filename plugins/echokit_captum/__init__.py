@@ -59,7 +59,9 @@ def hirescam(*, layer: str | None = None) -> Explainer:
     return GradCam(layer, by_place=True)
 
 
-def integrated_gradients(*, steps: int = 32, baseline: str = "least", batch: int = 4) -> Explainer:
+def integrated_gradients(
+    *, steps: int = 32, baseline: str = "least", batch: int = 4, smooth: float = 0.0
+) -> Explainer:
     """Integrated gradients: summed along the straight path from a baseline to the sequence.
 
     Sundararajan, Taly and Yan, ICML 2017, arXiv:1703.01365. Signed attributions sum to the
@@ -69,18 +71,23 @@ def integrated_gradients(*, steps: int = 32, baseline: str = "least", batch: int
     Args:
         steps: points on the path (Gauss-Legendre), at least 1.
         baseline: the sequence without information: `least` (its smallest value, black), `mean` (its
-            mean), or `still` (its mean frame repeated, so that motion is explained).
+            mean), `still` (its mean frame repeated, so that motion is explained), or `blurred`
+            (each frame blurred by an eighth of its side, so that structures are explained and not
+            how bright a region is; Sturmfels et al. 2020, doi:10.23915/distill.00022).
         batch: points that the network processes at once, at least 1; limits memory.
+        smooth: standard deviation of a blur of the signed attributions in space, as a share of the
+            frame's longer side, with that of one frame in time; 0 leaves them as they are. Signs
+            of neighbouring pixels alternate, and their sum over a region is what a reader sees.
 
     Returns:
         An explainer for any model, which it does not change.
 
     Raises:
-        OptionError: a number is below 1, or there is no such baseline.
+        OptionError: a number is out of range, or there is no such baseline.
     """
     from echokit_captum.path_gradients import IntegratedGradients
 
-    return IntegratedGradients(steps, baseline, batch)
+    return IntegratedGradients(steps, baseline, batch, smooth)
 
 
 def gradient_shap(
@@ -122,8 +129,8 @@ def occlusion(
         frames: length of a block in frames; a shorter sequence is one block long.
         cells: number of blocks side by side across a frame, at least 1: 7 hides a 49th of the
             frame at a time.
-        baseline: content of a hidden block: `least`, `mean` or `still`, as for integrated
-            gradients.
+        baseline: content of a hidden block: `least`, `mean`, `still` or `blurred`, as for
+            integrated gradients.
         batch: copies with a hidden block that the network processes at once, at least 1; limits
             memory.
 

@@ -11,17 +11,31 @@ import torch
 from captum.attr import GradientShap as CaptumShap
 from captum.attr import IntegratedGradients as CaptumIntegrated
 from jaxtyping import Float
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from echokit import OptionError, Saliency, check_whole
 from echokit_captum.attribution import attribute, positive
 
+BLUR = 1 / 8
+"""Standard deviation of the baseline `blurred`, as a share of the longer side of a frame."""
+
+
+def _blurred(x: Float[Tensor, "B C T H W"]) -> Float[Tensor, "B C T H W"]:
+    """Blur every frame until it shows no structure, only how bright each region is."""
+    sd = BLUR * max(x.shape[3:])
+    frames = gaussian_filter(x.detach().cpu().numpy(), sd, axes=(3, 4), mode="nearest")
+    return torch.from_numpy(frames).to(x)
+
+
 BASELINES: dict[str, Callable[[Tensor], Tensor]] = {
     "least": lambda x: torch.full_like(x, float(x.min())),
     "mean": lambda x: torch.full_like(x, float(x.mean())),
     "still": lambda x: x.mean(dim=2, keepdim=True).expand_as(x).contiguous(),
+    "blurred": _blurred,
 }
-"""Sequences without information: black, uniform grey, or the mean frame without motion."""
+"""Sequences without information: black, uniform grey, the mean frame without motion, or every
+frame without structure."""
 
 
 def check_baseline(explainer: str, baseline: str) -> None:
@@ -47,10 +61,17 @@ class IntegratedGradients:
     """Key of `BASELINES`: where the path starts."""
     batch: int
     """Points that the network processes at once."""
+    smooth: float = 0.0
+    """Standard deviation of the blur of signed attributions, as a share of the longer side."""
 
     def __post_init__(self) -> None:
         check_whole("explainer 'captum-integrated-gradients'", steps=self.steps, batch=self.batch)
         check_baseline("captum-integrated-gradients", self.baseline)
+        if not 0 <= self.smooth <= 1:
+            raise OptionError(
+                "The explainer 'captum-integrated-gradients' was given "
+                f"smooth={self.smooth}: give a share of the frame's side, 0 to 1."
+            )
 
     def signed(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
@@ -73,8 +94,13 @@ class IntegratedGradients:
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Saliency:
         """Explain one class of one sequence; errors as in `attribution.attribute`."""
-        values = positive(self.signed(model, sequence, target))
-        return Saliency(values, target, "captum-integrated-gradients")
+        signed = self.signed(model, sequence, target)
+        if self.smooth:
+            side = self.smooth * max(sequence.shape[2:])
+            # before negative values are cut: next to each other the signs of pixels alternate
+            blurred = gaussian_filter(signed.cpu().numpy(), (0, 1, side, side), mode="constant")
+            signed = torch.from_numpy(blurred)
+        return Saliency(positive(signed), target, "captum-integrated-gradients")
 
 
 @dataclass(frozen=True, slots=True)

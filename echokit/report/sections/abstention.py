@@ -15,8 +15,8 @@ from echokit.report.charts.chart import Chart
 from echokit.report.charts.figure import to_svg
 from echokit.report.documents import Json
 from echokit.report.results import Results
-from echokit.report.words import interval, listing, mean, mean_sd, number, plural
-from echokit.voting.abstain import REASONS
+from echokit.report.words import interval, listing, mean, mean_sd, number
+from echokit.voting.abstain import REASONS, AbstentionRule
 
 CURVE, RULE = "c2", "c1"
 """Colours of the curve over all thresholds and of the rule."""
@@ -56,22 +56,10 @@ def abstention_view(results: Results) -> AbstentionView | None:
     if not rows:
         return None
     return AbstentionView(
-        rule=rule_words((results.recipe.get("aggregate") or {}).get("abstain") or {}),
+        rule=_rule(results).words or "a condition of the recipe does not hold",
         lines=tuple(map(_line, rows)),
         charts=tuple(_charts(rows, results.calibration.get("rows") or ())),
     )
-
-
-def rule_words(rule: Json) -> str:
-    """The rule in words, from the recipe's `[aggregate.abstain]`."""
-    views = int(rule.get("views") or 1)
-    parts = [f"fewer than {plural(views, 'view')} voted"] if views > 1 else []
-    if rule.get("agreement"):
-        parts.append(f"less than {float(rule['agreement']):.0%} of the votes agree")
-    if rule.get("confidence"):
-        parts.append(f"the agreement is below {number(rule['confidence'])}")
-    *most, last = parts or ["none of the conditions is set"]
-    return f"{', '.join(most)} or {last}" if most else last
 
 
 def abstention_sentences(results: Results) -> Iterator[str]:
@@ -84,6 +72,16 @@ def abstention_sentences(results: Results) -> Iterator[str]:
                 f"{line.accuracy[0]} of these and {line.of_all[0]} of all; not judged: "
                 f"{line.reasons}"
             )
+
+
+def _rule(results: Results) -> AbstentionRule:
+    """Read the recipe's `[aggregate.abstain]`."""
+    table = (results.recipe.get("aggregate") or {}).get("abstain") or {}
+    return AbstentionRule(
+        views=int(table.get("views") or 1),
+        agreement=float(table.get("agreement") or 0),
+        confidence=float(table.get("confidence") or 0),
+    )
 
 
 def _line(row: Json) -> Line:

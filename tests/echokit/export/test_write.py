@@ -258,6 +258,17 @@ def test_a_voting_rule_that_learned_is_the_same_without_names(tmp_path, study, t
     assert not any(b"p0" in path.read_bytes() for path in bundle.glob("*.parquet"))
 
 
+def test_a_bundle_abstains_by_the_rule_of_its_run(trained, study, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "runs" / "one")
+    with (run / "recipe.toml").open("a") as file:
+        file.write("\n[aggregate.abstain]\nviews = 2\n")
+    bundle = export_run(run, "onnx", tmp_path / "bundles")
+    for subject in load(bundle).predict(study).subjects:
+        assert (subject.label, subject.not_judged) == ("not judged", "only 1 of 2 views")
+    card = (bundle / "MODEL_CARD.md").read_text("utf-8")
+    assert "No verdict is given where fewer than 2 views voted." in card
+
+
 def test_what_cannot_be_exported_is_refused_and_leaves_nothing(trained, tmp_path, monkeypatch):
     out = tmp_path / "bundles"
     with pytest.raises(UsageError, match=r"no format 'onxx'.*onnx"):

@@ -86,3 +86,19 @@ def test_by_default_every_subject_is_judged():
     assert rule(TWO, outcome("mild", 1e-9)) is None
     assert all(AbstentionRule(**more).active for more in ({"views": 2}, {"agreement": 0.1}))
     assert NOT_JUDGED not in CLASSES
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (AbstentionRule(), ""),
+        (AbstentionRule(confidence=0.8), "the agreement is below 0.80"),
+        (
+            AbstentionRule(2, 0.5, 0.8),
+            "fewer than 2 views voted, less than 50% of the votes agree or the agreement is below "
+            "0.80",
+        ),
+    ],
+)
+def test_the_rule_in_words(rule, words):
+    assert rule.words == words

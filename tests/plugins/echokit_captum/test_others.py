@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -73,18 +74,37 @@ def test_integrated_gradients_are_complete():
         assert total == pytest.approx(float(logits[0, target] - logits[1, target]), rel=0.02)
 
 
-@pytest.mark.parametrize("baseline", ["least", "mean", "still"])
+@pytest.mark.parametrize("baseline", ["least", "mean", "still", "blurred"])
 def test_a_linear_networks_integrated_gradients_are_weight_times_way(baseline):
     sequence = randn(1, 5, 6, 7)
     nothing = {
         "least": torch.full_like(sequence, float(sequence.min())),
         "mean": torch.full_like(sequence, float(sequence.mean())),
         "still": sequence.mean(1, keepdim=True).expand_as(sequence),
+        "blurred": torch.from_numpy(blurred_by_opencv(sequence[0].numpy(), 7 / 8))[None],
     }[baseline]
     model = Linear((1, 5, 6, 7))
     explain = resolve("explainer", "captum-integrated-gradients", steps=3, baseline=baseline)
     expected = scaled(model.weight[1] * (sequence - nothing))
     np.testing.assert_allclose(explain(model, sequence, 1).values, expected, atol=1e-5)
+
+
+def blurred_by_opencv(frames: np.ndarray, sd: float, border: int = cv2.BORDER_REPLICATE):
+    return np.stack([cv2.GaussianBlur(frame, (0, 0), sd, borderType=border) for frame in frames])
+
+
+def test_smooth_maps_are_the_blurred_signed_attributions():
+    sequence, model = randn(1, 5, 16, 24), Linear((1, 5, 16, 24))
+    rough = resolve("explainer", "captum-integrated-gradients", steps=2)
+    smooth = resolve("explainer", "captum-integrated-gradients", steps=2, smooth=1 / 16)
+    signed = rough.signed(model, sequence, 0)[0].numpy()
+    in_space = blurred_by_opencv(signed, 24 / 16, cv2.BORDER_CONSTANT)
+    along = np.exp(-(np.arange(-4, 5) ** 2) / 2)
+    along /= along.sum()
+    both = np.apply_along_axis(lambda x: np.convolve(x, along)[4:-4], 0, in_space)
+    expected = both.clip(0) / both.max()
+    np.testing.assert_allclose(smooth(model, sequence, 0).values, expected, atol=1e-3)
+    assert not np.allclose(rough(model, sequence, 0).values, expected, atol=0.1)
 
 
 def test_a_linear_networks_gradient_shap_is_weight_times_the_mean_way():
@@ -171,7 +191,11 @@ def test_single_frames_and_inference_mode_are_no_obstacle(name):
     ("name", "options", "says"),
     [
         ("captum-integrated-gradients", {"steps": 0}, "steps=0"),
-        ("captum-integrated-gradients", {"baseline": "white"}, "one of least, mean, still"),
+        (
+            "captum-integrated-gradients",
+            {"baseline": "white"},
+            "one of least, mean, still, blurred",
+        ),
         ("captum-occlusion", {"cells": 0}, "cells=0"),
         ("captum-gradient-shap", {"noise": -1.0}, "noise=-1"),
     ],

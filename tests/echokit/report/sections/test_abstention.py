@@ -8,7 +8,7 @@ import pytest
 
 from echokit.report import build_run_report, summary_table
 from echokit.report.results import read_results
-from echokit.report.sections.abstention import abstention_sentences, abstention_view, rule_words
+from echokit.report.sections.abstention import abstention_sentences, abstention_view
 
 FIGURES = {
     "coverage": {"mean": 0.9, "sd": 0.02, "ci95": [0.81, 0.97]},
@@ -64,14 +64,3 @@ def test_the_page_holds_the_section(abstaining, kit):
 def test_a_run_that_judges_everyone_has_no_section(small, kit):
     assert abstention_view(read_results(small)) is None
     assert 'id="abstention"' not in build_run_report(small).read_text("utf-8")
-
-
-@pytest.mark.parametrize(
-    ("rule", "words"),
-    [
-        ({"views": 1, "confidence": 0.8}, "the agreement is below 0.80"),
-        ({}, "none of the conditions is set"),
-    ],
-)
-def test_the_rule_in_words(rule, words):
-    assert rule_words(rule) == words
