@@ -13,6 +13,7 @@ from echokit.networks.fused import FusedNetwork
 from echokit.networks.job import device_of
 from echokit.plugins.registry import registry, resolve
 from echokit.recipe import Recipe, Slot
+from echokit.recipe.demo import with_start
 
 IN_CHANNELS = 1
 """Prepared clips are grey."""
@@ -44,7 +45,7 @@ def load_model(recipe: Recipe, classes: int, weights: Path) -> nn.Module:
 def make_fused(recipe: Recipe, classes: int) -> FusedNetwork:
     """Make the network of feature fusion; the recipe's backbone encodes each view."""
     width = recipe.feature_fusion.embedding
-    encoders = [make_model(recipe, width) for _ in recipe.views.use]
+    encoders = [make_model(with_start(recipe, view), width) for view in recipe.views.use]
     return FusedNetwork(encoders, width, classes)
 
 

@@ -12,6 +12,7 @@ from echokit.components.slots import (
     make_sequence_spec,
 )
 from echokit.recipe import Recipe
+from echokit.recipe.demo import with_start
 
 
 def try_components(recipe: Recipe, *, start: bool = False) -> None:
@@ -35,4 +36,4 @@ def try_components(recipe: Recipe, *, start: bool = False) -> None:
     for name in recipe.enabled_approaches:
         parts = make_parts(recipe, name)
         with torch.random.fork_rng():
-            make(parts.recipe, 2)
+            make(with_start(parts.recipe, recipe.views.networks[0]) if start else parts.recipe, 2)

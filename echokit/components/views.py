@@ -13,6 +13,7 @@ from echokit.interfaces import (
 )
 from echokit.plugins.registry import registry
 from echokit.recipe import TOGETHER, Recipe, load_recipe
+from echokit.recipe.demo import demo_folders, resolve_demo
 from echokit.system.files import read_json
 from echokit.voting.view_classifier import ViewClassifier
 
@@ -31,6 +32,7 @@ def open_view_classifier(folder: Path, threshold: float) -> ViewClassifier:
     if not 0 <= threshold <= 1:
         raise UsageError(f"The view threshold {threshold:g} is no probability: 0 to 1.")
     need_torch("Telling views by a network")
+    folder = resolve_demo(folder)
     run = RunFolder.open(folder)
     recipe = run.recipe()
     if not _tells_views(recipe):
@@ -69,6 +71,8 @@ def open_view_classifier(folder: Path, threshold: float) -> ViewClassifier:
 def newest_view_run(run: Path) -> Path:
     """Find the newest finished run in the same folder whose network predicts views.
 
+    If there is none, the one that comes with echokit is taken.
+
     Raises:
         UsageError: there is none.
     """
@@ -80,6 +84,9 @@ def newest_view_run(run: Path) -> Path:
                 finished[path] = str(folder.state["finished"])
         except EchokitError:
             continue
+    for folder in () if finished else demo_folders().values():
+        if _tells_views(RunFolder.open(folder).recipe()):
+            return folder
     if not finished:
         raise UsageError(
             f"No finished run that tells views stands beside {run}, and --view auto needs its "

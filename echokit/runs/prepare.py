@@ -18,6 +18,7 @@ from echokit.errors import ClipError, CohortError
 from echokit.folder import RunFolder
 from echokit.recipe import VIEW_COLUMN, Recipe
 from echokit.runs.cohort import label_tasks
+from echokit.runs.parallel import prepare_in_processes
 from echokit.runs.population import Population
 from echokit.system.files import write_text
 from echokit.system.progress import Progress
@@ -45,7 +46,7 @@ def prepare_population(
     cohort: Cohort, recipe: Recipe, store: Store, progress: Progress
 ) -> Population:
     """Prepare every clip once, then label and split the patients of the usable clips."""
-    kept, keys = _prepare_clips(cohort, recipe, store, progress)
+    kept, keys = prepare_clips(cohort, recipe, store, progress)
     labelled, settings = label_tasks(kept, recipe), recipe.split
     splits = {
         task: split_patients(
@@ -60,7 +61,7 @@ def prepare_population(
     return Population(kept, labelled, splits, folds, keys)
 
 
-def _prepare_clips(
+def prepare_clips(
     cohort: Cohort, recipe: Recipe, store: Store, progress: Progress
 ) -> tuple[Cohort, dict[str, tuple[str, int]]]:
     """Prepare every clip that is not in the store yet.
@@ -69,6 +70,7 @@ def _prepare_clips(
         The cohort of the usable clips, and clip -> (key in the store, number of frames).
     """
     loader, steps = make_loader(recipe.data), make_preparation(recipe)
+    prepare_in_processes(recipe, cohort.clips, store, progress)
     longest = max(recipe.of_approach(name).sequences.k for name in recipe.enabled_approaches)
     ready: list[ClipRef] = []
     rejected: list[Rejection] = list(cohort.rejected)

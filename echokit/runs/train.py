@@ -11,6 +11,7 @@ from echokit.folder import RunFolder
 from echokit.networks.job import WEIGHTS, Job
 from echokit.networks.sampling import TrainingSequences
 from echokit.recipe import TOGETHER, Recipe
+from echokit.recipe.demo import with_start
 from echokit.runs.context import Run
 from echokit.runs.feature_fusion import fused_works
 from echokit.runs.jobs import Work, inner_jobs, jobs_of
@@ -70,8 +71,8 @@ def view_works(run: Run, jobs: Iterable[Job]) -> Iterator[Work]:
                 f"Training {job}: no training clip is labelled {names}. Add patients, or "
                 f"{_way_out(job)}."
             )
-        recipe = run.parts[job.approach].recipe
-        digest = recipe.training_digest()
+        own = run.parts[job.approach].recipe
+        digest, recipe = own.training_digest(), with_start(own, job.view)
         folder = run.folder
         yield Work(
             job, recipe, items, classes, make_model, TrainingSequences, digest, folder.store,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -16,6 +17,7 @@ from echokit.errors import UsageError
 from echokit.folder import RunFolder
 from echokit.plugins.registry import registry
 from echokit.recipe import TOGETHER, Recipe
+from echokit.recipe.demo import resolve_demo
 from echokit.studies.bundle import open_bundle, training_predictions
 from echokit.studies.manifest import is_bundle
 from echokit.studies.model import Model
@@ -36,7 +38,8 @@ def load(
     """Load the model of a finished run or of a bundle; its networks are opened when needed.
 
     Args:
-        path: the run's folder, or the bundle's.
+        path: the run's folder, or the bundle's; `demo` for the networks that come with echokit,
+            which learned from synthetic clips.
         task: one of the run's tasks; None for its first.
         engine: what runs the networks: `auto` (the fastest installed, where that is worth it),
             `torch`, `torch-compile`, `openvino` or `onnxruntime`.
@@ -50,7 +53,7 @@ def load(
     >>> model.run, model.task, model.views
     ('ph-newborn', 'severity', ('PLAX', 'A4C', 'PSAX-P'))
     """
-    folder, request = Path(path), EngineRequest(engine, precision)
+    folder, request = resolve_demo(Path(path)), EngineRequest(engine, precision)
     return (
         open_bundle(folder, task, request)
         if is_bundle(folder)
@@ -93,9 +96,7 @@ def _open_run(path: Path, task: str | None, request: EngineRequest) -> Model:
             classes=classes,
             weights=weights,
             records=_records(folder.path / "saliency" / "index.json", task, approach),
-            opener=run_opener(
-                parts.recipe, weights, len(classes), folder.path / "engines", request
-            ),
+            opener=run_opener(parts.recipe, weights, len(classes), _kept(path), request),
         ),
         rule=subject_rule(
             recipe.aggregate.subject,
@@ -118,8 +119,17 @@ def _records(index: Path, task: str, approach: str) -> dict[str, dict[str, int]]
     return records
 
 
+def _kept(run: Path) -> Path | None:
+    """Return the folder of converted networks; None if the run is installed and not one's own."""
+    return run / "engines" if os.access(run, os.W_OK) else None
+
+
 def run_opener(
-    recipe: Recipe, weights: Mapping[str, Path], classes: int, kept: Path, request: EngineRequest
+    recipe: Recipe,
+    weights: Mapping[str, Path],
+    classes: int,
+    kept: Path | None,
+    request: EngineRequest,
 ) -> Opener:
     """Return what opens the networks of a run; converted ones are kept in a folder of it."""
 

@@ -88,8 +88,9 @@ def r2plus1d_18(
         width: channels after the stem, at least 1; 64 as published (31.3 M parameters), doubled
             by each of the stages 2 to 4. 16 has 2 M parameters and trains on a laptop.
         weights: `none` for random ones; `kinetics400` for those that torchvision publishes
-            (fetched once, 126 MB); or the path of a `.pth`, `.pt` or `.safetensors` state dict of
-            torchvision's `r2plus1d_18` or of this network. The file's input channels are summed
+            (fetched once, 126 MB); in a recipe `demo` for the network of the same view that comes
+            with it; or the path of a `.pth`, `.pt` or `.safetensors` state dict of torchvision's
+            `r2plus1d_18` or of this network. The file's input channels are summed
             and spread evenly over `in_channels`, so a grey frame gives what it would give as RGB;
             a head of another number of classes stays random.
         cam: the stage that class-activation maps are taken from, `stage1` to `stage4`: the last as
