@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from echokit.export.write import export_run
     from echokit.runs.context import Run
     from echokit.runs.start import open_run, run
+    from echokit.studies.evaluate import evaluate
+    from echokit.studies.evaluation import Evaluation
     from echokit.studies.load import load
     from echokit.studies.model import Model
     from echokit.studies.result import ClipResult, StudyResult, SubjectResult
@@ -73,11 +75,13 @@ __version__ = "0.1.0"
 _PLACES = {
     "CheckReport": "echokit.clips.check",
     "ClipResult": "echokit.studies.result",
+    "Evaluation": "echokit.studies.evaluation",
     "Model": "echokit.studies.model",
     "Run": "echokit.runs.context",
     "StudyResult": "echokit.studies.result",
     "SubjectResult": "echokit.studies.result",
     "check": "echokit.studies.sources",
+    "evaluate": "echokit.studies.evaluate",
     "export_run": "echokit.export.write",
     "load": "echokit.studies.load",
     "open_run": "echokit.runs.start",
@@ -101,6 +105,7 @@ __all__ = [
     "CohortError",
     "DataError",
     "EchokitError",
+    "Evaluation",
     "Executor",
     "Explainer",
     "Loader",
@@ -128,6 +133,7 @@ __all__ = [
     "check",
     "check_whole",
     "deprecated_option",
+    "evaluate",
     "export_run",
     "fit_weights",
     "hookimpl",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ RESULTS = {
     "predict": "predictions.parquet",
     "fuse": "fusion.json",
     "evaluate": "metrics.json",
+    "external": "external.json",
     "calibrate": "calibration.json",
     "explain": "",
 }
@@ -60,6 +61,11 @@ class RunFolder:
     def feature_fusion(self) -> Path:
         """File of predictions by feature fusion; exists only if it is enabled."""
         return self.path / "fusion.parquet"
+
+    @property
+    def external_predictions(self) -> Path:
+        """File of predictions of the external test cohort; exists only where there is one."""
+        return self.path / "external.parquet"
 
     @property
     def store(self) -> Path:
@@ -129,15 +135,19 @@ class RunFolder:
         return done and (self.path / result).exists()
 
     def follow(self, recipe: Recipe) -> None:
-        """Record the recipe's digest; if it changed, forget the results."""
-        digest = recipe.digest()
+        """Record the recipe's digests; if one changed, forget the results that depend on it."""
+        digest, test = recipe.digest(), recipe.test_digest()
         if self.state.get("recipe_digest", digest) != digest:
             self.forget_results()
-        self.state["recipe_digest"] = digest
+        if self.state.get("test_digest", "") != test:
+            self.forget_results(("external",))
+            for path in self.path.glob("external.*"):
+                path.unlink()
+        self.state |= {"recipe_digest": digest, "test_digest": test}
 
-    def forget_results(self) -> None:
-        """Mark the steps as not done that depend on networks or a cohort that changed."""
-        self.state["stages"] = [row for row in self.state["stages"] if row["name"] not in RESULTS]
+    def forget_results(self, steps: Collection[str] = tuple(RESULTS)) -> None:
+        """Mark steps as not done; by default those that depend on networks or the cohort."""
+        self.state["stages"] = [row for row in self.state["stages"] if row["name"] not in steps]
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, Any]]:
@@ -196,6 +206,7 @@ def begin_run(
     out: Address | None,
     seed: int | None,
     resume: Address | None,
+    test_data: Address | None = None,
 ) -> RunFolder:
     """Create the folder of a new run, or open that of a run to resume.
 
@@ -208,12 +219,14 @@ def begin_run(
         out: the run's folder; None takes one below `runs/`.
         seed: short for the setting `seed`.
         resume: the folder of a run to resume; excludes all other arguments.
+        test_data: an external test cohort.
 
     Raises:
         EchokitError: the recipe cannot be used, or the folder is not empty.
     """
     if resume is not None:
-        if recipe or data or preset or settings or config or out or seed is not None:
+        others = (recipe, data, test_data, preset, settings, config, out)
+        if any(others) or seed is not None:
             raise UsageError(
                 "--resume takes only the run's folder; the recipe is the one saved in it."
             )
@@ -229,6 +242,7 @@ def begin_run(
         config=None if config is None else Path(config),
         settings=[*setting_texts(settings), *([] if seed is None else [f"seed={seed}"])],
         data=None if data is None else Path(data).expanduser().resolve(),
+        test_data=None if test_data is None else Path(test_data).expanduser().resolve(),
     )
     resolved.check_components()
     place = next_free(Path("runs"), resolved.name) if out is None else Path(out)

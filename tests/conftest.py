@@ -44,6 +44,7 @@ SLOW = (
     "report/test_run_page.py",
     "runs/test_crossfit.py",
     "runs/test_explain.py",
+    "runs/test_external.py",
     "runs/test_run.py",
     "runs/test_start.py",
     "studies/test_model.py",

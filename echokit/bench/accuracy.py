@@ -71,6 +71,7 @@ def train_all(suite: Suite, out: Path, progress: Progress) -> list[Trained]:
         for name, slot in suite.backbone.items():
             # voting rules and explainers are compared afterwards, from the same networks
             settings = [*suite.settings, f"seed={seed}", "fusion={}", "report.examples=0"]
+            settings += ["test=false"]
             settings += ["crossfit.folds=2"] if learns else []
             recipe = load_recipe(suite.recipe, preset=suite.preset, settings=settings)
             recipe = recipe.model_copy(update={"backbone": slot})

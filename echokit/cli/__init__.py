@@ -7,7 +7,7 @@ import warnings
 
 import typer
 
-from echokit.cli import bench, data, doctor, export, plugins, predict, report, run
+from echokit.cli import bench, data, doctor, evaluate, export, plugins, predict, report, run
 from echokit.cli.groups import WithPlugins
 from echokit.errors import EchokitError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("predict")(predict.predict)
+app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("recipes")(plugins.recipes)

@@ -90,6 +90,7 @@ def _report(path: Path, table: str | None) -> None:
     from echokit.cli.console import out
     from echokit.report import (
         build_run_report,
+        external_table,
         print_table,
         read_results,
         run_findings,
@@ -103,6 +104,8 @@ def _report(path: Path, table: str | None) -> None:
     for one in tables:
         print_table(out, one)
         out.print()
+    if (external := external_table(path)) is not None:
+        out.print(external)
     if found := run_findings(results):
         out.print("What the paper found, and this run:", style="bold")
         for finding in found:

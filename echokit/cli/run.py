@@ -19,6 +19,13 @@ def run(
         str | None,
         typer.Option(help="Your own clips: a CSV manifest, or a folder with manifest.csv."),
     ] = None,
+    test_data: Annotated[
+        str | None,
+        typer.Option(
+            help="Other patients, in clips as for --data, on whom every split's networks are "
+            "evaluated: an external test cohort."
+        ),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="TOML file laid over the recipe and its preset.")
     ] = None,
@@ -48,7 +55,7 @@ def run(
     from echokit.system.files import read_json
     from echokit.system.progress import Silent
 
-    folder = begin_run(recipe, data, preset, settings or (), config, out, seed, resume)
+    folder = begin_run(recipe, data, preset, settings or (), config, out, seed, resume, test_data)
 
     from echokit.runs.start import finish  # torch, once the recipe is known to be good
 
@@ -68,13 +75,23 @@ def run(
                 "run": str(folder.path),
                 "report": str(folder.path / "report" / "index.html"),
                 "metrics": read_json(folder.path / "metrics.json"),
+                **_external(folder.path / "external.json"),
                 "stages": folder.state["stages"],
             }
         )
     elif not quiet:
-        from echokit.report import summary_table
+        from echokit.report import external_table, summary_table
 
         console.print(summary_table(folder.path))
+        if (external := external_table(folder.path)) is not None:
+            console.print(external)
         console.print(
             f"Report: {folder.path / 'report' / 'index.html'}", markup=False, soft_wrap=True
         )
+
+
+def _external(path: Path) -> dict[str, object]:
+    """Return the figures on the external test cohort, where there is one."""
+    from echokit.system.files import read_json
+
+    return {"external": read_json(path)} if path.is_file() else {}

@@ -27,7 +27,12 @@ class Labelled:
 
 
 def label(
-    cohort: Cohort, column: str, mapping: Mapping[str, str], classes: tuple[str, ...], drop: str
+    cohort: Cohort,
+    column: str,
+    mapping: Mapping[str, str],
+    classes: tuple[str, ...],
+    drop: str,
+    least: int = 2,
 ) -> Labelled:
     """Label the clips of a cohort in one task.
 
@@ -37,9 +42,10 @@ def label(
         mapping: annotation -> label name or `drop`; numbers match by value ("1.0" is "1").
         classes: label names, least severe first.
         drop: the value in `mapping` that leaves a clip out.
+        least: number of labels that must be left: 2 to learn from clips, 1 to test on them.
 
     Raises:
-        CohortError: no clip has the column, or fewer than two labels are left.
+        CohortError: no clip has the column, or fewer than `least` labels are left.
     """
     label_of = {_normalise(key): value for key, value in mapping.items()}
     clips: dict[str, str] = {}
@@ -55,11 +61,12 @@ def label(
             dropped[f"{column} {annotation} is dropped by the task's map"] += 1
         else:
             clips[ref.clip] = target
-    if len(set(clips.values())) < 2:
+    if len(set(clips.values())) < least:
         columns = sorted({name for ref in cohort.clips for name in ref.labels})
         raise CohortError(
-            f"Labels from the column {column!r} leave {len(set(clips.values()))} classes, and two "
-            f"are needed. Columns present: {', '.join(columns) or 'none'}. "
+            f"Labels from the column {column!r} leave {len(set(clips.values()))} classes, and "
+            f"{'one is' if least == 1 else 'two are'} needed. "
+            f"Columns present: {', '.join(columns) or 'none'}. "
             f"Left out: {dict(dropped) or 'nothing'}."
         )
     # a patient has the most severe label of all clips, of whatever view

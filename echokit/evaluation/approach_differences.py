@@ -8,7 +8,12 @@ from itertools import combinations
 import numpy as np
 from jaxtyping import Float, Int
 
-from echokit.evaluation.bootstrap import confusion_metrics, mean_of_known, resample
+from echokit.evaluation.bootstrap import (
+    confusion_metrics,
+    mean_of_known,
+    percentiles,
+    resample,
+)
 from echokit.evaluation.metric_names import ARGUED
 from echokit.evaluation.rows import ApproachDifference, Interval
 from echokit.voting.table import APPROACH, CLIP, PATIENT, SPLIT, TASK, VIEW, PredictionTable
@@ -109,6 +114,4 @@ def _courses(
 
 def _interval(course: Float[np.ndarray, " draws"]) -> Interval:
     """Return the value without resampling and the percentile interval over the resamples."""
-    drawn = course[1:][~np.isnan(course[1:])]
-    ends = np.quantile(drawn, [0.025, 0.975]).tolist() if drawn.size else None
-    return Interval(mean=float(course[0]), ci95=ends)
+    return Interval(mean=float(course[0]), ci95=percentiles(course[1:]))

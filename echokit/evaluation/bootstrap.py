@@ -7,7 +7,7 @@ scikit-learn would take minutes. With integer weights both agree exactly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -36,23 +36,60 @@ def weighted_metrics(
         Metric -> `[low, high]`, or None if it is undefined in every resample; also for the mean
         confidence of all rows, of the correct and of the wrong ones.
     """
+    courses = metric_courses(truth, predicted, probabilities, confidence, split, weights)
+    return {name: percentiles(course) for name, course in courses.items()}
+
+
+def metric_courses(
+    truth: Int[np.ndarray, " n"],
+    predicted: Int[np.ndarray, " n"],
+    probabilities: Float[np.ndarray, "n K"],
+    confidence: Float[np.ndarray, " n"],
+    split: Int[np.ndarray, " n"],
+    weights: Int[np.ndarray, "draws n"],
+) -> dict[str, Float[np.ndarray, " draws"]]:
+    """Compute the mean over splits of each metric of `weighted_metrics`, for every weighting."""
     right = truth == predicted
+
+    def of_split(
+        rows: Bool[np.ndarray, " n"], weights: Int[np.ndarray, "draws m"]
+    ) -> dict[str, Float[np.ndarray, " draws"]]:
+        values = confusion_metrics(truth[rows], predicted[rows], weights, probabilities.shape[1])
+        values["auroc"] = pairwise_auroc(truth[rows], probabilities[rows], weights)
+        return values | mean_confidences(confidence[rows], right[rows], weights)
+
+    return mean_over_splits(split, weights, of_split)
+
+
+def mean_over_splits(
+    split: Int[np.ndarray, " n"],
+    weights: Int[np.ndarray, "draws n"],
+    of_split: Callable[..., Mapping[str, Float[np.ndarray, " draws"]]],
+) -> dict[str, Float[np.ndarray, " draws"]]:
+    """Average each metric over the splits that define it, for every weighting of the rows.
+
+    Args:
+        split: the split of each row.
+        weights: how often each row was drawn in each resample.
+        of_split: computes the metrics of one split from a mask of its rows (n,) and their weights
+            (draws, m).
+
+    Returns:
+        Metric -> its mean in each resample; NaN if no split defines it.
+    """
     draws: dict[str, list[Float[np.ndarray, " draws"]]] = {}
     for number in np.unique(split):
         rows = split == number
-        k = probabilities.shape[1]
-        values = confusion_metrics(truth[rows], predicted[rows], weights[:, rows], k)
-        values["auroc"] = pairwise_auroc(truth[rows], probabilities[rows], weights[:, rows])
-        values |= mean_confidences(confidence[rows], right[rows], weights[:, rows])
-        for name, value in values.items():
+        for name, value in of_split(rows, weights[:, rows]).items():
             draws.setdefault(name, []).append(value)
-    result: dict[str, list[float] | None] = {}
-    for name, per_split in draws.items():
-        # a resample may hold nobody of a split, or lack a class in it: its mean is over the others
-        means = mean_of_known(per_split)
-        known = means[~np.isnan(means)]
-        result[name] = np.quantile(known, [0.025, 0.975]).tolist() if known.size else None
-    return result
+    # a resample may hold nobody of a split, or lack a class in it: its mean is over the others
+    return {name: mean_of_known(per_split) for name, per_split in draws.items()}
+
+
+def percentiles(course: Float[np.ndarray, " draws"]) -> list[float] | None:
+    """Return the 95 % percentile interval over the resamples; None if all are undefined."""
+    known = course[~np.isnan(course)]
+    return np.quantile(known, [0.025, 0.975]).tolist() if known.size else None
 
 
 def resample(patients: np.ndarray, draws: int, seed: int) -> Int[np.ndarray, "draws n"]:
@@ -70,7 +107,7 @@ def mean_of_known(
     """Average several figures in each resample, ignoring undefined ones; NaN if all are."""
     stacked = np.stack(figures)
     known = ~np.isnan(stacked)
-    return _ratio(np.where(known, stacked, 0.0).sum(0), known.sum(0), np.nan)
+    return ratio(np.where(known, stacked, 0.0).sum(0), known.sum(0), np.nan)
 
 
 def confusion_metrics(
@@ -90,18 +127,18 @@ def confusion_metrics(
     claimed = weights @ is_predicted
     hit = weights @ (is_true * is_predicted)
     total = present.sum(1)
-    precision = _ratio(hit, claimed, 0.0)
-    recall = _ratio(hit, present, 0.0)
-    f1 = _ratio(2 * hit, present + claimed, 0.0)
+    precision = ratio(hit, claimed, 0.0)
+    recall = ratio(hit, present, 0.0)
+    f1 = ratio(2 * hit, present + claimed, 0.0)
 
     def prevalence_weighted(values: Float[np.ndarray, "draws K"]) -> Float[np.ndarray, " draws"]:
-        return _ratio((values * present).sum(1), total, np.nan)
+        return ratio((values * present).sum(1), total, np.nan)
 
     return {
         "precision": prevalence_weighted(precision),
         "recall": prevalence_weighted(recall),
         "f1": prevalence_weighted(f1),
-        "balanced_accuracy": _ratio(recall.sum(1), (present > 0).sum(1), np.nan),
+        "balanced_accuracy": ratio(recall.sum(1), (present > 0).sum(1), np.nan),
     }
 
 
@@ -126,11 +163,11 @@ def pairwise_auroc(
             high, low = score[truth == positive], score[truth == negative]
             order = (high[:, None] > low) + 0.5 * (high[:, None] == low)
             area = ((weights[:, truth == positive] @ order) * weights[:, truth == negative]).sum(1)
-            areas.append(_ratio(area, masses[positive] * masses[negative], np.nan))
+            areas.append(ratio(area, masses[positive] * masses[negative], np.nan))
         mass = masses[a] + masses[b]  # scikit-learn weights a pair by its share of the rows
         total += (areas[0] + areas[1]) / 2 * mass
         weight += mass
-    return _ratio(total, weight, np.nan)
+    return ratio(total, weight, np.nan)
 
 
 def mean_confidences(
@@ -141,14 +178,14 @@ def mean_confidences(
     """Compute the mean confidence of all rows, of correct and of wrong ones; NaN without rows."""
     groups = {"": np.ones(len(right), bool), "_correct": right, "_wrong": ~right}
     return {
-        f"confidence{suffix}": _ratio(
+        f"confidence{suffix}": ratio(
             weights[:, rows] @ confidence[rows], weights[:, rows].sum(1), np.nan
         )
         for suffix, rows in groups.items()
     }
 
 
-def _ratio(
+def ratio(
     numerator: Num[np.ndarray, "..."], denominator: Num[np.ndarray, "..."], fallback: float
 ) -> Float[np.ndarray, "..."]:
     """Divide; where the denominator is 0, return the fallback."""

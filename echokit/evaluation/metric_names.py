@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Metric = Literal["auroc", "f1", "precision", "recall", "balanced_accuracy"]
+LabelMetric = Literal["sensitivity", "specificity", "ppv", "npv"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,21 @@ NAMES = {
         MetricName("auroc", "AUROC", "AUROC"),
         MetricName("precision", "Precision", "Precision"),
         MetricName("recall", "Recall", "Recall"),
+        MetricName("kappa", "Weighted kappa", "Kappa"),
         MetricName("confidence", "Confidence", "Confidence"),
         MetricName("confidence_correct", "Confidence when correct", "when correct"),
         MetricName("confidence_wrong", "Confidence when wrong", "when wrong"),
     )
 }
 """Key -> names, in the order of a page."""
+
+LABEL_NAMES: dict[LabelMetric, MetricName] = {
+    "sensitivity": MetricName("sensitivity", "Sensitivity", "Sens."),
+    "specificity": MetricName("specificity", "Specificity", "Spec."),
+    "ppv": MetricName("ppv", "Positive predictive value", "PPV"),
+    "npv": MetricName("npv", "Negative predictive value", "NPV"),
+}
+"""Metrics at one label against all others, in the order of a table."""
 
 REPORTED = ("f1", "balanced_accuracy", "auroc", "precision", "recall", "confidence")
 """Keys of the columns in the table of a page."""

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from echokit.evaluation.abstention import abstention_figures
-from echokit.evaluation.bootstrap import resample, weighted_metrics
-from echokit.evaluation.rows import Figure, MetricsRow
+from echokit.evaluation.bootstrap import (
+    mean_over_splits,
+    percentiles,
+    resample,
+    weighted_metrics,
+)
+from echokit.evaluation.label_metrics import (
+    KAPPA,
+    confusion_of_patients,
+    key,
+    label_courses,
+    label_scores,
+    positives,
+)
+from echokit.evaluation.rows import Figure, LabelRow, MetricsRow
 from echokit.evaluation.summary import mean_sd
 from echokit.voting.table import APPROACH, TASK, VIEW, PredictionTable
 
@@ -69,6 +82,7 @@ def evaluate(
     bootstrap: int,
     seed: int,
     abstains: bool = False,
+    unordered: Collection[str] = (),
 ) -> list[MetricsRow]:
     """Compute the rows of `metrics.json`: one for each task, approach and view or view set.
 
@@ -79,6 +93,7 @@ def evaluate(
         seed: seed of the resampling.
         abstains: whether some subjects may not be judged. All figures are of every subject, as if
             it were judged; `abstention` tells those that are judged apart.
+        unordered: tasks whose labels have no order, and therefore no weighted kappa.
     """
     rows = []
     for (task, approach, views), group in predictions.evaluated.groups(TASK, APPROACH, VIEW):
@@ -90,7 +105,7 @@ def evaluate(
             n_subjects=group.n_subjects,
             n_predictions=len(group),
             classes=list(classes[task]),
-            **_summary(group, classes[task], bootstrap, seed),  # type: ignore[typeddict-item]
+            **_summary(group, classes[task], bootstrap, seed, task not in unordered),  # type: ignore[typeddict-item]
         )
         if abstains and len(group.subjects):
             row["abstention"] = abstention_figures(group, bootstrap, seed)
@@ -99,10 +114,11 @@ def evaluate(
 
 
 def _summary(
-    group: PredictionTable, classes: Sequence[str], bootstrap: int, seed: int
-) -> dict[str, Figure | None]:
-    truth, predicted = group.truth(classes), group.predicted(classes)
-    probabilities, confidence, split = group.probabilities, group.confidence, group.split
+    group: PredictionTable, classes: Sequence[str], bootstrap: int, seed: int, ordered: bool
+) -> dict[str, object]:
+    """Compute everything in a row that depends on its predictions."""
+    truth, predicted, split = group.truth(classes), group.predicted(classes), group.split
+    probabilities, confidence, k = group.probabilities, group.confidence, len(classes)
     right = truth == predicted
 
     per_split: dict[str, list[float | None]] = {}
@@ -112,14 +128,40 @@ def _summary(
         values["confidence"] = float(confidence[rows].mean())
         values["confidence_correct"] = _mean(confidence[rows & right])
         values["confidence_wrong"] = _mean(confidence[rows & ~right])
+        values |= label_scores(truth[rows], predicted[rows], k)
         for name, value in values.items():
             per_split.setdefault(name, []).append(value)
 
-    intervals: Mapping[str, list[float] | None] = {}
+    intervals: dict[str, list[float] | None] = {}
     if bootstrap:
         weights = resample(group.patients, bootstrap, seed)
-        intervals = weighted_metrics(truth, predicted, probabilities, confidence, split, weights)
-    return {name: _with_interval(values, intervals.get(name)) for name, values in per_split.items()}
+        intervals |= weighted_metrics(truth, predicted, probabilities, confidence, split, weights)
+        courses = mean_over_splits(
+            split,
+            weights,
+            lambda rows, drawn: label_courses(truth[rows], predicted[rows], drawn, k),
+        )
+        intervals |= {name: percentiles(course) for name, course in courses.items()}
+    figures = {
+        name: _with_interval(values, intervals.get(name)) for name, values in per_split.items()
+    }
+    by_label = [_label_row(classes[label], label, figures) for label in positives(k)]
+    return {
+        **{name: figure for name, figure in figures.items() if "/" not in name},
+        KAPPA: figures[KAPPA] if ordered else None,
+        "by_label": by_label,
+        "confusion": confusion_of_patients(group.patients, truth, predicted, k),
+    }
+
+
+def _label_row(name: str, label: int, figures: Mapping[str, Figure | None]) -> LabelRow:
+    return LabelRow(
+        label=name,
+        sensitivity=figures[key("sensitivity", label)],
+        specificity=figures[key("specificity", label)],
+        ppv=figures[key("ppv", label)],
+        npv=figures[key("npv", label)],
+    )
 
 
 def _mean(values: Float[np.ndarray, " n"]) -> float | None:

@@ -43,6 +43,18 @@ class AbstentionFigures(TypedDict):
     """Reason -> number of predictions that are not judged for it, over all splits."""
 
 
+class LabelRow(TypedDict):
+    """The figures at one label against all others; a figure without a denominator is None."""
+
+    label: str
+    sensitivity: Figure | None
+    specificity: Figure | None
+    ppv: Figure | None
+    """Positive predictive value."""
+    npv: Figure | None
+    """Negative predictive value."""
+
+
 class MetricsRow(Counts):
     """One row of `metrics.json`: an approach and view, or set of views, in one task."""
 
@@ -60,6 +72,12 @@ class MetricsRow(Counts):
     confidence_wrong: Figure | None
     abstention: NotRequired[AbstentionFigures]
     """Of subjects, where the recipe abstains; the figures above are of all subjects."""
+    kappa: NotRequired[Figure | None]
+    """Quadratically weighted; None where labels have no order. Absent from runs made before."""
+    by_label: NotRequired[list[LabelRow]]
+    """One row for each label; of two labels only the second, the positive one."""
+    confusion: NotRequired[list[list[float]]]
+    """Patients by true label (row) and predicted label (column); each patient counts once."""
 
 
 class Interval(TypedDict):
@@ -79,6 +97,21 @@ class ApproachDifference(TypedDict):
     n_subjects: int
     f1: Interval
     balanced_accuracy: Interval
+
+
+class ExternalDifference(TypedDict):
+    """One row of `differences` in `external.json`: the external cohort minus cross-validation."""
+
+    task: str
+    approach: str
+    views: str
+    n_subjects: int
+    """Held-out patients of cross-validation."""
+    n_external: int
+    """Patients of the external cohort."""
+    f1: Interval | None
+    balanced_accuracy: Interval | None
+    auroc: Interval | None
 
 
 class RuleDifference(Interval):

@@ -176,7 +176,8 @@ def _portable(recipe: Recipe) -> Recipe:
     """The recipe without paths of this machine."""
     views = recipe.views.model_copy(update={"classifier": ""})
     data, backbone = _without(recipe.data, "source"), _without(recipe.backbone, "weights")
-    return recipe.model_copy(update={"views": views, "data": data, "backbone": backbone})
+    changes = {"views": views, "data": data, "backbone": backbone, "test": None}
+    return recipe.model_copy(update=changes)
 
 
 def _without(slot: Slot, option: str) -> Slot:

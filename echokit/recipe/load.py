@@ -21,6 +21,7 @@ def load_recipe(
     config: Path | None = None,
     settings: Iterable[str] = (),
     data: Path | None = None,
+    test_data: Path | None = None,
 ) -> Recipe:
     """Load and validate a recipe with its overrides.
 
@@ -31,6 +32,9 @@ def load_recipe(
         settings: `key=value` texts as for `--set`, which override everything else.
         data: the user's own clips, which replace the recipe's `[data]`. The loader of `[study]`
             reads them, and `data.*` in `config` and `settings` then sets options of that loader.
+            The recipe's own external test cohort is left out.
+        test_data: an external test cohort, which replaces the recipe's `[test]`, read in the same
+            way; `test.*` sets options of its loader.
 
     Raises:
         RecipeError: a value is unknown, missing or invalid; the message says what to type instead.
@@ -46,14 +50,17 @@ def load_recipe(
         if not isinstance(chosen, str) or chosen not in presets:
             raise RecipeError(f"{source} has no preset {chosen!r}: {nearest(str(chosen), presets)}")
         document = merge(document, presets[chosen]) | {"preset": chosen}
-    if data is not None:  # the overrides may have replaced the loader of [study]
-        reader = _override_all(document, config, settings).get("study", {})
-        document["data"] = reader | {"source": str(data)}
+    own = {"data": data, "test": test_data}
+    if data is not None:  # a synthetic test cohort says nothing of networks of other patients
+        document.pop("test", None)
+    # the overrides may have replaced the loader of [study]
+    reader = _override_all(document, config, settings).get("study", {})
+    given = {slot: str(path) for slot, path in own.items() if path is not None}
+    document |= {slot: reader | {"source": path} for slot, path in given.items()}
     document = _override_all(document, config, settings)
-    if data is not None and isinstance(document["data"], dict):
-        document["data"].setdefault(
-            "source", str(data)
-        )  # a setting that replaces the loader drops it
+    for slot, path in given.items():
+        if isinstance(document.get(slot), dict):  # a setting that replaces the loader drops it
+            document[slot].setdefault("source", path)
     try:
         return Recipe.model_validate(document)
     except ValidationError as error:

@@ -46,6 +46,8 @@ class Recipe(Strict):
     """Loader of the cohort; `source` is its path."""
     study: Slot
     """Loader of the user's own files, for `--data` and `echokit predict`."""
+    test: Slot | None = None
+    """Loader of an external test cohort: other patients, whom each split's networks predict."""
     views: Views
     view_sets: dict[str, tuple[str, ...]] = Field({})
     """Sets of views that vote together; a set is evaluated if all of its views are used."""
@@ -71,9 +73,11 @@ class Recipe(Strict):
     executor: Slot | None = None
     """What runs independent jobs; None: `local`, `compute.jobs` at a time."""
 
-    @field_validator("executor", mode="before")
+    @field_validator("executor", "test", mode="before")
     @classmethod
     def _a_name_alone_is_a_slot(cls, value: object) -> object:
+        if value is False:
+            return None
         return {"use": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
@@ -123,6 +127,16 @@ class Recipe(Strict):
             changes["sequences"] = self.sequences.model_copy(update={"k": approach.k})
         return self.model_copy(update=changes)
 
+    def of_test_cohort(self) -> Recipe:
+        """Return the recipe with its external test cohort in the place of the cohort.
+
+        Raises:
+            RecipeError: there is none.
+        """
+        if self.test is None:
+            raise RecipeError("The recipe has no external test cohort: add the table [test].")
+        return self.model_copy(update={"data": self.test})
+
     @property
     def enabled_tasks(self) -> dict[str, Task]:
         """Enabled tasks by name."""
@@ -151,13 +165,20 @@ class Recipe(Strict):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def digest(self) -> str:
-        """Compute a short digest of everything that determines the results of a run."""
+        """Compute a short digest of everything that determines the results of a run.
+
+        The external test cohort has a digest of its own, because it determines one step alone.
+        """
         rest = self.model_dump(
-            exclude={"compute", "executor", "report", "preset", "published", "train"}
+            exclude={"compute", "executor", "report", "preset", "published", "train", "test"}
         )
         if self.aggregate.abstain is None:  # as in recipes written before it could be set
             del rest["aggregate"]["abstain"]
         return self._digest_of(rest | {"train": self.train.determining()})
+
+    def test_digest(self) -> str:
+        """Compute a short digest of the external test cohort's loader; empty without one."""
+        return self._digest_of({"test": self.test.model_dump()}) if self.test else ""
 
     def training_digest(self) -> str:
         """Compute a short digest of how networks are trained, without data and voting rules.
@@ -179,6 +200,8 @@ class Recipe(Strict):
         """List the slots in use as (key in the recipe, kind of component, slot)."""
         yield "data", "loader", self.data
         yield "study", "loader", self.study
+        if self.test:
+            yield "test", "loader", self.test
         for name, slot in self.prepare.items():
             yield f"prepare.{name}", "transform", slot
         for name, slot in self.augment.items():

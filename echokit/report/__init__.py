@@ -9,19 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from echokit.report.evaluation_page import build_evaluation_page, evaluation_table
     from echokit.report.paper.findings import ask_findings, run_findings
     from echokit.report.paper.table_formats import FORMATS, print_table, write_tables
     from echokit.report.paper.tables import paper_table, run_tables
     from echokit.report.results import read_results
     from echokit.report.run_page import build_run_report
     from echokit.report.study_page import build_study_page
-    from echokit.report.terminal import summary_table
+    from echokit.report.terminal import external_table, summary_table
 
 _MODULES = {
     "FORMATS": "paper.table_formats",
     "ask_findings": "paper.findings",
+    "build_evaluation_page": "evaluation_page",
     "build_run_report": "run_page",
     "build_study_page": "study_page",
+    "evaluation_table": "evaluation_page",
+    "external_table": "terminal",
     "paper_table": "paper.tables",
     "print_table": "paper.table_formats",
     "read_results": "results",
@@ -34,8 +38,11 @@ _MODULES = {
 __all__ = [
     "FORMATS",
     "ask_findings",
+    "build_evaluation_page",
     "build_run_report",
     "build_study_page",
+    "evaluation_table",
+    "external_table",
     "paper_table",
     "print_table",
     "read_results",

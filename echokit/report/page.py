@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import ChainableUndefined, Environment, PackageLoader
 
+from echokit.evaluation.metric_names import LABEL_NAMES
 from echokit.report import words
 from echokit.report.charts.svg import colour
 from echokit.saliency.overlay import palette
@@ -29,6 +30,7 @@ def _templates() -> Environment:
         "disclaimer": words.DISCLAIMER,
         "synthetic_banner": words.SYNTHETIC,
         "colour": colour,
+        "label_headings": [name.heading for name in LABEL_NAMES.values()],
         "scale": _scale(),
     }
     return environment

@@ -62,6 +62,8 @@ class Results:
     """How far one approach leads another on the same patients, of metrics.json."""
     calibration: Json = field(default_factory=dict)
     """calibration.json, how far probabilities and confidences can be trusted."""
+    external: Json = field(default_factory=dict)
+    """external.json, the figures on an external test cohort."""
     gaps: tuple[Gap, ...] = field(default=())
 
     @property
@@ -122,6 +124,7 @@ def read_results(run: Path) -> Results:
     wants_fusion = bool(recipe.get("fusion")) or (run / "fusion.json").exists()
     wants_trust = bool((recipe.get("crossfit") or {}).get("folds"))
     wants_trust = wants_trust or (run / "calibration.json").exists()
+    wants_external = "test" in recipe or (run / "external.json").exists()
     return Results(
         root=run,
         run=get("run.json", _object, {}),
@@ -135,6 +138,7 @@ def read_results(run: Path) -> Results:
         cohort=get("cohort.csv", _csv, None),
         predictions=get("predictions.parquet", _predictions, None),
         fusion=get("fusion.json", _fusion, {}) if wants_fusion else {},
+        external=get("external.json", _external, {}) if wants_external else {},
         calibration=get("calibration.json", _calibration, {}) if wants_trust else {},
         gaps=tuple(gaps),
     )
@@ -184,6 +188,14 @@ def _fusion(path: Path) -> Json:
     _rows(document.get("rows"), ("task", "approach", "method", "views"))
     for summary in _rows(document.get("summary"), ("task", "approach", "methods")):
         _rows(summary["methods"], ("method", "all_views"))
+    return document
+
+
+def _external(path: Path) -> Json:
+    document = _object(path)
+    keys = ("task", "approach", "views")
+    for rows in ("rows", "differences"):
+        _rows(document.get(rows), keys)
     return document
 
 

@@ -20,8 +20,10 @@ from echokit.report.sections.abstention import abstention_view
 from echokit.report.sections.calibration import calibration_view
 from echokit.report.sections.checks import Checks, checks, frame_orders, network_verdicts
 from echokit.report.sections.cohort import cohort_view
+from echokit.report.sections.external import external_view
 from echokit.report.sections.figures import Task, task_figures
 from echokit.report.sections.fusion import fusion_view
+from echokit.report.sections.labels import label_view
 from echokit.report.words import findings
 
 BUDGET = 6 * MEGABYTE
@@ -73,6 +75,8 @@ def build_run_report(run: Path) -> Path:
         when=_when(results.run),
         tasks=tasks,
         published=published,
+        external=external_view(results),
+        labels={task.name: label_view(results.rows, task.name) for task in tasks},
         confidence=_confidence(results),
         fusion=fusion_view(results),
         calibration=calibration_view(results),

@@ -8,10 +8,11 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from echokit.evaluation.metric_names import METRICS, NAMES
+from echokit.evaluation.metric_names import ARGUED, HEADLINE, METRICS, NAMES
 from echokit.report.paper.tables import require_figures
 from echokit.report.results import Results, read_results
 from echokit.report.sections.abstention import abstention_sentences
+from echokit.report.sections.external import Beside, external_view
 from echokit.report.words import DISCLAIMER, SYNTHETIC, interval, mean_sd, plural
 
 
@@ -67,3 +68,34 @@ def summary_table(run: Path) -> Table:
         figures = [f"{mean_sd(c).replace(' ', '')}\n[dim]{interval(c)}[/dim]" for c in cells]
         table.add_row(escape(str(row["views"])), *figures, str(row.get("n_subjects", "–")))
     return table
+
+
+def external_table(run: Path) -> Table | None:
+    """The figures on the external test cohort beside cross-validation; None without one."""
+    external = external_view(read_results(run))
+    if external is None:
+        return None
+    table = Table(
+        title=f"External test cohort: {escape(external.cohort)}; cross-validation → external",
+        caption="\n".join([*external.sentences, *external.notes]),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("Views", no_wrap=True)
+    for metric in ARGUED:
+        table.add_column(NAMES[metric].short, justify="right", no_wrap=True)
+    table.add_column("n", justify="right")
+    for name, lines in external.groups:
+        table.add_section()
+        table.add_row("[bold]" + escape(name.replace(", ", "\n")) + "[/bold]")
+        for line in lines:
+            cells = [_change(line.cells[HEADLINE.index(metric)]) for metric in ARGUED]
+            table.add_row(escape(line.views), *cells, str(line.outside))
+    return table
+
+
+def _change(cell: Beside) -> str:
+    difference = f"{cell.difference} ({cell.difference_interval})"
+    coloured = f"[yellow]{difference}[/yellow]" if cell.lower else f"[dim]{difference}[/dim]"
+    return f"{cell.inside} → {cell.outside}\n{coloured}"

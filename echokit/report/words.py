@@ -12,7 +12,10 @@ SYNTHETIC = "Synthetic cohort: software test only, no clinical validity"
 
 def number(value: object, digits: int = 2) -> str:
     """A figure with fixed digits; an en dash where there is none."""
-    return f"{value:.{digits}f}" if isinstance(value, int | float) else "–"
+    if not isinstance(value, int | float):
+        return "–"
+    said = f"{value:.{digits}f}"
+    return said.lstrip("-") if float(said) == 0 else said.replace("-", "−")
 
 
 def mean(cell: Json | None) -> float | None:
@@ -35,9 +38,11 @@ def is_best(value: float | None, among: Iterable[float | None]) -> bool:
 
 
 def interval(cell: Json | None) -> str:
-    """`0.78–0.90`, or an en dash where there is no interval."""
+    """`0.78–0.90`, `−0.10 to 0.20`, or an en dash where there is no interval."""
     ends = (cell or {}).get("ci95")
-    return f"{number(ends[0])}–{number(ends[1])}" if ends else "–"
+    if not ends:
+        return "–"
+    return f"{number(ends[0])}{' to ' if ends[0] < 0 else '–'}{number(ends[1])}"
 
 
 def signed(value: float) -> str:

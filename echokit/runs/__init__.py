@@ -10,7 +10,17 @@ from echokit.clips.store import Store
 from echokit.components.trial import try_components
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe
-from echokit.runs import calibrate, crossfit, evaluate, explain, fuse, predict, report, train
+from echokit.runs import (
+    calibrate,
+    crossfit,
+    evaluate,
+    explain,
+    external,
+    fuse,
+    predict,
+    report,
+    train,
+)
 from echokit.runs.cohort import find_cohort
 from echokit.runs.context import Run
 from echokit.runs.prepare import prepare_cohort
@@ -21,6 +31,7 @@ STEPS = {
     "predict": predict.step,
     "fuse": fuse.step,
     "evaluate": evaluate.step,
+    "external": external.step,
     "calibrate": calibrate.step,
     "explain": explain.step,
 }
@@ -55,7 +66,7 @@ def carry_out(recipe: Recipe, folder: RunFolder, progress: Progress | None = Non
     with folder.step("train") as row:
         row["detail"] = train.step(run)
     for name, step in STEPS.items():
-        if not folder.is_done(name):
+        if not folder.is_done(name) and (name != "external" or recipe.test):
             with folder.step(name) as row:
                 row["detail"] = step(run)
     folder.finish()

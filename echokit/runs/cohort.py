@@ -16,16 +16,17 @@ from echokit.types import ClipRef, Cohort
 from echokit.voting.view_classifier import find_views
 
 
-def find_cohort(recipe: Recipe, store: Store, progress: Progress) -> Cohort:
+def find_cohort(recipe: Recipe, store: Store, progress: Progress, least: int = 2) -> Cohort:
     """List the clips of a recipe's cohort; no pixels are read yet, except to find a view.
 
     Args:
         recipe: names the loader, and with `views.classifier` the network that predicts views.
         store: store of the clips prepared for that network.
         progress: receives its progress.
+        least: number of labels that there must be.
 
     Raises:
-        CohortError: no clip can be used, or there are fewer than two labels.
+        CohortError: no clip can be used, or there are fewer labels.
     """
     loader, views = make_loader(recipe.data), recipe.views
     index, confidences = loader.index(), dict[str, float]()
@@ -35,7 +36,7 @@ def find_cohort(recipe: Recipe, store: Store, progress: Progress) -> Cohort:
     cohort = gather(index, views.use, views.alias)
     clips = tuple(map(_annotate_view, cohort.clips)) if recipe.view_tasks else cohort.clips
     cohort = replace(cohort, clips=clips, view_confidence=confidences)
-    label_tasks(cohort, recipe)  # fail before clips are prepared for minutes
+    label_tasks(cohort, recipe, least)  # fail before clips are prepared for minutes
     return cohort
 
 
@@ -44,9 +45,9 @@ def _annotate_view(ref: ClipRef) -> ClipRef:
     return replace(ref, labels={VIEW_COLUMN: ref.view or ""} | dict(ref.labels))
 
 
-def label_tasks(cohort: Cohort, recipe: Recipe) -> dict[str, Labelled]:
+def label_tasks(cohort: Cohort, recipe: Recipe, least: int = 2) -> dict[str, Labelled]:
     """Label the clips of a cohort in every enabled task."""
     return {
-        name: label(cohort, task.column, task.map, task.labels, DROP)
+        name: label(cohort, task.column, task.map, task.labels, DROP, least)
         for name, task in recipe.enabled_tasks.items()
     }

@@ -180,6 +180,19 @@ class Run:
         return self.held_out.frame
 
     @property
+    def external_metrics(self) -> pd.DataFrame:
+        """The metrics on the external test cohort, in the columns of `metrics`.
+
+        Every patient is predicted by the networks of each split; figures are means over splits.
+        """
+        return metrics_frame(self._external("external.json"))
+
+    @property
+    def external_predictions(self) -> pd.DataFrame:
+        """One row for each sequence, clip and subject of the external test cohort, and split."""
+        return PredictionTable.read(self._external("external.parquet")).frame
+
+    @property
     def history(self) -> pd.DataFrame:
         """One row for each network and epoch: loss, accuracy, learning rate and seconds."""
         return history_frame(self.folder.models)
@@ -204,6 +217,14 @@ class Run:
     ) -> Path:
         """Write the networks as a bundle; see `echokit.export_run`."""
         return echokit.export_run(self.folder.path, to, out, task, progress=self.progress)
+
+    def _external(self, name: str) -> Path:
+        if self.recipe.test is None:
+            raise UsageError(
+                f"{self.folder.path} has no external test cohort. Make a run with --test-data, or "
+                f"evaluate this one: echokit evaluate {self.folder.path} DATA"
+            )
+        return self._result(name)
 
     def _result(self, name: str) -> Path:
         path = self.folder.path / name

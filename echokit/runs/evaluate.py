@@ -13,7 +13,9 @@ def step(run: Run) -> str:
     """Compute metrics with their intervals, and differences between approaches."""
     predictions = run.held_out
     settings = (run.population.classes_by_task, run.recipe.evaluate.bootstrap, run.recipe.seed)
-    rows = evaluate(predictions, *settings, make_abstention(run.recipe).active)
+    rows = evaluate(
+        predictions, *settings, make_abstention(run.recipe).active, run.recipe.view_tasks
+    )
     write_json(
         run.folder.path / "metrics.json",
         {

@@ -7,21 +7,12 @@ from functools import cache
 
 from echokit.components.slots import make_abstention
 from echokit.engines.eager import run_eagerly
-from echokit.interfaces import Aggregator
 from echokit.networks.job import Job
 from echokit.runs.context import Run
 from echokit.runs.feature_fusion import predict_fused
 from echokit.runs.jobs import jobs_of
-from echokit.voting.ballots import of_views
-from echokit.voting.table import (
-    APPROACH,
-    PATIENT,
-    SPLIT,
-    TASK,
-    Place,
-    PredictionTable,
-    Row,
-)
+from echokit.voting.subjects import vote_subjects
+from echokit.voting.table import Place, PredictionTable, Row
 from echokit.voting.votes import sequence_predictions, vote_clips
 
 
@@ -29,7 +20,7 @@ def step(run: Run) -> str:
     """Predict every held-out clip and subject."""
     clips = list(predict_clips(run, jobs_of(run), "Predicting held-out clips"))
     views = PredictionTable.of(clips).views
-    table = PredictionTable.of([*clips, *_predict_subjects(run, views)])
+    table = PredictionTable.of([*clips, *predict_subjects(run, views)])
     table.write(run.folder.predictions)
     predict_fused(run)
     subjects = table.subjects
@@ -71,27 +62,13 @@ def _predict_job(run: Run, job: Job) -> Iterator[Row]:
         yield Row("view", place, patient, label, voted.prediction, clip)
 
 
-def _predict_subjects(run: Run, views: PredictionTable) -> Iterator[Row]:
+def predict_subjects(run: Run, views: PredictionTable) -> Iterator[Row]:
     """Predict every subject with every set of views, from the predictions of its clips."""
-    abstain = make_abstention(run.recipe)
-    rule = cache(run.subject_rule)  # rules that learn are fitted once for each split
-    voting = [
-        ((task, approach, int(split), str(patient)), clips.votes(run.population.classes(task)))
-        for (task, approach, split, patient), clips in views.groups(TASK, APPROACH, SPLIT, PATIENT)
-    ]
-    for name, members in run.recipe.used_view_sets.items():
-        for (task, approach, split, patient), votes in voting:
-            if set(votes.voters).isdisjoint(members):
-                continue
-            aggregate: Aggregator = rule(task, approach, split)
-            voting_views = of_views(votes, members)
-            prediction = aggregate(voting_views)
-            abstention = abstain(voting_views, prediction)
-            yield Row(
-                "subject",
-                Place(task, approach, name, split),
-                patient,
-                run.population.labelled[task].patients[patient],
-                prediction,
-                abstained=abstention.reason if abstention else "",
-            )
+    return vote_subjects(
+        views,
+        run.population.classes_by_task,
+        {task: labels.patients for task, labels in run.population.labelled.items()},
+        run.recipe.used_view_sets,
+        cache(run.subject_rule),  # rules that learn are fitted once for each split
+        make_abstention(run.recipe),
+    )

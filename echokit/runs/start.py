@@ -30,6 +30,7 @@ def run(
     out: Address | None = None,
     seed: int | None = None,
     *,
+    test_data: Address | None = None,
     resume: Address | None = None,
     progress: Progress | Listener | None = None,
 ) -> Run:
@@ -44,6 +45,8 @@ def run(
         config: a TOML file that overrides the recipe and the preset.
         out: the run's folder; None takes one below `runs/`.
         seed: short for the setting `seed`.
+        test_data: an external test cohort, other patients in clips of the user's own, on whom the
+            networks of every split are evaluated; None takes the recipe's, and with `data` none.
         resume: a run's folder, to go on where it was stopped; takes no recipe and no override.
         progress: a function `(title, done, total)`, or a `Progress`.
 
@@ -56,7 +59,7 @@ def run(
     >>> run.report()
     PosixPath('runs/ph-newborn/report/index.html')
     """
-    folder = begin_run(recipe, data, preset, settings, config, out, seed, resume)
+    folder = begin_run(recipe, data, preset, settings, config, out, seed, resume, test_data)
     return finish(folder, resumed=resume is not None, progress=progress)
 
 

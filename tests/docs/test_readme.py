@@ -94,6 +94,7 @@ def test_its_plugin_trains(tiny3d: Path, tmp_path: Path) -> None:
         "data.size=64",
         "data.frames=14",
         "data.files=0",
+        "test=false",
         "prepare.resize.size=32",
         "split.held_out=0.4",
         "train.epochs=1",

@@ -49,6 +49,7 @@ def test_the_stages_tell_their_time_and_memory(small_run: Path) -> None:
         "predict",
         "fuse",
         "evaluate",
+        "external",
         "calibrate",
         "explain",
         "report",

@@ -21,6 +21,7 @@ SMALL = [
     "data.size=64",
     "data.frames=14",
     "data.files=0",
+    "test=false",
     "prepare.resize.size=32",
     "split.held_out=0.4",
     "train.epochs=1",

@@ -31,6 +31,7 @@ EXPECTED = [
     "CohortError",
     "DataError",
     "EchokitError",
+    "Evaluation",
     "Executor",
     "Explainer",
     "Loader",
@@ -58,6 +59,7 @@ EXPECTED = [
     "check",
     "check_whole",
     "deprecated_option",
+    "evaluate",
     "export_run",
     "fit_weights",
     "hookimpl",
@@ -70,7 +72,10 @@ EXPECTED = [
     "whole_file",
     "whole_folder",
 ]
-USED_BY_HAND = ("Clip", "Model", "Run", "StudyResult", "check", "load", "open_run", "read", "run")
+USED_BY_HAND = (
+    *("Clip", "Model", "Run", "StudyResult"),
+    *("check", "evaluate", "load", "open_run", "read", "run"),
+)
 """What a notebook uses: each has an example."""
 
 
@@ -147,7 +152,10 @@ def test_the_examples_in_docstrings_say_what_they_do(desk, example):
 def test_every_public_field_is_documented():
     """A frozen value says of each field what it holds, in a docstring below it."""
     undocumented = []
-    for name in ("CheckReport", "ClipResult", "Model", "StudyResult", "SubjectResult"):
+    for name in (
+        *("CheckReport", "ClipResult", "Evaluation"),
+        *("Model", "StudyResult", "SubjectResult"),
+    ):
         value = getattr(echokit, name)
         source = inspect.getsource(value)
         for field in value.__annotations__:
@@ -160,7 +168,7 @@ def test_every_public_field_is_documented():
 def test_the_page_on_python_runs_from_top_to_bottom(desk, capsys):
     page = (Path(__file__).parents[2] / "docs" / "python.md").read_text("utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.S)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "docs/python.md", "exec"), names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Num
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -23,11 +23,12 @@ def size_of(classes: Sequence[str]) -> tuple[int, int]:
     return LEFT + SIDE * len(classes) + 8, TOP + SIDE * len(classes) + BOTTOM
 
 
-def confusion_chart(table: Int[np.ndarray, "K K"], classes: Sequence[str]) -> Figure:
+def confusion_chart(table: Num[np.ndarray, "K K"], classes: Sequence[str]) -> Figure:
     """Draw a confusion matrix: counts, and shares of each true label by depth of colour.
 
     Args:
-        table: how often each true label (row) was predicted as each label (column).
+        table: how often each true label (row) was predicted as each label (column); of patients
+            with several predictions also parts of a patient, which are drawn with one decimal.
         classes: label names.
     """
     figure = new_figure(*size_of(classes))
@@ -35,7 +36,7 @@ def confusion_chart(table: Int[np.ndarray, "K K"], classes: Sequence[str]) -> Fi
     return figure
 
 
-def draw_confusion(axes: Axes, table: Int[np.ndarray, "K K"], classes: Sequence[str]) -> None:
+def draw_confusion(axes: Axes, table: Num[np.ndarray, "K K"], classes: Sequence[str]) -> None:
     """Draw a confusion matrix into axes: the first true label is the top row."""
     k = len(classes)
     axes.grid(False)
@@ -56,24 +57,37 @@ def draw_confusion(axes: Axes, table: Int[np.ndarray, "K K"], classes: Sequence[
         ink = ON_HEAT if share > DARK else INK
         middle = j + 0.5
         write(
-            axes, middle, i + 0.4, str(table[i, j]), align="center", colour=ink, size=16, bold=True
+            axes,
+            middle,
+            i + 0.4,
+            count(float(table[i, j])),
+            align="center",
+            colour=ink,
+            size=16,
+            bold=True,
         )
         write(axes, middle, i + 0.72, f"{share * 100:.0f} %", align="center", colour=ink)
 
 
-def confusion_words(table: Int[np.ndarray, "K K"], classes: Sequence[str], views: str) -> str:
+def confusion_words(table: Num[np.ndarray, "K K"], classes: Sequence[str], views: str) -> str:
     """What a confusion matrix shows, in words."""
     rows = (
         f"true {label}: "
-        + ", ".join(f"{n} as {name}" for name, n in zip(classes, row, strict=True))
+        + ", ".join(f"{count(n)} as {name}" for name, n in zip(classes, row, strict=True))
         for label, row in zip(classes, table.tolist(), strict=True)
     )
     return f"Confusion matrix of {views}, predictions by true label. {'; '.join(rows)}"
 
 
-def row_shares(table: Int[np.ndarray, "K K"]) -> Float[np.ndarray, "K K"]:
+def count(value: float) -> str:
+    """`12`, `12.5`."""
+    return f"{round(value, 1):g}"
+
+
+def row_shares(table: Num[np.ndarray, "K K"]) -> Float[np.ndarray, "K K"]:
     """Each count as a share of its row; 0 in a row without any."""
-    shares: Float[np.ndarray, "K K"] = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    totals = table.sum(axis=1, keepdims=True)
+    shares: Float[np.ndarray, "K K"] = table / np.where(totals == 0, 1, totals)
     return shares
 
 

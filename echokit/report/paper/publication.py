@@ -59,6 +59,8 @@ class Publication:
     """Its own, in the order in which they are printed."""
     follow_up: str = ""
     """What the authors found later, and what it asks of a report, as a sentence; or nothing."""
+    fall: str = ""
+    """How far the authors' own figure fell from cross-validation to other patients; or nothing."""
     tables: tuple[PublishedTable, ...] = ()
     findings: tuple[PublishedFinding, ...] = ()
     pictures: tuple[PublishedFigure, ...] = ()
@@ -99,6 +101,7 @@ def publication(recipe: Json) -> Publication | None:
         found.source,
         figures,
         _sentence(found.follow_up),
+        fall(found.follow_up),
         found.tables or (),
         found.findings or (),
         found.figures or (),
@@ -120,6 +123,12 @@ def _completed(saved: Published, name: str) -> Published:
 
 def _sentence(later: FollowUp | None) -> str:
     """What the authors' later figures ask of a report."""
+    said = fall(later)
+    return said and f"Why every figure here is of held-out patients, with its interval: {said}"
+
+
+def fall(later: FollowUp | None) -> str:
+    """How far the authors' figure fell from cross-validation to patients held out from it."""
     if later is None:
         return ""
     metric = NAMES[later.metric].heading if later.metric in NAMES else later.metric
@@ -128,10 +137,7 @@ def _sentence(later: FollowUp | None) -> str:
         f"{number(of.held_out)} on held-out patients ({task})"
         for task, of in later.tasks.items()
     )
-    return (
-        f"Why every figure here is of held-out patients, with its interval: the authors' own "
-        f"{metric} fell {fell} in their follow-up ({later.source})"
-    )
+    return f"the authors' own {metric} fell {fell} in their follow-up ({later.source})"
 
 
 def own_figure(cell: Json | None) -> Figure | None:
