@@ -84,10 +84,10 @@ def newest_view_run(run: Path) -> Path:
                 finished[path] = str(folder.state["finished"])
         except EchokitError:
             continue
-    for folder in () if finished else demo_folders().values():
-        if _tells_views(RunFolder.open(folder).recipe()):
-            return folder
     if not finished:
+        for demo in demo_folders().values():
+            if _tells_views(RunFolder.open(demo).recipe()):
+                return demo
         raise UsageError(
             f"No finished run that tells views stands beside {run}, and --view auto needs its "
             f"network. {_how_to_tell_views()} Or name one with --view-run."

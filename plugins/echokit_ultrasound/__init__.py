@@ -39,7 +39,7 @@ def frame_rate(*, fps: float = 25.0) -> Transform:
     Raises:
         OptionError: the number is out of range.
     """
-    from echokit_ultrasound.frame_rate import FrameRate
+    from echokit_ultrasound.resampling import FrameRate
 
     if not 1 <= fps <= 1000:
         raise OptionError(
