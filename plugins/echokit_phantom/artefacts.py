@@ -4,8 +4,8 @@ They are drawn for each clip, with the machine's probabilities. Sources:
 
     FE    Feigenbaum's Echocardiography, 8th ed., 2019, chapter 2: shadowing, reverberation,
           near-field clutter, side lobes, lateral drop-out.
-    AN    Mottley & Miller, J Acoust Soc Am 1988 (doi 10.1121/1.396124): heart muscle scatters most
-          where the beam crosses its fibres.
+    AN    J Acoust Soc Am 2007;122:581, "Anisotropy of the backscatter coefficient": heart muscle
+          scatters most where the beam crosses its fibres, least along them.
 """
 
 from __future__ import annotations
@@ -186,8 +186,9 @@ def facing(
 ) -> Float32[np.ndarray, "samples beams"]:
     """Compute how much the walls near each place face the beam: 1 across it, 0 parallel to it.
 
-    It is the mean of the squared cosine between beam and normal over the mean outlines nearby; far
-    from all outlines it is 0.6.
+    Heart muscle, whose fibres lie in the wall, and the wall's surface echo most across the beam
+    [AN]. It is the mean of the squared cosine between beam and normal over the mean outlines
+    nearby; far from all outlines it is 0.6.
     """
     outlines = [s.outline.mean(axis=0) for s in shapes if s.labelled and s.structure]
     middles, reach = [], []

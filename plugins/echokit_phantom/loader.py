@@ -17,7 +17,7 @@ GENERATOR = "echokit-phantom/2"
 """Version of the generator: increased whenever the same options give other pixels."""
 
 
-MACHINE_GENERATOR = "echokit-phantom-machine/1"
+MACHINE_GENERATOR = "echokit-phantom-machine/2"
 """Version of the pictures of all machines but `reference`; increased like `GENERATOR`."""
 
 

@@ -7,10 +7,10 @@ are choices of this simulation.
     SZ    Szabo, Diagnostic Ultrasound Imaging: Inside Out, 2nd ed., 2014: width of a beam,
           0.51 wavelengths over the aperture (standard deviation); a pulse of n cycles; side lobes
           13 dB down without, 30 dB and more with apodisation; scattering of blood by frequency.
-    TNE   Mertens et al., JASE 2011 (doi 10.1016/j.echo.2011.07.014): newborns are examined with
-          high-frequency probes, at high frame rates.
-    HI    Spencer et al., Am J Cardiol 1998 (doi 10.1016/S0002-9149(98)00535-5): tissue harmonics
-          lower clutter and show the endocardial border better.
+    TNE   Mertens et al., Eur J Echocardiogr 2011 (doi 10.1093/ejechocard/jer181): newborns are
+          examined with high-frequency probes, at high frame rates.
+    HI    Spencer et al., Am J Cardiol 1998 (doi 10.1016/s0002-9149(98)00457-3): tissue harmonics
+          lower clutter and show blood and muscle in better contrast.
 """
 
 from __future__ import annotations

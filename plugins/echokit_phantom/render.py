@@ -20,7 +20,7 @@ from echokit_phantom.painting import Layer, paint
 from echokit_phantom.physiology import Beat, PerFrame, draw_beat, draw_heart
 from echokit_phantom.screen import draw_trace
 from echokit_phantom.sector import Sector, scan_converter
-from echokit_phantom.tissue import CODES, displacement
+from echokit_phantom.tissue import CODES, displacement, uneven
 from echokit_phantom.views import PLANES, Plane
 
 _CHUNK = 8
@@ -105,9 +105,8 @@ def _render(scene: Scene, rng: np.random.Generator) -> tuple[Clip, PerFrame]:
     convert = scan_converter(scene.sector)
     scanner = _scanner(scene, rng)
     moved = displacement(scene.shapes, scene.sector)
-    tissue = [
-        Layer(CODES[s.material], _finer(scene.sector.to_beams(s.outline))) for s in scene.shapes
-    ]
+    shapes = uneven(scene.shapes, rng) if scene.machine else scene.shapes
+    tissue = [Layer(CODES[s.material], _finer(scene.sector.to_beams(s.outline))) for s in shapes]
     brightness = _flicker(count, scene.controls.flicker, rng)
 
     def decibels(first: int, last: int) -> Float32[np.ndarray, "T pixels"]:

@@ -59,11 +59,14 @@ def draw_trace(
     fps: float,
 ) -> None:
     """Draw the ECG over the lower edge of the sector, in place; nothing outside it is touched."""
-    size = inside.shape[0]
-    top = int(np.flatnonzero(inside.any(axis=1))[-1]) + 1 - round(0.14 * size)
-    trace = np.zeros_like(frames)
-    _trace(trace, phase, fps, min(top, size - round(0.14 * size) - 1))
-    np.maximum(frames, trace, out=frames, where=inside)
+    count, size, _ = frames.shape
+    high = max(8, round(0.14 * size))
+    # a little above the sector's lowest row, so that the baseline is seen
+    bottom = int(np.flatnonzero(inside.any(axis=1))[-1]) + 1 - round(0.04 * size)
+    trace = np.zeros((count, high, size), np.uint8)
+    _trace(trace, phase, fps, 0)
+    rows = slice(bottom - high, bottom)
+    np.maximum(frames[:, rows], trace, out=frames[:, rows], where=inside[rows])
 
 
 def _still(

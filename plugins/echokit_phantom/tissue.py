@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Complex64, Float32, Int32
 
-from echokit_phantom.curves import Shape
+from echokit_phantom.curves import Shape, normals
 from echokit_phantom.sector import Sector
 
 MATERIALS = {
@@ -23,6 +23,10 @@ MATERIALS = {
 CODES = {name: code for code, name in enumerate(MATERIALS)}
 """Number of each material in a painted map."""
 
+_TRABECULAR = ("LV", "RV")
+"""Chambers whose inner surface is not smooth."""
+_ROUGH = 0.24
+"""How far it strays from the outline, mm (standard deviation)."""
 _REACH = 3.4
 """Distance from an outline up to which tissue moves with it, mm (standard deviation)."""
 
@@ -83,6 +87,25 @@ def texels(
         flat += (place.astype(np.int32) & (side - 1)) * stride
     flat += flow
     return flat & np.int32(side**2 - 1)
+
+
+def uneven(shapes: Sequence[Shape], rng: np.random.Generator) -> list[Shape]:
+    """Roughen the endocardium of the ventricles and the papillary muscles, as trabeculae do.
+
+    Points of an outline move along its normal, the same in every frame, by `_ROUGH` mm (standard
+    deviation) and by nothing on average, so that the shape of the cavity stays.
+    """
+    rough = []
+    for shape in shapes:
+        if shape.structure not in _TRABECULAR and shape.material != "papillary":
+            rough.append(shape)
+            continue
+        noise = rng.standard_normal(shape.outline.shape[1])
+        noise = 0.5 * noise + 0.25 * (np.roll(noise, 1) + np.roll(noise, -1))
+        moved = _ROUGH / 0.61 * (noise - noise.mean())[:, None]
+        outline = shape.outline + moved * normals(shape.outline, closed=True)
+        rough.append(Shape(shape.material, outline, shape.structure, shape.labelled))
+    return rough
 
 
 def surroundings(sector: Sector, rng: np.random.Generator) -> Float32[np.ndarray, "samples beams"]:

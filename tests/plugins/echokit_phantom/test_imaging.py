@@ -10,7 +10,8 @@ from echokit import resolve
 from echokit_phantom import render as rendering
 from echokit_phantom.imaging import despeckled
 from echokit_phantom.machine import MACHINES
-from echokit_phantom.render import render
+from echokit_phantom.painting import Layer, paint
+from echokit_phantom.render import render, stage
 
 PLAIN = replace(
     MACHINES["compact"],
@@ -127,3 +128,42 @@ def test_it_renders_at_speed(machine):
     started = time.thread_time()
     frames = sum(len(loader.read(ref).frames) for ref in refs)
     assert frames / (time.thread_time() - started) > 120
+
+
+@pytest.mark.parametrize("machine", [PLAIN, MACHINES["portable"]])
+@pytest.mark.parametrize(
+    ("view", "course"),
+    [("PLAX", "inlet"), ("A4C", "inlet"), ("PSAX-S", "inlet"), ("PSAX-S", "outlet")],
+)
+def test_valves_are_seen_to_open_and_close(monkeypatch, view, course, machine):
+    """Where leaflets lie when closed, blood is seen when they are open, and the other way round."""
+    monkeypatch.setattr(rendering, "machine_of", lambda *_: machine)
+    loader = resolve(
+        "loader", "phantom", patients=3, views=[view], size=160, frames=40, frames_sd=0, files=0,
+        machine="compact",
+    )  # fmt: skip
+    changes = []
+    for patient in loader.patients:
+        scene, _ = stage(loader.settings, patient, view)
+        clip, _ = render(loader.settings, patient, view)
+        opening = getattr(scene.beat, course)[2:]  # not while frames are still averaged
+        shut, wide = int(opening.argmin()) + 2, int(opening.argmax()) + 2
+        leaflets = [
+            Layer(1, scene.sector.to_pixels(shape.outline))
+            for shape in scene.shapes
+            if shape.material == "leaflet"
+        ]
+        lies = paint(leaflets, slice(None), 160, 160) > 0
+        chambers = ("LV", "RV", "LA", "RA", "aorta", "pulmonary artery")
+        blood = np.isin(
+            clip.structures,
+            [clip.structure_names.index(name) + 1 for name in clip.structure_names
+             if name in chambers],
+        )  # fmt: skip
+        inside = blood[shut] & blood[wide] & clip.frames.all(axis=0)
+        grey = clip.frames.astype(float)
+        for here, there in ((shut, wide), (wide, shut)):
+            left = lies[here] & ~lies[there] & inside
+            changes.append((grey[here] - grey[there])[left].mean())
+    assert np.mean(changes) > 25
+    assert np.min(changes) > 8
