@@ -109,7 +109,7 @@ def test_every_machine_sees_the_same_heart(monkeypatch):
     monkeypatch.setattr(render, "draw_beat", lambda *_: beat_at(phases))
     seen = {}
     for machine in CHOICES:
-        loader = phantom(machine=machine, size=448, frames=3, seed=2)
+        loader = phantom(machine=machine, size=448, frames=3, seed=6)  # two of three cut obliquely
         for patient in loader.patients:
             shown = replace(patient, severity=0.1 + 0.45 * (patient.number - 1))
             scene, _ = stage(loader.settings, shown, "PSAX-P")
