@@ -80,6 +80,24 @@ class MetricsRow(Counts):
     """Patients by true label (row) and predicted label (column); each patient counts once."""
 
 
+class LearningRow(TypedDict):
+    """One row of `learning.json`: whether a network learned, told by its training patients."""
+
+    task: str
+    approach: str
+    view: str
+    split: int
+    attempts: int
+    """Number of seeds that it was trained from."""
+    training_accuracy: float | None
+    """Balanced accuracy on its own training clips; None of networks of earlier versions."""
+    left_out_accuracy: float | None
+    """Balanced accuracy of inner networks on the training patients that each did not learn from;
+    None without cross-fitting."""
+    reason: str
+    """Why it counts as a network that did not learn; empty if it learned."""
+
+
 class Interval(TypedDict):
     """A figure without resampling, and its 95 % bootstrap interval."""
 

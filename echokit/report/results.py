@@ -62,6 +62,8 @@ class Results:
     """How far one approach leads another on the same patients, of metrics.json."""
     calibration: Json = field(default_factory=dict)
     """calibration.json, how far probabilities and confidences can be trusted."""
+    learning: tuple[Json, ...] = ()
+    """The rows of learning.json: which networks did not learn."""
     external: Json = field(default_factory=dict)
     """external.json, the figures on an external test cohort."""
     gaps: tuple[Gap, ...] = field(default=())
@@ -138,6 +140,7 @@ def read_results(run: Path) -> Results:
         cohort=get("cohort.csv", _csv, None),
         predictions=get("predictions.parquet", _predictions, None),
         fusion=get("fusion.json", _fusion, {}) if wants_fusion else {},
+        learning=_besides(run / "learning.json", "rows", ("task", "approach", "view", "split")),
         external=get("external.json", _external, {}) if wants_external else {},
         calibration=get("calibration.json", _calibration, {}) if wants_trust else {},
         gaps=tuple(gaps),

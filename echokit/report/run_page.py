@@ -24,6 +24,7 @@ from echokit.report.sections.external import external_view
 from echokit.report.sections.figures import Task, task_figures
 from echokit.report.sections.fusion import fusion_view
 from echokit.report.sections.labels import label_view
+from echokit.report.sections.learning import unlearned_sentences
 from echokit.report.words import findings
 
 BUDGET = 6 * MEGABYTE
@@ -74,6 +75,7 @@ def build_run_report(run: Path) -> Path:
         results=results,
         when=_when(results.run),
         tasks=tasks,
+        unlearned=list(unlearned_sentences(results)),
         published=published,
         external=external_view(results),
         labels={task.name: label_view(results.rows, task.name) for task in tasks},

@@ -13,6 +13,7 @@ from echokit.report.paper.tables import require_figures
 from echokit.report.results import Results, read_results
 from echokit.report.sections.abstention import abstention_sentences
 from echokit.report.sections.external import Beside, external_view
+from echokit.report.sections.learning import unlearned_sentences
 from echokit.report.words import DISCLAIMER, SYNTHETIC, interval, mean_sd, plural
 
 
@@ -43,6 +44,7 @@ def summary_table(run: Path) -> Table:
     require_figures(results)
     said = [
         *how_it_was_made(results),
+        *unlearned_sentences(results),
         *abstention_sentences(results),
         *([SYNTHETIC] if results.synthetic else []),
     ]
