@@ -50,11 +50,17 @@ class Preparation:
         return clip
 
     def masked(self, clip: Clip) -> Clip:
-        """Apply the steps up to the one that finds the sector and masks what lies outside it."""
+        """Apply the steps up to the one that finds the sector and masks what lies outside it.
+
+        Of the steps after it those that change the number of frames are applied too, so that the
+        result has the frames of the prepared clip at the source's own resolution.
+        """
+        found = False
         for step in self.steps:
-            clip = step(clip, unused_generator())
-            if clip.sector is not None:
-                break
+            changed = step(clip, unused_generator())
+            if not found or len(changed.frames) != len(clip.frames):
+                clip = changed
+            found = found or clip.sector is not None
         return clip
 
 

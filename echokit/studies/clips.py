@@ -180,7 +180,7 @@ def _explain(network: nn.Module, clip: ClipVotes, ref: ClipRef, desk: Desk) -> C
     return ClipSaliency(
         Explanation(shown, start, saliency, scores),
         masked.frames[start : start + parts.voting.k],
-        source.fps or USUAL_FPS,
+        masked.fps or source.fps or USUAL_FPS,
         masked.box or Box(0, 0, *source.frames.shape[1:]),
         desk.networks.records.get(ref.view or ""),
         file_stem(ref.clip, ref.view, start),

@@ -125,14 +125,28 @@ def test_masked_shows_source_pixels_with_the_sector_found_but_goes_no_further(tm
             lambda c, rng: replace(
                 c, sector=c.frames[0] > 99, frames=c.frames * (c.frames[0] > 99)
             ),
-            lambda c, rng: pytest.fail("a step after the sector was taken"),
+            lambda c, rng: replace(c, frames=c.frames[:, ::2, ::2], sector=c.sector[::2, ::2]),
+            lambda c, rng: replace(c, frames=255 - c.frames),
         ),
         "sector, then more",
     )
     bare = Clip(frames=clip().frames)
     shown = found.masked(bare)
     assert shown.sector is not None
+    assert shown.frames.shape == bare.frames.shape
     assert not shown.frames[:, ~shown.sector].any()
+
+
+def test_masked_has_the_frames_of_the_prepared_clip_where_a_later_step_leaves_some_out():
+    bare = Clip(frames=clip().frames, fps=50.0)
+    steps = (
+        lambda c, rng: replace(c, sector=np.ones(c.frames.shape[1:], bool)),
+        lambda c, rng: replace(c, frames=c.frames[:, ::2, ::2]),
+        lambda c, rng: replace(c, frames=c.frames[::2], fps=25.0),
+    )
+    shown = Preparation(steps, "sector, size, frame rate").masked(bare)
+    assert shown.fps == 25.0
+    assert np.array_equal(shown.frames, bare.frames[::2])
 
 
 def test_the_next_clip_is_read_while_one_is_prepared(tmp_path):
