@@ -67,19 +67,20 @@ if TYPE_CHECKING:
     from echokit.studies.evaluation import Evaluation
     from echokit.studies.load import load
     from echokit.studies.model import Model
-    from echokit.studies.result import ClipResult, StudyResult, SubjectResult
+    from echokit.studies.outcomes import ClipResult, SubjectResult
+    from echokit.studies.result import StudyResult
     from echokit.studies.sources import check, read
 
 __version__ = "0.1.0"
 
 _PLACES = {
     "CheckReport": "echokit.clips.check",
-    "ClipResult": "echokit.studies.result",
+    "ClipResult": "echokit.studies.outcomes",
     "Evaluation": "echokit.studies.evaluation",
     "Model": "echokit.studies.model",
     "Run": "echokit.runs.context",
     "StudyResult": "echokit.studies.result",
-    "SubjectResult": "echokit.studies.result",
+    "SubjectResult": "echokit.studies.outcomes",
     "check": "echokit.studies.sources",
     "evaluate": "echokit.studies.evaluate",
     "export_run": "echokit.export.write",

@@ -30,6 +30,7 @@ RESULTS = {
     "evaluate": "metrics.json",
     "external": "external.json",
     "calibrate": "calibration.json",
+    "novelty": "novelty.json",
     "explain": "",
 }
 """Steps that depend on the networks -> result file; empty for a folder of several files."""
@@ -66,6 +67,11 @@ class RunFolder:
     def external_predictions(self) -> Path:
         """File of predictions of the external test cohort; exists only where there is one."""
         return self.path / "external.parquet"
+
+    @property
+    def novelty(self) -> Path:
+        """Folder of what notices clips unlike the training clips."""
+        return self.path / "novelty"
 
     @property
     def store(self) -> Path:

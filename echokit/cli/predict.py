@@ -13,7 +13,12 @@ from echokit.interfaces import Writer
 from echokit.plugins.registry import resolve
 
 if TYPE_CHECKING:
+    from echokit.studies.outcomes import SubjectResult
     from echokit.studies.result import StudyResult
+
+
+NOTHING_JUDGED = 3
+"""Exit status of a study none of whose clips was judged."""
 
 
 def predict(
@@ -31,12 +36,13 @@ def predict(
     view_run: Annotated[
         Path | None,
         typer.Option(
-            help="With --view auto: a run that tells views; by default the newest beside RUN."
+            help="A run that tells views; by default the newest beside RUN. With --view auto it "
+            "finds them, and it checks those that are given."
         ),
     ] = None,
     view_threshold: Annotated[
         float | None,
-        typer.Option(help="With --view auto: how sure it must be, 0 to 1; by default as in RUN."),
+        typer.Option(help="How sure that network must be, 0 to 1; by default as in RUN."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the result. By default below predictions/.")
@@ -60,6 +66,14 @@ def predict(
             help="Test each saliency map; else the run's tests of the same network are shown.",
         ),
     ] = False,
+    judge_anyway: Annotated[
+        bool,
+        typer.Option(
+            "--judge-anyway",
+            help="Predict also clips that are unlike the training clips, or that a network takes "
+            "for another view; each is marked.",
+        ),
+    ] = False,
     writer: Annotated[
         str | None,
         typer.Option(
@@ -75,7 +89,8 @@ def predict(
     """Predict your own study with a trained run.
 
     Writes prediction.json, saliency as arrays and playable clips, and a page.
-    A clip that cannot be used is named there with its reason.
+    A clip that cannot be used, or is unlike the training clips, is named there with its reason;
+    where none is left, the exit status is 3.
     Research software, not a medical device.
     """
     from echokit.cli.console import Bars, print_json
@@ -94,6 +109,7 @@ def predict(
         view_run=view_run,
         view_threshold=view_threshold,
         test_saliency=test_saliency,
+        judge_anyway=judge_anyway,
         progress=Silent() if quiet or as_json else Bars(),
     )
     started = time.monotonic()
@@ -102,6 +118,8 @@ def predict(
         print_json(result.to_json())
     elif not quiet:
         _tell(result, written, time.monotonic() - started)
+    if not result.subjects:
+        raise typer.Exit(NOTHING_JUDGED)
 
 
 def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
@@ -109,15 +127,27 @@ def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
 
     for subject in result.subjects:
         missing = ", ".join(subject.views_missing)
-        why = subject.not_judged or f"confidence {subject.confidence:.2f}"
+        why = subject.not_judged or _answer(subject, result)
         console.print(
-            f"[bold]{subject.patient}[/bold]: {subject.label} "
-            f"({why}; views {', '.join(subject.views_used)}"
-            f"{f'; without {missing}' if missing else ''})",
+            f"[bold]{subject.patient}[/bold]: {subject.label} ({why}; views "
+            f"{', '.join(subject.views_used)}{f'; without {missing}' if missing else ''})",
             soft_wrap=True,
         )
+        for clip in subject.clips:
+            if clip.judged_anyway:
+                told = f"judged anyway: {clip.clip}: {clip.judged_anyway}"
+                console.print(told, markup=False, soft_wrap=True, style="yellow")
     for item in result.rejected:
         console.print(f"not used: {item.where}: {item.reason}", markup=False, soft_wrap=True)
+    if not result.subjects:
+        console.print(
+            "No prediction: no clip was judged. Those that can be read are predicted with "
+            "--judge-anyway, and marked.",
+            style="yellow",
+            soft_wrap=True,
+        )
+    elif result.uncalibrated:
+        console.print(result.uncalibrated, markup=False, soft_wrap=True)
     if result.synthetic_training:
         console.print(
             "The networks learned from a synthetic cohort: software test only, no clinical "
@@ -130,6 +160,17 @@ def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
     console.print(_took(seconds), style="dim", soft_wrap=True)
     for path in [path for path in written if path.suffix == ".html"] or written:
         console.print(f"{'Page' if path.suffix == '.html' else 'Written'}: {path}", soft_wrap=True)
+
+
+def _answer(subject: SubjectResult, result: StudyResult) -> str:
+    """The probability of a patient's label, and the label set."""
+    from echokit.report.words import label_set
+
+    kind = "calibrated" if subject.calibrated else "not calibrated"
+    told = f"probability {subject.probability:.2f}, {kind}"
+    if subject.label_set is not None:
+        told += f"; {label_set(subject.label_set, result.label_set_level)}"
+    return told
 
 
 def _took(seconds: Mapping[str, float]) -> str:

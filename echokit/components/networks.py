@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from jaxtyping import Float32
 from torch import nn
 
 from echokit.errors import OptionError
 from echokit.networks.checkpoint import load_weights
+from echokit.networks.features import WithFeatures, with_features
 from echokit.networks.fused import FusedNetwork
 from echokit.networks.job import device_of
 from echokit.plugins.registry import registry, resolve
@@ -40,6 +43,14 @@ def bare_model(recipe: Recipe, classes: int) -> nn.Module:
 def load_model(recipe: Recipe, classes: int, weights: Path) -> nn.Module:
     """Load the network that the recipe names, with trained weights, ready to predict."""
     return load_weights(bare_model(recipe, classes), weights, device_of(recipe.compute.device))
+
+
+def load_featured(
+    network: nn.Module, sample: Float32[np.ndarray, "B C T H W"]
+) -> WithFeatures | None:
+    """Return the network with its features beside its logits; None if they cannot be read."""
+    device = next(network.parameters()).device
+    return with_features(network, torch.from_numpy(sample).to(device))
 
 
 def make_fused(recipe: Recipe, classes: int) -> FusedNetwork:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from echokit.components.parts import make_parts
@@ -49,6 +50,7 @@ def open_view_classifier(folder: Path, threshold: float) -> ViewClassifier:
     classes = tuple(read_json(stem.with_suffix(".json"))["classes"])
     parts = make_parts(recipe, approach)
 
+    @cache
     def load() -> Forward:
         # imported here, so that `need_torch` above can report a missing torch
         from echokit.components.networks import load_model

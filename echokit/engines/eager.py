@@ -18,7 +18,8 @@ def run_eagerly(network: nn.Module, precision: Precision = "exact", batch: int =
     """Make an engine that runs a network with torch, on the device of its weights.
 
     Args:
-        network: in evaluation mode, on its device, in channels_last_3d if that is faster.
+        network: in evaluation mode, on its device, in channels_last_3d if that is faster. It
+            returns logits, or logits and features.
         precision: `fast` computes in bfloat16 on CUDA and on CPUs that have it.
         batch: largest number of sequences in one forward pass.
     """
@@ -26,14 +27,26 @@ def run_eagerly(network: nn.Module, precision: Precision = "exact", batch: int =
     half = precision == "fast" and has_bfloat16(device)
     autocast = torch.autocast(device.type, torch.bfloat16, half)
 
-    def forward(sequences: Float32[np.ndarray, "B C T H W"]) -> Float32[np.ndarray, "B K"]:
+    def both(
+        sequences: Float32[np.ndarray, "B C T H W"],
+    ) -> tuple[Float32[np.ndarray, "B K"], Float32[np.ndarray, "B F"] | None]:
         with _tf32(precision), torch.inference_mode(), autocast:
             batches = torch.split(torch.from_numpy(sequences), batch)
             parts = [network(_to_device(part, device)) for part in batches]
-            logits: Float32[np.ndarray, "B K"] = torch.cat(parts).float().cpu().numpy()
-        return logits
+        if not isinstance(parts[0], tuple):
+            return _joined(parts), None
+        return _joined([logits for logits, _ in parts]), _joined([seen for _, seen in parts])
 
-    return Running(forward, "torch", torch.__version__, "bfloat16" if half else "float32")
+    def forward(sequences: Float32[np.ndarray, "B C T H W"]) -> Float32[np.ndarray, "B K"]:
+        return both(sequences)[0]
+
+    computes_in = "bfloat16" if half else "float32"
+    return Running(forward, "torch", torch.__version__, computes_in, both)
+
+
+def _joined(parts: list[torch.Tensor]) -> Float32[np.ndarray, "B n"]:
+    array: Float32[np.ndarray, "B n"] = torch.cat(parts).float().cpu().numpy()
+    return array
 
 
 def _tf32(precision: Precision) -> AbstractContextManager[None]:

@@ -20,6 +20,12 @@ from echokit.interfaces import Forward
 Precision = Literal["exact", "fast"]
 """`exact` computes in float32; `fast` in 16 bits if the processor has such arithmetic."""
 PRECISIONS: tuple[Precision, ...] = ("exact", "fast")
+Both = Callable[
+    [Float32[np.ndarray, "B C T H W"]],
+    tuple[Float32[np.ndarray, "B K"], Float32[np.ndarray, "B F"] | None],
+]
+"""A trained network as an engine runs it: normalised sequences to logits, and to the features that
+they were made of, None where the network does not give them."""
 
 
 class EngineWarning(UserWarning):
@@ -37,6 +43,8 @@ class Running:
     """Version of the engine's library."""
     computes_in: str
     """Number format that was requested: `float32`, `bfloat16` or `float16`."""
+    both: Both | None = None
+    """Maps sequences to logits and features; None where only logits were converted."""
 
 
 @dataclass(frozen=True, slots=True)

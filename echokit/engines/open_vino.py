@@ -35,6 +35,8 @@ def _core() -> Any:
 def save_openvino(network: Any, example: Float32[np.ndarray, "B C T H W"], file: Path) -> None:
     """Write a network in OpenVINO's format: an XML file, with the weights in a .bin file beside it.
 
+    A network that returns features too gets a second output, `features`.
+
     Args:
         network: in evaluation mode, on the CPU.
         example: two or more sequences of the size that the converted network will take.
@@ -47,7 +49,8 @@ def save_openvino(network: Any, example: Float32[np.ndarray, "B C T H W"], file:
     program = torch.export.export(network, (torch.from_numpy(example),), dynamic_shapes=batch)
     model = openvino.convert_model(program)
     model.inputs[0].get_tensor().set_names({"sequences"})
-    model.outputs[0].get_tensor().set_names({"logits"})
+    for output, name in zip(model.outputs, ("logits", "features"), strict=False):
+        output.get_tensor().set_names({name})
     openvino.save_model(model, file, compress_to_fp16=False)
 
 
@@ -63,25 +66,42 @@ def load_openvino(file: Path, precision: Precision) -> Running:
     # sequences run side by side on the cores, a quarter faster than all cores on one sequence
     settings = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "THROUGHPUT"}
     model = core.read_model(file)
-    classes = model.outputs[0].get_partial_shape()[1].get_length()
+    sizes = [output.get_partial_shape()[1].get_length() for output in model.outputs]
     compiled = core.compile_model(model, "CPU", settings)
     streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
-    def forward(sequences: Float32[np.ndarray, "B C T H W"]) -> Float32[np.ndarray, "B K"]:
-        def infer(indices: range) -> list[Float32[np.ndarray, " K"]]:
+    def run(sequences: Float32[np.ndarray, "B C T H W"]) -> list[Float32[np.ndarray, "B n"]]:
+        def infer(indices: range) -> list[list[Float32[np.ndarray, " n"]]]:
             request = compiled.create_infer_request()
-            return [request.infer({0: sequences[i : i + 1]})[0][0].copy() for i in indices]
+            found = (request.infer({0: sequences[i : i + 1]}) for i in indices)
+            return [[one[place][0].copy() for place in range(len(sizes))] for one in found]
 
         # OpenVINO's AsyncInferQueue sometimes deadlocks when it is deleted, so threads do its work
         count = min(streams, len(sequences))
-        logits = np.empty((len(sequences), classes), np.float32)
+        outputs = [np.empty((len(sequences), size), np.float32) for size in sizes]
         with ThreadPoolExecutor(count, "openvino") as threads:
             shares = [range(first, len(sequences), count) for first in range(count)]
             for share, rows in zip(shares, threads.map(infer, shares), strict=True):
-                logits[share] = rows
-        return logits
+                for output, values in zip(outputs, zip(*rows, strict=True), strict=True):
+                    output[share] = values
+        return outputs
 
-    return Running(forward, "openvino", openvino.__version__.partition("-")[0], computes_in)
+    def forward(sequences: Float32[np.ndarray, "B C T H W"]) -> Float32[np.ndarray, "B K"]:
+        return run(sequences)[0]
+
+    def both(
+        sequences: Float32[np.ndarray, "B C T H W"],
+    ) -> tuple[Float32[np.ndarray, "B K"], Float32[np.ndarray, "B F"] | None]:
+        logits, features = run(sequences)
+        return logits, features
+
+    return Running(
+        forward,
+        "openvino",
+        openvino.__version__.partition("-")[0],
+        computes_in,
+        both if len(sizes) == 2 else None,
+    )
 
 
 OPENVINO = Engine("openvino", "openvino", "openvino", "model.xml", save_openvino, load_openvino)

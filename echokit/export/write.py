@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import echokit
-from echokit.components.networks import load_model
+from echokit.components.networks import load_featured, load_model
 from echokit.components.slots import make_sequence_spec
 from echokit.engines.agreement import compare
 from echokit.engines.choose import on_cpu
@@ -22,11 +22,11 @@ from echokit.export.card import model_card
 from echokit.folder import RunFolder
 from echokit.interfaces import SupportsFit
 from echokit.recipe import Recipe, Slot
-from echokit.studies.bundle import CROSSFIT, READERS
+from echokit.studies.bundle import CALIBRATION, CROSSFIT, NOVELTY, READERS
 from echokit.studies.load import load
 from echokit.studies.manifest import SUFFIX, probe, seal
 from echokit.studies.model import Model
-from echokit.system.files import read_json, unfinished_folder, write_text
+from echokit.system.files import read_json, unfinished_folder, write_json, write_text
 from echokit.system.progress import Listener, Progress, watched
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def export_run(
         write_text(partial / "recipe.toml", recipe.to_toml())
         (approach,) = recipe.approaches
         _write_ballots(model, folder, approach, partial)
+        _write_limits(model, partial)
         facts = {
             "echokit": echokit.__version__,
             "format": to,
@@ -91,6 +92,7 @@ def export_run(
             "view_sets": {name: list(views) for name, views in recipe.used_view_sets.items()},
             "records": model.networks.records,
             "temperatures": _temperatures(folder, model.task, approach),
+            "record": [dict(row) for row in model.networks.limits.record],
         }
         write_text(partial / "MODEL_CARD.md", model_card(facts, folder, recipe))
         place = Path(out) / f"{recipe.name}-{model.task}-{seal(partial, facts)}{SUFFIX}"
@@ -133,7 +135,11 @@ def _write_network(model: Model, weights: Path, to: str, bundle: Path) -> dict[s
     if to == "torch-export":
         _save_torch(network, sequences, weights, file)
     else:
-        (save_onnx if to == "onnx" else save_openvino)(network, sequences, file)
+        views = {view for view, path in model.networks.weights.items() if path == weights}
+        changed = None
+        if views & set(model.networks.limits.detectors):
+            changed = load_featured(network, sequences)
+        (save_onnx if to == "onnx" else save_openvino)(changed or network, sequences, file)
         for engine in READERS[to]:
             if engine.version is None:
                 continue
@@ -197,6 +203,16 @@ def _write_ballots(model: Model, run: RunFolder, approach: str, bundle: Path) ->
     numbers = pd.factorize(kept["patient"], sort=True)[0].astype(str)
     kept["patient"] = [number.zfill(8) for number in numbers]  # in the order of their names
     kept.to_parquet(bundle / CROSSFIT, index=False)
+
+
+def _write_limits(model: Model, bundle: Path) -> None:
+    """Write what calibrates predictions and notices unusual clips; numbers, and no names."""
+    limits = model.networks.limits
+    if (fitted := limits.fitted()).temperatures:
+        write_json(bundle / CALIBRATION, fitted.as_json())
+    for path in limits.detectors.values():
+        (bundle / NOVELTY).mkdir(exist_ok=True)
+        shutil.copyfile(path, bundle / NOVELTY / path.name)
 
 
 def _temperatures(run: RunFolder, task: str, approach: str) -> Mapping[str, float]:

@@ -11,13 +11,27 @@ from echokit.report.documents import Json
 from echokit.report.page import write_page
 from echokit.report.pictures.embed import MEGABYTE, Album, Picture
 from echokit.report.sections.checks import Checks, checks
-from echokit.report.words import findings, listing, number, plural, sureness
+from echokit.report.sections.record import RecordRow, record_of_views
+from echokit.report.words import findings, label_set, listing, number, plural, sureness
 from echokit.system.files import read_json
 
 BUDGET = 6 * MEGABYTE
 """Characters of a page that may be pictures."""
 UNSURE = 0.6
 """Below this probability a prediction is called unsure, however many sequences agree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is shown of the probabilities of a clip or patient."""
+
+    calibrated: bool
+    probability: float | None
+    """Of the label: calibrated if it can be, else the networks' own; None where it is not known."""
+    probabilities: Json
+    """Label -> probability, of the same kind."""
+    label_set: str
+    """The label set in words; empty where none was fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +52,7 @@ class Voter:
     """Where its saliency lies."""
     checks: Checks | None
     """Whether its saliency can be trusted."""
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +61,13 @@ class Subject:
 
     facts: Json
     sentence: str
+    """How far its clips and their sequences agree."""
     voters: tuple[Voter, ...]
+    answer: Answer
+    record: tuple[RecordRow, ...]
+    """How well the networks that were asked did on other patients."""
+    record_is_exact: bool
+    """Whether a row of the record is of exactly the views that were used."""
 
 
 def build_study_page(out: Path) -> Path:
@@ -71,7 +92,7 @@ def build_study_page(out: Path) -> Path:
     if not isinstance(document, dict) or not isinstance(document.get("subjects"), list):
         raise UsageError(f"{path} has no list of subjects, so it is not a prediction of echokit.")
     album = Album(out, BUDGET)
-    subjects = [_subject(subject, out, album) for subject in document["subjects"]]
+    subjects = [_subject(subject, document, out, album) for subject in document["subjects"]]
     return write_page(
         out / "index.html",
         "study.html.j2",
@@ -89,7 +110,20 @@ def _engines(inference: Json) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _subject(facts: Json, out: Path, album: Album) -> Subject:
+def _answer(facts: Json, level: object) -> Answer:
+    calibrated = facts.get("calibrated_probabilities")
+    shares = calibrated or facts.get("probabilities") or {}
+    held = facts.get("label_set")
+    return Answer(
+        calibrated=bool(calibrated),
+        probability=shares.get(facts.get("vote") or facts.get("label")),
+        probabilities=shares,
+        label_set="" if held is None else label_set(list(map(str, held)), level),
+    )
+
+
+def _subject(facts: Json, document: Json, out: Path, album: Album) -> Subject:
+    level = document.get("label_set_level")
     clips = [dict(clip) for clip in facts.get("clips") or ()]
     movies = [album.movie(_file(out, clip, "movie")) for clip in clips]
     voters = tuple(
@@ -102,10 +136,13 @@ def _subject(facts: Json, out: Path, album: Album) -> Subject:
             tally=_tally(clip),
             sentences=tuple(findings((clip.get("saliency") or {}).get("scores"))),
             checks=checks((clip.get("saliency") or {}).get("scores")),
+            answer=_answer(clip, level),
         )
         for clip, movie in zip(clips, movies, strict=True)
     )
-    return Subject(facts, _sentence(facts, voters), voters)
+    used = list(map(str, facts.get("views_used") or ()))
+    rows, exact = record_of_views(document.get("record") or (), used)
+    return Subject(facts, _sentence(facts, voters), voters, _answer(facts, level), rows, exact)
 
 
 def _file(out: Path, clip: Json, kind: str) -> Path:

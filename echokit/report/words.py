@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from echokit.report.documents import Json
 
@@ -82,6 +82,16 @@ def memory(megabytes: object) -> str:
     if not isinstance(megabytes, int | float):
         return "–"
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
+
+
+def label_set(labels: Sequence[str], level: object) -> str:
+    """`none or mild (90 % set)`: the labels that cannot be left out."""
+    share = f"{100 * level:.0f} % set" if isinstance(level, int | float) else "label set"
+    if not labels:
+        return f"no label fits ({share})"
+    *most, last = labels
+    named = f"{', '.join(most)} or {last}" if most else f"{last} alone"
+    return f"{named} ({share})"
 
 
 def sureness(confidence: float) -> str:

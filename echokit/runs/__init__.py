@@ -17,6 +17,7 @@ from echokit.runs import (
     explain,
     external,
     fuse,
+    novelty,
     predict,
     report,
     train,
@@ -33,6 +34,7 @@ STEPS = {
     "evaluate": evaluate.step,
     "external": external.step,
     "calibrate": calibrate.step,
+    "novelty": novelty.step,
     "explain": explain.step,
 }
 """The steps that depend on trained networks, in order; each returns a summary of its result."""

@@ -17,13 +17,13 @@ from echokit.clips.labels import Labelled
 from echokit.components.slots import make_aggregator
 from echokit.evaluation import reliability
 from echokit.evaluation.calibration import apply_temperature, fit_temperature, top_label
+from echokit.evaluation.fitted import mean_of_views
 from echokit.evaluation.rows import CalibrationRow, TemperedFigures
 from echokit.evaluation.summary import mean_sd
 from echokit.interfaces import Aggregator, SupportsFit
 from echokit.recipe import Recipe
 from echokit.runs.context import Run
 from echokit.system.files import write_json
-from echokit.types import Prediction, Votes
 from echokit.voting.table import (
     APPROACH,
     PATIENT,
@@ -61,7 +61,7 @@ def step(run: Run) -> str:
     notes = [APPROXIMATE if len(crossfit) else WITHOUT]
     vote = make_aggregator(run.recipe.aggregate.subject)
     if isinstance(vote, SupportsFit):
-        vote = _mean_of_views
+        vote = mean_of_views
         notes += [LEARNED] if len(crossfit) else []
     rows: list[CalibrationRow] = []
     groups = list(run.held_out.groups(TASK, APPROACH))
@@ -219,8 +219,3 @@ class _Case:
 
 def _outcomes(table: PredictionTable, classes: tuple[str, ...]) -> reliability.LabelledPredictions:
     return reliability.LabelledPredictions(table.split, table.truth(classes), table.probabilities)
-
-
-def _mean_of_views(votes: Votes) -> Prediction:
-    mean = votes.probabilities.mean(axis=0)
-    return Prediction(votes.classes[int(mean.argmax())], float(mean.max()), mean)

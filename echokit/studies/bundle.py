@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,13 @@ from echokit.engines.engine import Engine, EngineWarning, Running, need_torch
 from echokit.engines.onnx_runtime import ONNX_RUNTIME
 from echokit.engines.open_vino import OPENVINO
 from echokit.errors import UsageError
+from echokit.evaluation.fitted import Fitted
 from echokit.recipe import Recipe, load_recipe
+from echokit.studies.limits import NOT_FITTED, OLD_BUNDLE, Limits, detector_files
 from echokit.studies.manifest import probe, unseal
 from echokit.studies.model import Model
 from echokit.studies.networks import Networks, Opened, Opener
+from echokit.system.files import read_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +35,10 @@ READERS: Mapping[str, tuple[Engine, ...]] = {
     "openvino": (OPENVINO,),
 }
 """Which engines read which format, the fastest first. The third format is torch's own."""
+CALIBRATION = "calibration.json"
+"""In a bundle: temperatures, and scores for label sets."""
+NOVELTY = "novelty"
+"""In a bundle: the folder of what notices clips unlike the training clips, a file for each view."""
 CROSSFIT = "crossfit.parquet"
 """In a bundle whose voting rule learns: what it is fitted on, without names."""
 
@@ -55,10 +62,11 @@ def open_bundle(folder: Path, asked_task: str | None, request: EngineRequest) ->
     recipe = load_recipe(str(folder / "recipe.toml"))
     classes = tuple(manifest["classes"])
     weights = {view: folder / facts["file"] for view, facts in manifest["views"].items()}
+    limits = _limits(folder, manifest, weights)
     without = ""
     if manifest["format"] == "torch-export":
         need_torch(f"{folder}, a bundle in the format torch-export,")
-        opener = _torch_opener(recipe, weights, len(classes), request)
+        opener = _torch_opener(recipe, weights, len(classes), request, limits.detectors)
     else:
         engines = _engines(manifest["format"], request, folder)
         opener = partial(_open, recipe, weights, manifest["views"], engines, request)
@@ -74,6 +82,7 @@ def open_bundle(folder: Path, asked_task: str | None, request: EngineRequest) ->
             weights=weights,
             records=manifest["records"],
             opener=opener,
+            limits=limits,
             without_saliency=without,
         ),
         rule=subject_rule(
@@ -82,6 +91,21 @@ def open_bundle(folder: Path, asked_task: str | None, request: EngineRequest) ->
             lambda: training_predictions(folder / CROSSFIT, task, approach),
         ),
         synthetic=manifest["synthetic"],
+    )
+
+
+def _limits(folder: Path, manifest: Mapping[str, Any], views: Iterable[str]) -> Limits:
+    """Read what the run fitted and measured; bundles of earlier versions hold none of it."""
+    path = folder / CALIBRATION
+
+    def fitted() -> Fitted:
+        return Fitted.from_json(read_json(path)) if path.is_file() else Fitted()
+
+    return Limits(
+        fitted=cache(fitted),
+        nothing_fitted=NOT_FITTED if path.is_file() else OLD_BUNDLE,
+        detectors=detector_files(folder / NOVELTY, views),
+        record=tuple(manifest.get("record", ())),
     )
 
 
@@ -152,14 +176,19 @@ def _agreement(
 
 
 def _torch_opener(
-    recipe: Recipe, weights: Mapping[str, Path], classes: int, request: EngineRequest
+    recipe: Recipe,
+    weights: Mapping[str, Path],
+    classes: int,
+    request: EngineRequest,
+    featured: Collection[str],
 ) -> Opener:
     """Return what opens torch's networks: from weights, since torch's own format is unpickled."""
 
     def open_network(view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int) -> Opened:
-        from echokit.components.networks import load_model  # torch
+        from echokit.components.networks import load_featured, load_model  # torch
 
         network = load_model(recipe, classes, weights[view])
-        return Opened(choose(network, view, sample, sequences, request, None), network)
+        changed = load_featured(network, sample) if view in featured else None
+        return Opened(choose(changed or network, view, sample, sequences, request, None), network)
 
     return open_network

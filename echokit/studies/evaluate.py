@@ -25,7 +25,7 @@ from echokit.studies.clips import Desk, PreparedClips, predict_clips, prepare_cl
 from echokit.studies.evaluation import Evaluation
 from echokit.studies.load import load
 from echokit.studies.model import Model
-from echokit.studies.result import ClipResult, Outcome
+from echokit.studies.outcomes import ClipResult, Outcome
 from echokit.system.progress import Listener, Progress, watched
 from echokit.types import Cohort, Prediction
 from echokit.voting.subjects import vote_subjects
@@ -34,6 +34,11 @@ from echokit.voting.table import Place, PredictionTable, Row
 UNCHECKED = (
     "{} does not say of which patients its networks learned, so that it cannot be checked that "
     "none of them is among the patients here."
+)
+
+UNLIKE = (
+    "{} of {} clips are unlike every clip that their network learned from. `echokit predict` would "
+    "reject them; here they count."
 )
 
 
@@ -88,13 +93,17 @@ def evaluate(
             view_classifier=None,
             saliency=False,
             test_saliency=False,
+            judge_anyway=True,  # figures of chosen clips alone would be too good
         )
         prepared = prepare_clips(desk)
         labels = _label(model, prepared, desk.loader)
         notes = _check_apart(model, prepared, slot)
         ready = {clip: one for clip, one in prepared.ready.items() if clip in labels.clips}
-        results, inference = predict_clips(desk, replace(prepared, ready=ready))
-    table = _tabulate(model, [results[clip] for clip in ready], labels)
+        predicted = predict_clips(desk, replace(prepared, ready=ready))
+    table = _tabulate(model, [predicted.results[clip] for clip in ready], labels)
+    unlike = sum(bool(clip.judged_anyway) for clip in predicted.results.values())
+    if unlike:
+        notes += (UNLIKE.format(unlike, len(ready)),)
     recipe = model.recipe
     return Evaluation(
         run=model.run,
@@ -115,7 +124,7 @@ def evaluate(
             recipe.view_tasks,
         ),
         table=table,
-        inference=inference,
+        inference=predicted.inference,
         notes=notes,
         version=echokit.__version__,
     )

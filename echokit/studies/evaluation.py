@@ -11,7 +11,7 @@ import pandas as pd
 
 from echokit.evaluation.frame import flat_frame
 from echokit.evaluation.rows import MetricsRow
-from echokit.studies.result import Inference
+from echokit.studies.outcomes import Inference
 from echokit.system.files import whole_folder, write_json, write_text
 from echokit.types import Rejection
 from echokit.voting.table import PROBABILITIES, PredictionTable

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from echokit.components.parts import make_parts
-from echokit.components.slots import subject_rule
+from echokit.components.slots import make_aggregator, subject_rule
 from echokit.engines.choose import EngineRequest, choose
 from echokit.engines.engine import Precision, need_torch
 from echokit.errors import UsageError
+from echokit.evaluation.fitted import Fitted, fit_predictions, mean_of_views
 from echokit.folder import RunFolder
+from echokit.interfaces import SupportsFit
 from echokit.plugins.registry import registry
 from echokit.recipe import TOGETHER, Recipe
 from echokit.recipe.demo import resolve_demo
 from echokit.studies.bundle import open_bundle, training_predictions
+from echokit.studies.limits import Limits, detector_files, read_record
 from echokit.studies.manifest import is_bundle
 from echokit.studies.model import Model
 from echokit.studies.networks import Networks, Opened, Opener
@@ -87,6 +91,11 @@ def _open_run(path: Path, task: str | None, request: EngineRequest) -> Model:
         )
     classes = tuple(read_json(next(iter(weights.values())).with_suffix(".json"))["classes"])
     parts = make_parts(recipe, approach)
+    limits = Limits(
+        fitted=cache(lambda: fitted_of_run(folder, parts.recipe, task, approach, classes)),
+        detectors=detector_files(folder.novelty / task / approach, weights),
+        record=read_record(path, task, approach, recipe.used_view_sets),
+    )
     return Model(
         folder=path,
         run=path.resolve().name,
@@ -96,7 +105,10 @@ def _open_run(path: Path, task: str | None, request: EngineRequest) -> Model:
             classes=classes,
             weights=weights,
             records=_records(folder.path / "saliency" / "index.json", task, approach),
-            opener=run_opener(parts.recipe, weights, len(classes), _kept(path), request),
+            opener=run_opener(
+                parts.recipe, weights, len(classes), _kept(path), request, limits.detectors
+            ),
+            limits=limits,
         ),
         rule=subject_rule(
             recipe.aggregate.subject,
@@ -105,6 +117,15 @@ def _open_run(path: Path, task: str | None, request: EngineRequest) -> Model:
         ),
         synthetic=bool(folder.state["synthetic"]),
     )
+
+
+def fitted_of_run(
+    run: RunFolder, recipe: Recipe, task: str, approach: str, classes: tuple[str, ...]
+) -> Fitted:
+    """Fit what calibrates predictions on the run's cross-fitted ones; on none, nothing."""
+    rule = make_aggregator(recipe.aggregate.subject)
+    vote = mean_of_views if isinstance(rule, SupportsFit) else rule
+    return fit_predictions(training_predictions(run.crossfit, task, approach), classes, vote)
 
 
 def _records(index: Path, task: str, approach: str) -> dict[str, dict[str, int]]:
@@ -130,15 +151,28 @@ def run_opener(
     classes: int,
     kept: Path | None,
     request: EngineRequest,
+    featured: Collection[str] = (),
 ) -> Opener:
-    """Return what opens the networks of a run; converted ones are kept in a folder of it."""
+    """Return what opens networks from their weights.
+
+    Args:
+        recipe: names the backbone.
+        weights: view -> the file of its network.
+        classes: number of labels.
+        kept: folder that keeps converted networks; None keeps none.
+        request: the engine and its precision.
+        featured: views whose networks give features, if they can.
+    """
 
     def open_network(view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int) -> Opened:
-        from echokit.components.networks import load_model  # torch
+        from echokit.components.networks import load_featured, load_model  # torch
 
         network = load_model(recipe, classes, weights[view])
-        identity = f"{sample.shape[1:]} {_identity(recipe, weights[view])}"
-        return Opened(choose(network, identity, sample, sequences, request, kept), network)
+        run, suffix = network, ""
+        if view in featured and (changed := load_featured(network, sample)) is not None:
+            run, suffix = changed, " with features"
+        identity = f"{sample.shape[1:]} {_identity(recipe, weights[view])}{suffix}"
+        return Opened(choose(run, identity, sample, sequences, request, kept), network)
 
     return open_network
 

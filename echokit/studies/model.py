@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
@@ -14,12 +14,13 @@ import echokit
 from echokit.clips.store import Store
 from echokit.components.slots import make_abstention
 from echokit.components.views import newest_view_run, open_view_classifier
-from echokit.errors import CohortError, UsageError
+from echokit.errors import CohortError, EchokitError, UsageError
 from echokit.interfaces import Aggregator
 from echokit.recipe import Recipe
 from echokit.studies.clips import Desk, outcome, predict_clips, prepare_clips
 from echokit.studies.networks import Networks
-from echokit.studies.result import ClipResult, StudyResult, SubjectResult
+from echokit.studies.outcomes import ClipResult, SubjectResult
+from echokit.studies.result import StudyResult
 from echokit.studies.sources import Address, Pixels, Source, open_study
 from echokit.system.progress import Listener, Progress, watched
 from echokit.types import Clip, Prediction
@@ -57,6 +58,11 @@ class Model:
     """The voting rule of views, fitted on training patients if it learns."""
     synthetic: bool
     """True if the networks learned from a synthetic cohort."""
+    view_networks: dict[tuple[Path, float], ViewClassifier | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """Networks that tell views, once they were opened; None where the one beside the run is not
+    used."""
 
     @property
     def recipe(self) -> Recipe:
@@ -82,6 +88,7 @@ class Model:
         view_threshold: float | None = None,
         saliency: bool = True,
         test_saliency: bool = False,
+        judge_anyway: bool = False,
         progress: Progress | Listener | None = None,
     ) -> StudyResult:
         """Predict one study. Nothing is written until the result's `save` is called.
@@ -91,26 +98,35 @@ class Model:
                 (T, H, W), or a list of these.
             view: the view of every clip, or one for each of a list; None reads it from the files.
                 `auto`: where they do not say it, a network does.
-            view_run: with `auto`, a run that tells views; None takes the newest beside this run.
-            view_threshold: with `auto`, how sure that network must be, 0 to 1; None takes the
-                recipe's.
+            view_run: a run that tells views; None takes the newest beside this run. It finds views
+                with `auto`, and always checks those that were given.
+            view_threshold: how sure that network must be, 0 to 1, to find a view or to reject one
+                that was given; None takes the recipe's.
             saliency: explain each clip, which takes more time than to predict it.
             test_saliency: test each saliency map as a run does; else the run's own tests of the
                 same network stand beside it.
+            judge_anyway: predict also clips that are unlike the training clips, or that the view
+                network takes for another view; each is marked. Else they are rejected, and a study
+                of such clips alone has no subject.
             progress: a function `(title, done, total)`, or a `Progress`.
 
         Raises:
             UsageError: there is no such study, or no network for the view.
-            CohortError: no clip of the study can be used; every one is named with its reason.
+            CohortError: no clip of the study can be read and prepared; every one is named with its
+                reason.
         """
         without = self.networks.without_saliency
         if test_saliency and (without or not saliency):
             raise UsageError(f"There is no saliency to test: {without or 'saliency is False.'}")
-        classifier = None
-        if isinstance(view, str) and view.lower() == "auto":
-            view, classifier = None, self.view_classifier(view_run, view_threshold)
-        elif view_run is not None or view_threshold is not None:
-            raise UsageError("--view-run and --view-threshold go with --view auto.")
+        classifier: ViewClassifier | None
+        finds_views = isinstance(view, str) and view.lower() == "auto"
+        view = None if finds_views else view
+        if finds_views or view_run is not None:
+            classifier = self.view_classifier(view_run, view_threshold)
+        elif view_threshold is not None:
+            raise UsageError("--view-threshold goes with --view auto or --view-run.")
+        else:
+            classifier = self._view_check()
         sources: Sequence[Address | Pixels]
         sources = [source] if isinstance(source, str | PathLike | Clip | np.ndarray) else source
         study = open_study(self.recipe.study, sources, self._views(view, len(sources)))
@@ -122,16 +138,20 @@ class Model:
                 progress=watched(progress),
                 view_from="file" if view is None else "--view",
                 view_classifier=classifier,
+                finds_views=finds_views,
+                judge_anyway=judge_anyway,
                 saliency=saliency and not without,
                 test_saliency=test_saliency,
             )
             prepared = prepare_clips(desk)
-            if not prepared.ready:
+            if not prepared.ready and not prepared.doubted:
                 named = "; ".join(f"{one.where}: {one.reason}" for one in prepared.rejected)
                 raise CohortError(
                     f"No clip of {_shown(source)} can be used. {named or 'it holds no file'}."
                 )
-            results, inference = predict_clips(desk, prepared)
+            predicted = predict_clips(desk, prepared)
+        clips = [predicted.results[clip] for clip in prepared.ready if clip in predicted.results]
+        limits = self.networks.limits
         return StudyResult(
             study=study.name,
             run=self.run,
@@ -140,14 +160,16 @@ class Model:
             classes=self.classes,
             synthetic_training=self.synthetic or bool(classifier and classifier.synthetic),
             view_run=classifier.run if classifier else None,
-            inference=inference,
+            inference=predicted.inference,
             without_saliency=without if saliency else "No saliency: it was not asked for.",
-            subjects=self._subjects([results[clip] for clip in prepared.ready]),
-            rejected=prepared.rejected,
+            subjects=self._subjects(clips),
+            rejected=prepared.rejected + predicted.rejected,
             view_from=desk.view_from,
             view_confidence=prepared.view_confidence,
             stages=tuple(desk.profile.rows()),
             version=echokit.__version__,
+            uncalibrated=limits.why_uncalibrated(clips),
+            record=limits.record,
         )
 
     def view_classifier(
@@ -156,7 +178,25 @@ class Model:
         """Open the network that tells views; see `predict`."""
         usual = self.recipe.views.threshold
         folder = Path(run) if run is not None else newest_view_run(self.folder)
-        return open_view_classifier(folder, usual if threshold is None else threshold)
+        key = folder.resolve(), usual if threshold is None else threshold
+        opened = self.view_networks.get(key) or open_view_classifier(folder, key[1])
+        self.view_networks[key] = opened
+        return opened
+
+    def _view_check(self) -> ViewClassifier | None:
+        """Open the network that checks given views, where one stands beside this run.
+
+        One that learned from synthetic clips is no judge of real ones.
+        """
+        key = self.folder.resolve(), -1.0
+        if key not in self.view_networks:
+            try:
+                found = self.view_classifier(self.recipe.views.classifier or None)
+            except EchokitError:
+                found = None
+            fits = found is not None and (self.synthetic or not found.synthetic)
+            self.view_networks[key] = found if fits else None
+        return self.view_networks[key]
 
     def _views(
         self, view: str | Sequence[str | None] | None, sources: int
@@ -201,6 +241,9 @@ class Model:
         votes = votes_of_views(ballot, self.classes)
         label, confidence, probabilities = outcome(prediction := self.rule(votes), self.classes)
         abstention = make_abstention(self.recipe)(votes, prediction)
+        calibrated, held = self.networks.limits.calibrate_subject(
+            clips, prediction, self.classes, self.rule
+        )
         return SubjectResult(
             NOT_JUDGED if abstention else label,
             confidence,
@@ -211,6 +254,8 @@ class Model:
             clips=clips,
             vote=label,
             not_judged=abstention.sentence if abstention else "",
+            calibrated_probabilities=calibrated,
+            label_set=held,
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from echokit.components.parts import Parts
 from echokit.engines.choose import ChosenEngine
+from echokit.studies.limits import Limits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,8 @@ class Networks:
     """View -> how many `maps` of its network the run tested, and how many `passed`."""
     opener: Opener
     """Opens the network of a view."""
+    limits: Limits = field(default_factory=Limits)
+    """What the run fitted and measured of them."""
     without_saliency: str = ""
     """Why no saliency can be made, in a sentence; empty where it can."""
     kept: dict[Path, Opened] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from echokit.report.words import label_set
 from echokit.saliency.pictures import saliency_movie
 from echokit.studies.clip_saliency import ClipSaliency
 
@@ -38,23 +39,25 @@ def _cell(*words: str) -> str:
 
 
 def _subject(document: Mapping[str, Any], subject: Mapping[str, Any]) -> str:
-    classes, probability = document["classes"], subject["probabilities"][subject["vote"]]
+    classes, calibrated = document["classes"], subject["calibrated_probabilities"]
+    shares, kind = calibrated or subject["probabilities"], "" if calibrated else ", uncalibrated"
+    answer = f"probability {shares[subject['vote']]:.2f}{kind}"
+    if subject["label_set"] is not None:
+        answer += f"; {label_set(subject['label_set'], document['label_set_level'])}"
     views = f"Views used: {', '.join(subject['views_used'])}"
     if subject["views_missing"]:
         views += f"; missing: {', '.join(subject['views_missing'])}"
     rows = [("clip", "view", *classes)]
     for clip in subject["clips"]:
-        shares = (f"{clip['probabilities'][name]:.2f}" for name in classes)
-        rows.append((clip["clip"], clip["view"], *shares))
+        of_clip = clip["calibrated_probabilities"] or clip["probabilities"]
+        rows.append((clip["clip"], clip["view"], *(f"{of_clip[name]:.2f}" for name in classes)))
     table = "".join(
         f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
-    why = subject["not_judged"] or (
-        f"probability {probability:.2f}; agreement {subject['confidence']:.2f}"
-    )
     return (
         f"<p>{_cell(subject['patient'], document['task'])}: <b>{_cell(subject['label'])}</b> "
-        f"({_cell(why)})<br>{_cell(views)}</p><table>{table}</table>"
+        f"({_cell(subject['not_judged'] or answer)})<br>{_cell(views)}"
+        f"</p><table>{table}</table>"
     )
 
 

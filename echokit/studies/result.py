@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from echokit.engines.agreement import Agreement
 from echokit.errors import UsageError
-from echokit.studies.clip_saliency import ClipSaliency
+from echokit.evaluation.fitted import LEVEL
+from echokit.studies.outcomes import ClipResult, Inference, SubjectResult
+from echokit.studies.plain import frame_rows, subject_json
 from echokit.types import Rejection
 
 if TYPE_CHECKING:
@@ -20,92 +21,10 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The outcome of a vote: a label, how far the voters agree, and all probabilities."""
-
-    label: str
-    """The label that won."""
-    confidence: float
-    """How far the voters agree, in (0, 1]; not the chance that the label is right."""
-    probabilities: Mapping[str, float]
-    """Label -> probability, least severe label first."""
-
-
-@dataclass(frozen=True, slots=True)
-class SequenceResult(Outcome):
-    """The prediction of one short sequence of a clip; its confidence is its highest probability."""
-
-    start: int
-    """Its first frame."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClipResult(Outcome):
-    """The prediction of one clip: the vote of its sequences."""
-
-    clip: str
-    """Identifier of the clip."""
-    patient: str
-    """Pseudonym of the patient."""
-    view: str
-    """Canonical name of its view."""
-    view_from: str
-    """Who says which view it is: `--view` for the caller, `file`, or `network`."""
-    view_confidence: float | None
-    """How sure the network is that found the view; None where no network did."""
-    frames: int
-    """Number of frames."""
-    fps: float | None
-    """Frames per second; None where the source does not say."""
-    sequences: tuple[SequenceResult, ...]
-    """The sequences that voted, in the order they were drawn."""
-    saliency: ClipSaliency | None
-    """Where the network looked; None where that is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectResult(Outcome):
-    """The prediction of one patient: the vote of the views.
-
-    Where the recipe abstains (`[aggregate.abstain]`) and its conditions do not hold, `label` is
-    "not judged", which is none of the labels.
-    """
-
-    patient: str
-    """Pseudonym of the patient."""
-    views_used: tuple[str, ...]
-    """Views that voted."""
-    views_missing: tuple[str, ...]
-    """Views that the method has and the study lacks."""
-    clips: tuple[ClipResult, ...]
-    """The clips that voted."""
-    vote: str
-    """The label that won the vote, also of a patient who is not judged."""
-    not_judged: str = ""
-    """Why the patient is not judged, such as "only 1 of 2 views"; empty where one is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Inference:
-    """What ran the network of one view."""
-
-    engine: str
-    """`torch`, `openvino` or `onnxruntime`."""
-    version: str
-    """Version of the engine's library."""
-    precision: str
-    """`exact` or `fast`."""
-    computes_in: str
-    """Numbers that it computes with: `float32`, `bfloat16`, `float16`."""
-    agreement: Agreement | None
-    """How far it is from torch; None for torch itself."""
-
-
-@dataclass(frozen=True, slots=True)
 class StudyResult:
     """The prediction of a study: of one patient's examination, or of several patients'.
 
-    `label`, `confidence`, `probabilities`, `views_used` and `views_missing` are those of the
+    `label`, `probability`, `label_set`, `views_used`, `views_missing` and the like are those of the
     patient; where a study holds several, ask each of `subjects`.
 
     >>> result = echokit.load("runs/ph-newborn").predict("clip.dcm", view="A4C")
@@ -147,14 +66,24 @@ class StudyResult:
     """Version of echokit."""
     view_confidence: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Clip -> confidence in (0, 1] of each view that a network found."""
+    uncalibrated: str = "Not calibrated: the run fitted no temperatures."
+    """Why probabilities are the networks' own, in a sentence; empty where they are calibrated."""
+    label_set_level: float = LEVEL
+    """How often a label set should hold the true label."""
+    record: tuple[Mapping[str, Any], ...] = ()
+    """How well the networks did on patients whom they did not learn from: one row for each view and
+    set of views, and for each of `held-out` and, where the run has one, `external` patients."""
 
     @property
     def subject(self) -> SubjectResult:
         """The one patient.
 
         Raises:
-            UsageError: the study holds several; the message names them.
+            UsageError: the study holds several, or no clip was judged; the message names them.
         """
+        if not self.subjects:
+            named = "; ".join(f"{item.where}: {item.reason}" for item in self.rejected)
+            raise UsageError(f"No clip of the study was judged. {named}")
         if len(self.subjects) > 1:
             named = ", ".join(subject.patient for subject in self.subjects)
             raise UsageError(
@@ -179,6 +108,26 @@ class StudyResult:
         return self.subject.probabilities
 
     @property
+    def calibrated(self) -> bool:
+        """Whether there are calibrated probabilities."""
+        return self.subject.calibrated
+
+    @property
+    def calibrated_probabilities(self) -> Mapping[str, float] | None:
+        """Label -> probability after temperature scaling; None where nothing was fitted."""
+        return self.subject.calibrated_probabilities
+
+    @property
+    def probability(self) -> float:
+        """Probability of the label: the calibrated one, or the networks' own where none is."""
+        return self.subject.probability
+
+    @property
+    def label_set(self) -> tuple[str, ...] | None:
+        """Labels that cannot be left out at `label_set_level`; None where nothing was fitted."""
+        return self.subject.label_set
+
+    @property
     def views_used(self) -> tuple[str, ...]:
         """Views that voted."""
         return self.subject.views_used
@@ -198,11 +147,13 @@ class StudyResult:
 
         Returns:
             Columns `level` (`sequence`, `view` or `subject`), `patient`, `view`, `clip`, `start`,
-            `label`, `confidence`, and `p_<label>` for the probability of each label.
+            `label`, `confidence`, `p_<label>` for the probability of each label as the networks
+            give it, `calibrated_<label>` for the calibrated one, and `label_set`, whose labels are
+            joined by ` | `; the last two are missing where nothing was fitted, and of sequences.
         """
         import pandas as pd
 
-        return pd.DataFrame(list(_rows(self)))
+        return pd.DataFrame(list(frame_rows(self.subjects)))
 
     def to_json(self) -> dict[str, Any]:
         """The result in plain values, as `prediction.json` holds it; without saliency maps."""
@@ -218,9 +169,12 @@ class StudyResult:
             "view_run": self.view_run,
             "inference": {view: asdict(one) for view, one in self.inference.items()},
             "without_saliency": self.without_saliency,
-            "subjects": [_subject_json(subject) for subject in self.subjects],
+            "subjects": [subject_json(subject) for subject in self.subjects],
             "rejected": [self._rejection_json(item) for item in self.rejected],
             "stages": [dict(stage) for stage in self.stages],
+            "uncalibrated": self.uncalibrated,
+            "label_set_level": self.label_set_level,
+            "record": [dict(row) for row in self.record],
         }
 
     def _rejection_json(self, item: Rejection) -> dict[str, Any]:
@@ -253,54 +207,3 @@ class StudyResult:
 
         saliency = [clip.saliency for clip in self.clips if clip.saliency is not None]
         return result_html(self.to_json(), saliency)
-
-
-def _rows(result: StudyResult) -> Iterator[dict[str, Any]]:
-    for subject in result.subjects:
-        for clip in subject.clips:
-            place = {"patient": subject.patient, "view": clip.view, "clip": clip.clip}
-            for one in clip.sequences:
-                yield {"level": "sequence", **place, "start": one.start, **_columns(one)}
-            yield {"level": "view", **place, "start": -1, **_columns(clip)}
-        views = "+".join(subject.views_used)
-        place = {"patient": subject.patient, "view": views, "clip": ""}
-        yield {"level": "subject", **place, "start": -1, **_columns(subject)}
-
-
-def _columns(one: Outcome) -> dict[str, Any]:
-    shares = {f"p_{label}": share for label, share in one.probabilities.items()}
-    return {"label": one.label, "confidence": one.confidence} | shares
-
-
-def _subject_json(subject: SubjectResult) -> dict[str, Any]:
-    return {
-        "patient": subject.patient,
-        **_prediction_json(subject),
-        "views_used": list(subject.views_used),
-        "views_missing": list(subject.views_missing),
-        "vote": subject.vote,
-        "not_judged": subject.not_judged,
-        "clips": [_clip_json(clip) for clip in subject.clips],
-    }
-
-
-def _clip_json(clip: ClipResult) -> dict[str, Any]:
-    return {
-        "clip": clip.clip,
-        "view": clip.view,
-        **_prediction_json(clip),
-        "frames": clip.frames,
-        "fps": clip.fps,
-        "sequences": [{"start": one.start, **_prediction_json(one)} for one in clip.sequences],
-        "saliency": None if clip.saliency is None else clip.saliency.as_json(),
-        "view_from": clip.view_from,
-        "view_confidence": clip.view_confidence,
-    }
-
-
-def _prediction_json(one: Outcome) -> dict[str, Any]:
-    return {
-        "label": one.label,
-        "confidence": one.confidence,
-        "probabilities": dict(one.probabilities),
-    }

@@ -8,13 +8,8 @@ import numpy as np
 
 from echokit.saliency.record import Explanation
 from echokit.studies.clip_saliency import ClipSaliency
-from echokit.studies.result import (
-    ClipResult,
-    Inference,
-    SequenceResult,
-    StudyResult,
-    SubjectResult,
-)
+from echokit.studies.outcomes import ClipResult, Inference, SequenceResult, SubjectResult
+from echokit.studies.result import StudyResult
 from echokit.testing.clips import CLASSES, tiny_clip
 from echokit.types import Box, Rejection, Saliency
 

@@ -1,13 +1,13 @@
-"""Predict the view of clips without one, by a network that was trained on views.
+"""Predict the view of clips without one, and doubt given views, by a network trained on views.
 
 The network knows the views it was trained on only and takes a clip of any other view for one of
 them. The threshold rejects most of these clips, but not all. Annotated views are therefore never
-replaced.
+replaced; a clip whose annotated view the network contradicts is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from echokit.clips.preparation import Preparation, prepare, too_short
@@ -84,6 +84,45 @@ def find_views(
     return items, confidences
 
 
+def doubt_views(
+    clips: Sequence[ClipRef],
+    loader: Loader,
+    classifier: ViewClassifier,
+    store: Store,
+    progress: Progress,
+) -> dict[str, str]:
+    """Find the clips whose given view the network contradicts.
+
+    Args:
+        clips: clips with a view. One whose view the network does not know is not checked, nor one
+            that cannot be prepared for it.
+        loader: reads the clips.
+        classifier: the network that tells views.
+        store: where clips prepared for that network are kept.
+        progress: receives the progress.
+
+    Returns:
+        Clip -> why its view is doubted: another one is at least as probable as the threshold.
+    """
+    known = [ref for ref in clips if ref.view in classifier.classes]
+    doubted: dict[str, str] = {}
+    if not known:
+        return doubted
+    forward = classifier.open()
+    with progress.bar("Checking views", len(known), "clips") as tick:
+        for ref, key in prepare(loader, known, classifier.preparation, store):
+            if isinstance(key, str) and not too_short(store, key, classifier.voting.k):
+                view, mean = _vote(forward, classifier, ref, key, store)
+                if view != ref.view and mean[view] >= classifier.threshold:
+                    doubted[ref.clip] = (
+                        f"it was given as {ref.view}, and the view network (run {classifier.run}) "
+                        f"sees {view} with probability {mean[view]:.2f} (threshold "
+                        f"{classifier.threshold:.2f})"
+                    )
+            tick(1)
+    return doubted
+
+
 def _find_view(
     forward: Forward, classifier: ViewClassifier, ref: ClipRef, key: str | ClipError, store: Store
 ) -> tuple[str, float]:
@@ -96,12 +135,24 @@ def _find_view(
     reason = str(key) if isinstance(key, ClipError) else too_short(store, key, spec.k)
     if isinstance(key, ClipError) or reason:
         raise ClipError(f"its view is unknown and cannot be found: {reason}")
-    item = Item(ref.clip, key, store.length(key), -1)
-    [voted] = vote_clips(forward, [item], classifier.classes, store, spec, classifier.rule)
-    mean = dict(zip(classifier.classes, voted.votes.probabilities.mean(0).tolist(), strict=True))
-    view = voted.prediction.label
+    view, mean = _vote(forward, classifier, ref, key, store)
     if mean[view] < classifier.threshold:
         likeliest = sorted(mean, key=lambda name: (name == view, mean[name]), reverse=True)[:2]
         shares = ", ".join(f"{name} {mean[name]:.2f}" for name in likeliest)
         raise ClipError(f"its view is unclear: {shares} (threshold {classifier.threshold:.2f})")
     return view, min(mean[view], 1.0)
+
+
+def _vote(
+    forward: Forward, classifier: ViewClassifier, ref: ClipRef, key: str, store: Store
+) -> tuple[str, dict[str, float]]:
+    """Let the sequences of a prepared clip vote for its view.
+
+    Returns:
+        The view that won, and view -> mean probability.
+    """
+    spec = classifier.voting
+    item = Item(ref.clip, key, store.length(key), -1)
+    [voted] = vote_clips(forward, [item], classifier.classes, store, spec, classifier.rule)
+    means = voted.votes.probabilities.mean(0).tolist()
+    return voted.prediction.label, dict(zip(classifier.classes, means, strict=True))

@@ -21,6 +21,7 @@ def files(
     view: str | None = None,
     patients: Literal["hash", "as-is"] = "hash",
     columns: Mapping[str, str] | None = None,
+    colour: Literal["refuse", "remove"] = "refuse",
 ) -> Loader:
     """Clips in your own files, whose format is recognised by their content, never by the suffix.
 
@@ -50,6 +51,9 @@ def files(
             list of patients can hash it too); `as-is` keeps it.
         columns: name that is needed -> name of the manifest's column, such as
             `{"patient": "Nummer", "grade": "Score PH"}`.
+        colour: `refuse` refuses clips with colour Doppler, which is found in DICOM regions and in
+            the pixels of DICOM and video: only its brightness would be left, as if it were tissue.
+            `remove` blackens coloured pixels. Spectral Doppler and M-mode are refused always.
 
     Returns:
         A loader; `read` returns grey uint8 frames (T, H, W) with frames per second, millimetres
@@ -57,14 +61,20 @@ def files(
 
     Raises:
         DataError: there is nothing at `source`.
-        OptionError: `patients` is neither `hash` nor `as-is`.
+        OptionError: `patients` is neither `hash` nor `as-is`, or `colour` neither `refuse` nor
+            `remove`.
     """
     from echokit_io.loader import FileLoader
     from echokit_io.newborn_layout import recognise
 
-    if view is None and not columns and (study := recognise(source, newborn_sheet)) is not None:
+    if (
+        view is None
+        and not columns
+        and colour == "refuse"
+        and (study := recognise(source, newborn_sheet)) is not None
+    ):
         return study
-    return FileLoader.at(source, view=view, patients=patients, columns=columns or {})
+    return FileLoader.at(source, view=view, patients=patients, columns=columns or {}, colour=colour)
 
 
 def newborn_sheet(

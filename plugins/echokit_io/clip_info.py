@@ -20,3 +20,5 @@ class ClipInfo:
     """Names of the view in the file, the most reliable first; some may not be views."""
     synthetic: bool = False
     """True if the file states that it is simulated."""
+    colour: bool = False
+    """True if the file states that it shows colour Doppler."""

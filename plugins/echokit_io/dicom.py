@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from echokit import Clip
+import numpy as np
+from jaxtyping import UInt8
+
+from echokit import Box, Clip, ClipError
 from echokit_io.clip_info import ClipInfo
+from echokit_io.colour import Colour, settle
 from echokit_io.decoder_messages import muted_decoders
-from echokit_io.dicom_geometry import frames_per_second, region_and_spacing
+from echokit_io.dicom_geometry import frames_per_second, modes, region_and_spacing
 from echokit_io.dicom_header import Header, clip_info, read_header
-from echokit_io.dicom_pixels import check_complete, check_decodable, read_frames
+from echokit_io.dicom_pixels import (
+    check_complete,
+    check_decodable,
+    read_frames,
+    watch_colour,
+)
+
+SAMPLED = 8
+"""Frames, spread over the clip, in which colour Doppler is looked for."""
 
 
 def examine(path: Path) -> ClipInfo:
@@ -18,11 +31,18 @@ def examine(path: Path) -> ClipInfo:
     Raises:
         ClipError: the file is not a clip; the message is the reason.
     """
-    return clip_info(_checked(path))
+    header = _checked(path)
+    with muted_decoders():
+        colour = "colour Doppler" in modes(header.tags)
+    return replace(clip_info(header), colour=colour)
 
 
-def read(path: Path) -> Clip:
+def read(path: Path, colour: Colour = "refuse") -> Clip:
     """Read the clip: grey frames (T, H, W) uint8 with frame rate, pixel size and B-mode region.
+
+    Args:
+        path: the file.
+        colour: what happens to colour Doppler.
 
     Raises:
         ClipError: it cannot be read; the message is the reason.
@@ -32,12 +52,35 @@ def read(path: Path) -> Clip:
     with muted_decoders():
         region, spacing = region_and_spacing(header.tags, header.rows, header.columns)
         fps = frames_per_second(header.tags)
+    frames = _without_doppler(path, header, frames, region, colour)
     return Clip(frames=frames, fps=fps, spacing=spacing, region=region)
+
+
+def _without_doppler(
+    path: Path,
+    header: Header,
+    frames: UInt8[np.ndarray, "T H W"],
+    region: Box | None,
+    colour: Colour,
+) -> UInt8[np.ndarray, "T H W"]:
+    """Refuse or remove colour Doppler, which is looked for in some frames and removed from all."""
+    some = np.unique(np.linspace(0, len(frames) - 1, SAMPLED).round().astype(int)).tolist()
+    watch = watch_colour(path, header, some, frames)
+    if watch is None or watch.doppler(region, (header.rows, header.columns)) is None:
+        return frames
+    if colour == "remove":
+        watch = watch_colour(path, header, range(len(frames)), frames) or watch
+    return settle(frames, watch, region, colour)
 
 
 def _checked(path: Path) -> Header:
     header = read_header(path)
     with muted_decoders():
+        if other := [name for name in modes(header.tags) if name != "colour Doppler"]:
+            raise ClipError(
+                f"it shows {' and '.join(other)} (by its regions), and only B-mode is judged: take "
+                "the two-dimensional clip of this view"
+            )
         check_decodable(header)
         check_complete(path, header)
     return header

@@ -7,8 +7,12 @@ from typing import Any
 from echokit import Box
 from echokit_io.dicom_values import items, number, numbers
 
-TISSUE, TWO_DIMENSIONAL, CENTIMETRES = 1, 1, 3
-"""Values of RegionDataType, RegionSpatialFormat and PhysicalUnitsXDirection (PS3.3 C.8.5.5)."""
+TISSUE, COLOUR_FLOW, PULSED_WAVE, CONTINUOUS_WAVE = 1, 2, 3, 4
+"""Values of RegionDataType."""
+M_MODE, SPECTRAL = 2, 3
+"""Values of RegionSpatialFormat."""
+TWO_DIMENSIONAL, CENTIMETRES = 1, 3
+"""Values of RegionSpatialFormat and PhysicalUnitsXDirection (PS3.3 C.8.5.5)."""
 OVERSHOOT = 2
 """Pixels by which a region may exceed the frame and be clipped: some scanners count from 1."""
 SMALLEST = 16
@@ -28,6 +32,20 @@ def frames_per_second(tags: Any) -> float | None:
     rates = [1000 / time for time in times if time and time > 0]
     rates += [number(tags, key) or 0.0 for key in ("CineRate", "RecommendedDisplayFrameRate")]
     return next((rate for rate in rates if 0 < rate <= FASTEST), None)
+
+
+def modes(tags: Any) -> tuple[str, ...]:
+    """Name what the regions show besides B-mode: spectral Doppler, M-mode, colour Doppler."""
+    found = []
+    for item in items(tags, "SequenceOfUltrasoundRegions"):
+        kind, form = number(item, "RegionDataType"), number(item, "RegionSpatialFormat")
+        if form == SPECTRAL or kind in (PULSED_WAVE, CONTINUOUS_WAVE):
+            found.append("spectral Doppler")
+        elif form == M_MODE:
+            found.append("M-mode")
+        elif kind == COLOUR_FLOW:
+            found.append("colour Doppler")
+    return tuple(dict.fromkeys(found))
 
 
 def region_and_spacing(

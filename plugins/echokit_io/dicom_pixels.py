@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Bool, Shaped, UInt8
 from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import generate_frames
@@ -18,6 +18,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import as_pixel_options
 
 from echokit import ClipError
+from echokit_io.colour import ColourWatch, saturated
 from echokit_io.decoder_messages import muted_decoders
 from echokit_io.dicom_header import Header
 from echokit_io.dicom_values import number, text
@@ -124,6 +125,62 @@ def read_frames(path: Path, header: Header) -> UInt8[np.ndarray, "T H W"]:
         else table[frames.view(f"u{frames.dtype.itemsize}")]
     )
     return grey
+
+
+def watch_colour(
+    path: Path, header: Header, indices: Iterable[int], grey: UInt8[np.ndarray, "T H W"]
+) -> ColourWatch | None:
+    """Find where some frames are coloured; None of a clip that has no colours.
+
+    Args:
+        path: the file.
+        header: its header.
+        indices: the frames.
+        grey: every frame in grey.
+
+    Raises:
+        ClipError: a frame cannot be decoded in colour; the message says which.
+    """
+    if text(header.tags, "PhotometricInterpretation") not in (*COLOUR, "PALETTE COLOR"):
+        return None
+    watch = ColourWatch()
+    with open_regular(path) as file, muted_decoders():
+        for index in indices:
+            try:
+                coloured = _coloured(file, header, index)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # decoders raise almost anything
+                reason = " ".join(str(error).split())[:200] or type(error).__name__
+                raise ClipError(
+                    f"frame {index + 1} of {header.frames} cannot be decoded in colour: {reason}"
+                ) from error
+            watch.add(coloured, grey[index])
+    return watch
+
+
+def _coloured(file: BinaryIO, header: Header, index: int) -> Bool[np.ndarray, "H W"]:
+    """Mark the coloured pixels of one frame."""
+    tags, decoder = header.tags, get_decoder(header.syntax)
+    source: Any = file
+    options: dict[str, Any] = {"decoding_plugin": "pylibjpeg" if header.syntax == RLE else ""}
+    if header.pixels_at < 0:
+        file.seek(0)
+        source = dcmread(file, force=True)
+    else:
+        file.seek(header.pixels_at)
+        options |= _image_options(header)
+    frame, _ = decoder.as_array(source, index=index, **options)  # RGB, whatever was stored
+    if text(tags, "PhotometricInterpretation") == "PALETTE COLOR":
+        from pydicom.pixels.processing import apply_color_lut
+
+        frame = apply_color_lut(frame, tags)[..., :3]
+        if frame.max() > 255:
+            frame = frame >> 8
+    stored = int(number(tags, "BitsStored") or 8)
+    if frame.dtype != np.uint8 and stored > 8 and frame.max() > 255:
+        frame = frame >> (stored - 8)
+    return saturated(frame.astype(np.uint8))
 
 
 def _table(tags: Any, frames: Shaped[np.ndarray, "T H W"]) -> UInt8[np.ndarray, " levels"] | None:

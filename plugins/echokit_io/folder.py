@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from echokit import VIEWS, ClipError, ClipRef, Rejection
 from echokit_io.clip_info import ClipInfo
+from echokit_io.colour import Colour
 from echokit_io.formats import examine
 from echokit_io.naming import PATIENT, PathInfo, canonical, conceal, from_path, pseudonym, unique
 from echokit_io.recognise import stem
@@ -75,7 +76,13 @@ def printable(relative: PurePosixPath) -> str:
 
 
 def index(
-    root: Path, entries: Iterable[Entry], *, view: str | None, hashed: bool, root_name: str
+    root: Path,
+    entries: Iterable[Entry],
+    *,
+    view: str | None,
+    hashed: bool,
+    root_name: str,
+    colour: Colour = "refuse",
 ) -> list[ClipRef | Rejection]:
     """Make a reference to every file that is a clip, and a rejection of every other file.
 
@@ -85,8 +92,9 @@ def index(
         view: the view of all files; None takes it from each file, then from its path.
         hashed: replace patients by pseudonyms, in identifiers of clips too.
         root_name: the patient of a file if neither its header nor its path below `root` names one.
+        colour: what happens to clips with colour Doppler.
     """
-    items = [_refer(root, entry, view, hashed, root_name) for entry in entries]
+    items = [_refer(root, entry, view, hashed, root_name, colour) for entry in entries]
     refs = [item for item in items if isinstance(item, ClipRef)]
     names = iter(unique([ref.clip for ref in refs], [PurePosixPath(ref.where) for ref in refs]))
     return [
@@ -94,8 +102,22 @@ def index(
     ]
 
 
+def check_colour(info: ClipInfo, colour: Colour) -> None:
+    """Refuse a clip whose file states that it shows colour Doppler, if it is to be refused.
+
+    Raises:
+        ClipError: it does.
+    """
+    if info.colour and colour == "refuse":
+        raise ClipError(
+            "it shows colour Doppler (by its regions), of which only the brightness would be left: "
+            "take the clip without colour, or blacken the colour with the option colour='remove' "
+            "of the loader (--set study.colour=remove)"
+        )
+
+
 def _refer(
-    root: Path, entry: Entry, view: str | None, hashed: bool, root_name: str
+    root: Path, entry: Entry, view: str | None, hashed: bool, root_name: str, colour: Colour
 ) -> ClipRef | Rejection:
     """Make the reference of one file, or reject it."""
     relative = entry.relative
@@ -103,6 +125,7 @@ def _refer(
         if entry.reason:
             raise ClipError(entry.reason)
         info = examine(root / relative)
+        check_colour(info, colour)
     except ClipError as error:
         return Rejection(printable(relative), str(error))
     path = from_path(relative)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from echokit import Clip, ClipError
 from echokit_io.clip_info import ClipInfo
+from echokit_io.colour import Colour
 from echokit_io.recognise import recognise
 
 
@@ -24,15 +25,24 @@ def examine(path: Path) -> ClipInfo:
     return info
 
 
-def read(path: Path) -> Clip:
+IN_COLOUR = ("dicom", "video")
+"""Kinds of files in which colour Doppler is looked for."""
+
+
+def read(path: Path, colour: Colour = "refuse") -> Clip:
     """Read the clip of a file as grey uint8 frames (T, H, W).
+
+    Args:
+        path: the file.
+        colour: what happens to clips with colour Doppler.
 
     Raises:
         ClipError: it cannot be read; the message is the reason.
     """
     kind = recognise(path)
     try:
-        clip: Clip = import_module(f"echokit_io.{kind}").read(path)
+        options = {"colour": colour} if kind in IN_COLOUR else {}
+        clip: Clip = import_module(f"echokit_io.{kind}").read(path, **options)
     except OSError as error:
         raise ClipError(_unreadable(error)) from None
     return clip

@@ -11,6 +11,7 @@ from typing import Literal, final
 
 from echokit import Clip, ClipError, ClipRef, DataError, OptionError, Rejection
 from echokit_io import folder, manifest
+from echokit_io.colour import CHOICES, Colour
 from echokit_io.formats import examine, read
 from echokit_io.naming import canonical
 from echokit_io.recognise import open_regular
@@ -34,6 +35,7 @@ class FileLoader:
         view: str | None = None,
         hashed: bool = True,
         columns: Mapping[str, str] | None = None,
+        colour: Colour = "refuse",
     ) -> None:
         """Make a loader of a known kind of source; `FileLoader.at` finds out the kind.
 
@@ -44,7 +46,9 @@ class FileLoader:
             view: the view of every clip.
             hashed: replace patients by pseudonyms.
             columns: name that is needed -> name of the manifest's column.
+            colour: what happens to clips with colour Doppler.
         """
+        self.colour = colour
         self.root = root
         self.only = only
         self.table = table
@@ -60,13 +64,17 @@ class FileLoader:
         view: str | None,
         patients: Literal["hash", "as-is"],
         columns: Mapping[str, str],
+        colour: Colour = "refuse",
     ) -> FileLoader:
         """Make a loader of a file, a manifest or a folder.
 
         Raises:
             DataError: there is nothing at `source`.
-            OptionError: `patients` is neither `hash` nor `as-is`.
+            OptionError: `patients` is neither `hash` nor `as-is`, or `colour` neither `refuse` nor
+                `remove`.
         """
+        if colour not in CHOICES:
+            raise OptionError(f"colour is {colour!r}: write 'refuse' or 'remove'.")
         if patients not in ("hash", "as-is"):
             raise OptionError(f"patients is {patients!r}: write 'hash' or 'as-is'.")
         hint = "Give a clip's file, a CSV manifest, or a folder of clips."
@@ -79,7 +87,7 @@ class FileLoader:
             is_folder, exists = False, False
         if not is_folder and not exists:
             raise DataError(f"There is no file or folder {source!r}. {hint}")
-        make = partial(cls, view=view, hashed=patients == "hash", columns=columns)
+        make = partial(cls, view=view, hashed=patients == "hash", columns=columns, colour=colour)
         if is_folder:
             table = path / MANIFEST
             return make(path, table=table if table.is_file() else None)
@@ -102,6 +110,7 @@ class FileLoader:
             view=self.view,
             hashed=self.hashed,
             root_name=self.root.resolve().name or "unknown",
+            colour=self.colour,
         )
 
     def read(self, ref: ClipRef) -> Clip:
@@ -111,7 +120,7 @@ class FileLoader:
             ClipError: it cannot be read; the message is the reason.
         """
         path, masks = self._find(ref)
-        clip = read(path)
+        clip = read(path, self.colour)
         if masks is None:
             return clip
         from echokit_io.arrays import read_structures  # needs NumPy; listing clips does not
@@ -126,6 +135,8 @@ class FileLoader:
             ClipError: a file cannot be read; the message is the reason.
         """
         digest = hashlib.sha256()
+        if self.colour != "refuse":
+            digest.update(self.colour.encode())
         for path in self._find(ref):
             if path is not None:
                 with open_regular(path) as file:
@@ -148,7 +159,9 @@ class FileLoader:
                 yield row
                 continue
             try:
-                yield manifest.flagged(row, examine(row.path).synthetic)
+                info = examine(row.path)
+                folder.check_colour(info, self.colour)
+                yield manifest.flagged(row, info.synthetic)
             except ClipError as error:
                 yield Rejection(row.ref.clip, str(error), row.ref.patient, row.ref.view)
         if self.only is None:

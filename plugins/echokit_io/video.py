@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from echokit import Clip, ClipError
 from echokit_io.clip_info import LARGEST, ClipInfo
+from echokit_io.colour import CHROMA, Colour, ColourWatch, saturated, settle
 from echokit_io.grey_levels import full_range, luma
 from echokit_io.recognise import HEAD, demuxer, open_regular
 
@@ -37,11 +38,16 @@ def examine(path: Path) -> ClipInfo:
     return ClipInfo(synthetic=any("synthetic" in str(remark).lower() for remark in remarks))
 
 
-def read(path: Path) -> Clip:
+def read(path: Path, colour: Colour = "refuse") -> Clip:
     """Read the clip: luma of every frame (T, H, W) uint8, 0-255, upright, with the frame rate.
 
+    Args:
+        path: the file.
+        colour: what happens to colour Doppler.
+
     Raises:
-        ClipError: it is damaged or truncated; the message says how many frames could be read.
+        ClipError: it is damaged or truncated, and the message says how many frames could be read;
+            or it shows colour Doppler, which is to be refused.
     """
     import av  # slow to import, and not needed for other formats
 
@@ -63,7 +69,7 @@ def read(path: Path) -> Clip:
         fps = _rate(stream)
     if film.count < 2:
         raise ClipError(f"{film.count} frames could be read; a clip has at least two")
-    return Clip(frames=film.frames[: film.count], fps=fps)
+    return Clip(frames=settle(film.frames[: film.count], film.colour, None, colour), fps=fps)
 
 
 @contextmanager
@@ -97,6 +103,8 @@ class _Film:
         """Number of frames that the container states; 0 if it states none."""
         self.frames: UInt8[np.ndarray, "T H W"] = np.empty((0, 0, 0), np.uint8)
         self.count = 0
+        self.colour = ColourWatch()
+        """Where the frames are coloured."""
 
     def add(self, frame: Any) -> None:
         """Append a frame.
@@ -119,6 +127,7 @@ class _Film:
         if n > len(self.frames):
             self._grow(image.shape)
         self.frames[n - 1] = image
+        self.colour.add(np.rot90(_coloured(frame), round(frame.rotation / 90) % 4), image)
         self.count = n
 
     def _grow(self, shape: tuple[int, ...]) -> None:
@@ -142,6 +151,21 @@ def _upright(frame: Any) -> UInt8[np.ndarray, "H W"]:
     else:
         image = luma(frame.to_ndarray(format="rgb24"))
     return np.rot90(image, round(frame.rotation / 90) % 4)
+
+
+def _coloured(frame: Any) -> Bool[np.ndarray, "h w"]:
+    """Mark coloured pixels, at the resolution of the chroma where that is stored by itself."""
+    name = frame.format.name
+    if name == "gray":
+        return np.zeros((1, 1), np.bool_)
+    if name.startswith("yuvj") or (name in LUMA_FIRST and name.startswith("yuv")):
+        planes = []
+        for plane in frame.planes[1:3]:
+            chroma = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            chroma = chroma[: plane.height, : plane.width]
+            planes.append((chroma >= 128 + CHROMA) | (chroma <= 128 - CHROMA))
+        return planes[0] | planes[1]
+    return saturated(frame.to_ndarray(format="rgb24"))
 
 
 _FULL_RANGE = full_range().tobytes()

@@ -33,18 +33,29 @@ MAY_IMPORT = {
     "executors": FOUNDATION,
     **{name: FOUNDATION | set(TOPICS[:place]) for place, name in enumerate(TOPICS)},
     "saliency": FOUNDATION | {"clips", "networks", "voting"},
+    "novelty": FOUNDATION | {"clips"},
     "engines": FOUNDATION,
     "folder": FOUNDATION | {"recipe"},
     "components": FOUNDATION
-    | {*TOPICS, "saliency", "engines", "plugins", "recipe", "executors", "folder"},
+    | {*TOPICS, "saliency", "novelty", "engines", "plugins", "recipe", "executors", "folder"},
     **{
         name: FOUNDATION
-        | {*TOPICS, "saliency", "engines", "plugins", "recipe", "executors", "folder"}
+        | {*TOPICS, "saliency", "novelty", "engines", "plugins", "recipe", "executors", "folder"}
         | {"components", "report"}
         for name in JOURNEYS
     },
     "export": FOUNDATION
-    | {*TOPICS, "saliency", "engines", "plugins", "recipe", "folder", "components", "studies"},
+    | {
+        *TOPICS,
+        "saliency",
+        "novelty",
+        "engines",
+        "plugins",
+        "recipe",
+        "folder",
+        "components",
+        "studies",
+    },
     "report": FOUNDATION | {*TOPICS, "saliency", "recipe"},
 }
 """A room of the core -> the rooms that it may import, beside itself."""
@@ -188,7 +199,9 @@ def test_the_report_is_made_of_result_files_without_torch(path):
     assert {m for m in modules if m.partition(".")[0] == "torch"} == set()
 
 
-LIGHT = [path for room in ("clips", "voting", "evaluation") for path in files(CORE / room)]
+LIGHT = [
+    path for room in ("clips", "voting", "evaluation", "novelty") for path in files(CORE / room)
+]
 
 
 @pytest.mark.parametrize("path", LIGHT, ids=lambda p: p.relative_to(CORE).as_posix())

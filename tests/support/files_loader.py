@@ -61,9 +61,9 @@ def index(path: Path) -> ClipRef | Rejection:
     return found
 
 
-def read(path: Path) -> Clip:
+def read(path: Path, **options: Any) -> Clip:
     """The clip of a source that holds one."""
-    loader = resolve("loader", "files", source=str(path))
+    loader = resolve("loader", "files", source=str(path), **options)
     (ref,) = loader.index()
     assert isinstance(ref, ClipRef), ref
     return loader.read(ref)

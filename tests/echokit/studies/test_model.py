@@ -167,7 +167,7 @@ def test_what_cannot_be_predicted_is_refused_before_any_work(trained, study, tmp
         model.predict(study, view="PSAX-P")
     with pytest.raises(UsageError, match="no saliency to test: saliency is False"):
         model.predict(study, saliency=False, test_saliency=True)
-    with pytest.raises(UsageError, match="go with --view auto"):
+    with pytest.raises(UsageError, match="goes with --view auto"):
         model.predict(study, view_threshold=0.5)
     assert parts.TinyLoader.reads == {}, "nothing of the study was read"
     with pytest.raises(UsageError, match=r"no task 'binary': it has severity"):
@@ -342,6 +342,8 @@ def test_a_result_as_a_table_has_a_row_for_every_prediction(trained, study):
     assert list(frame) == [
         *("level", "patient", "view", "clip", "start", "label", "confidence"),
         *("p_none", "p_severe"),
+        *("calibrated_none", "calibrated_severe"),
+        "label_set",
     ]
     assert frame["level"].value_counts().to_dict() == {"sequence": 6, "view": 2, "subject": 2}
     np.testing.assert_allclose(frame[["p_none", "p_severe"]].sum(axis=1), 1, atol=1e-6)

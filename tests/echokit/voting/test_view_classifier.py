@@ -367,6 +367,55 @@ def test_without_a_view_network_such_a_clip_is_refused(ph_run, tmp_path):
     assert result.view_run is None
 
 
+def contradicted(ph_run, view_run, tmp_path, **options):
+    """A study whose first clip bears the other view."""
+    folder = study_of(ph_run, tmp_path / "run", '{ "p00-A4C" = "PLAX" }')
+    (tmp_path / "study").mkdir(exist_ok=True)
+    model = load(folder.path)
+    return model.predict(tmp_path / "study", view_run=view_run.path, view_threshold=0.5, **options)
+
+
+def test_a_clip_given_under_another_views_name_is_rejected(ph_run, view_run, tmp_path):
+    result = contradicted(ph_run, view_run, tmp_path)
+    assert "p00-A4C" not in {clip.clip for clip in result.clips}
+    assert {"p00-PLAX", "p01-A4C", "p01-PLAX"} <= {clip.clip for clip in result.clips}
+    [rejected] = result.rejected
+    assert (rejected.where, rejected.view) == ("p00-A4C", "PLAX")
+    assert re.fullmatch(
+        r"it was given as PLAX, and the view network \(run views\) sees A4C with probability "
+        r"[01]\.\d\d \(threshold 0\.50\)",
+        rejected.reason,
+    )
+
+
+def test_it_is_judged_on_request_and_marked(ph_run, view_run, tmp_path):
+    result = contradicted(ph_run, view_run, tmp_path, judge_anyway=True)
+    marked = {clip.clip: clip.judged_anyway for clip in result.clips if clip.judged_anyway}
+    assert list(marked) == ["p00-A4C"]
+    assert marked["p00-A4C"].startswith("it was given as PLAX")
+
+
+def test_the_network_beside_a_run_checks_without_being_asked(ph_run, view_run, tmp_path, parts):
+    clip = parts.square("0", 1)  # wanders across, as in A4C
+    shelf = tmp_path / "beside"
+    shutil.copytree(ph_run.path, shelf / "ph")
+    alone = load(shelf / "ph").predict(clip, view="PLAX")
+    assert (alone.rejected, alone.view_run) == ((), None)
+    shutil.copytree(view_run.path, shelf / "views")
+    recipe = shelf / "ph" / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace("threshold = 0.8", "threshold = 0.5"))
+    model = load(shelf / "ph")
+    checked = model.predict(clip, view="PLAX")
+    assert checked.subjects == ()
+    assert "sees A4C" in checked.rejected[0].reason
+    assert checked.view_run == "views"
+    assert model.predict(clip, view="A4C").views_used == ("A4C",)
+    state = shelf / "ph" / "run.json"
+    state.write_text(state.read_text().replace('"synthetic": true', '"synthetic": false'))
+    real = load(shelf / "ph").predict(clip, view="PLAX")
+    assert real.rejected == (), "a synthetic network is no judge of real clips"
+
+
 def test_a_cohort_is_filled_in_and_counted(view_run, tmp_path):
     said = '{ "p00-A4C" = "", "p01-PLAX" = "" }'
     settings = ph_settings(**{"views.classifier": view_run.path, "views.threshold": 0.5})
@@ -404,8 +453,8 @@ def test_the_options_of_auto_go_with_auto(ph_run, view_run, monkeypatch, capfd, 
         assert left.value.code == 2
         return capfd.readouterr().err
 
-    assert "go with --view auto" in call("--view-threshold", "0.5")
-    assert "go with --view auto" in call("--view-run", ph_run.path, "--view", "A4C")
+    assert "goes with --view auto or --view-run" in call("--view-threshold", "0.5")
+    assert "does not tell views" in call("--view-run", ph_run.path, "--view", "A4C")
     their = ("--view-run", view_run.path, "--view-threshold", "7")
     assert "no probability" in call("--view", "auto", *their)
 

@@ -3,13 +3,14 @@
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pydicom.examples
 import pytest
 from files_loader import read
 from pydicom.data import get_testdata_file
 
-from echokit import Box, ClipRef, resolve
+from echokit import Box, ClipError, ClipRef, resolve
 from echokit.testing import check_loader
 
 SONOSITE = Path(str(pydicom.examples.get_path("ybr_color")))
@@ -48,16 +49,24 @@ def test_its_original_whose_region_is_right():
     assert swing[rows, columns].mean() > 20 * swing[beyond].mean()  # what moves is inside
 
 
-def test_plax_of_a_philips_by_planes():
+def test_plax_of_a_philips_by_planes_whose_colour_doppler_is_refused_or_blackened():
     path = deid_data("ultrasound-multiframe.dcm")
-    clip = read(path)
+    with pytest.raises(ClipError, match=r"colour Doppler .*5\.\d% of the picture.*study\.colour"):
+        read(path)
+    clip = read(path, colour="remove")
     assert clip.frames.shape == (30, 600, 800)
     assert clip.fps == pytest.approx(1000 / 54.241)
     assert clip.region == Box(30, 11, 563, 778)
     assert clip.spacing == (pytest.approx(0.3076, abs=1e-4),) * 2
     red, green, blue = pydicom.pixels.pixel_array(path, index=7).transpose(2, 0, 1)
     grey = 0.299 * red + 0.587 * green + 0.114 * blue
-    assert np.abs(clip.frames[7] - grey).max() <= 1
+    spread = pydicom.pixels.pixel_array(path, index=7).astype(int)
+    coloured = spread.max(2) - spread.min(2) >= 40
+    box = np.zeros((600, 800), bool)
+    box[285:485, 340:570] = True  # the colour box, by eye
+    assert (clip.frames[7][coloured & box] == 0).all()
+    kept = ~cv2.dilate((coloured & box).astype(np.uint8), np.ones((3, 3))).astype(bool)
+    assert np.abs(clip.frames[7].astype(int) - grey)[kept].max() <= 1, "all else is as it was"
 
 
 def test_grey_cine(tmp_path):
