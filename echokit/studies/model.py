@@ -28,6 +28,9 @@ from echokit.voting.abstain import NOT_JUDGED
 from echokit.voting.view_classifier import ViewClassifier
 from echokit.voting.votes import votes_of_views
 
+OpenedViews = dict[tuple[Path, float], ViewClassifier | None]
+"""Folder and threshold -> a network that tells views."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -58,9 +61,7 @@ class Model:
     """The voting rule of views, fitted on training patients if it learns."""
     synthetic: bool
     """True if the networks learned from a synthetic cohort."""
-    view_networks: dict[tuple[Path, float], ViewClassifier | None] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    view_networks: OpenedViews = field(default_factory=dict, repr=False, compare=False)
     """Networks that tell views, once they were opened; None where the one beside the run is not
     used."""
 

@@ -155,6 +155,7 @@ def test_every_file_is_checked_and_named_if_it_was_changed(bundle):
         "recipe.toml",
         "MODEL_CARD.md",
         "model.onnx",
+        "calibration.json",
     }
     for path in files:
         content = path.read_bytes()
