@@ -51,6 +51,7 @@ def test_the_stages_tell_their_time_and_memory(small_run: Path) -> None:
         "evaluate",
         "external",
         "calibrate",
+        "novelty",
         "explain",
         "report",
     ]

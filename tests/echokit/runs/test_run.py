@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("tiny_plugin")
 
 STAGES = [
     *("cohort", "prepare", "train", "crossfit", "predict"),
-    *("fuse", "evaluate", "calibrate", "explain", "report"),
+    *("fuse", "evaluate", "calibrate", "novelty", "explain", "report"),
 ]
 
 
