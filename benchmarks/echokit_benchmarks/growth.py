@@ -32,7 +32,7 @@ def measure(quick: bool) -> list[dict[str, Any]]:
     """Fit the exponent of cost for each kind of size: one row each, with the points."""
     steps = 2 if quick else 5
     doubled = [2**step for step in range(steps)]
-    recipe = load_recipe("ph-newborn", preset="quick")
+    recipe = load_recipe("ph-newborn", preset="quick", settings=["backbone.weights=none"])
     prepare = make_preparation(load_recipe("ph-newborn", preset="paper"))
 
     def prepared(clip: Clip) -> Callable[[], object]:

@@ -30,6 +30,10 @@ SMALL = (
     "data.views=['PSAX-P','PLAX']",
     "view_sets={Both=['PSAX-P','PLAX']}",
     "data.files=0",
+    "data.machine=reference",
+    "crossfit.folds=0",
+    "train.retries=0",
+    "compute.jobs=1",
     "evaluate.bootstrap=50",
 )
 """Settings that make a run small."""

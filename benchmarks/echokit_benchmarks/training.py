@@ -25,6 +25,7 @@ ONE_NETWORK = [
     "views.use=['PSAX-P']",
     "data.views=['PSAX-P']",
     "data.files=0",
+    "data.machine=reference",
     "data.patients=20",
     "tasks.binary.enabled=false",
     "crossfit.folds=0",
@@ -32,6 +33,8 @@ ONE_NETWORK = [
     "approaches.spatial.enabled=false",
     "split.splits=1",
     "split.held_out=0.4",
+    "backbone.weights=none",
+    "train.retries=0",
 ]
 """Settings of a run that trains a single network."""
 QUICK = ["train.epochs=4", "train.n=2"]
@@ -99,7 +102,9 @@ def _train_step(
 
 def _step(side: int, width: int) -> list[dict[str, Any]]:
     """Time a training step in channels_last_3d against contiguous PyTorch, and compare losses."""
-    recipe = load_recipe("ph-newborn", preset="quick", settings=[f"backbone.width={width}"])
+    recipe = load_recipe(
+        "ph-newborn", preset="quick", settings=[f"backbone.width={width}", "backbone.weights=none"]
+    )
     rng = torch.Generator().manual_seed(0)
     batches = [torch.randn(2, 1, 12, side, side, generator=rng) for _ in range(4)]
     labels = torch.tensor([0, 2])

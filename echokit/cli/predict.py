@@ -134,6 +134,9 @@ def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
             soft_wrap=True,
         )
         for clip in subject.clips:
+            if clip.unlearned:
+                told = f"the network of {clip.view} did not learn: {clip.unlearned}"
+                console.print(told, markup=False, soft_wrap=True, style="yellow")
             if clip.judged_anyway:
                 told = f"judged anyway: {clip.clip}: {clip.judged_anyway}"
                 console.print(told, markup=False, soft_wrap=True, style="yellow")

@@ -120,6 +120,8 @@ def _limits(facts: Mapping[str, Any], recipe: Recipe) -> str:
     ]
     if words := make_abstention(recipe).words:
         lines.append(f"- No verdict is given where {words}.")
+    for view, reason in facts["unlearned"].items():
+        lines.append(f"- The network of {view} did not learn: {reason}.")
     if facts["temperatures"]:
         fitted = ", ".join(f"{view} {t:.2f}" for view, t in facts["temperatures"].items())
         lines.append(

@@ -93,6 +93,7 @@ def export_run(
             "records": model.networks.records,
             "temperatures": _temperatures(folder, model.task, approach),
             "record": [dict(row) for row in model.networks.limits.record],
+            "unlearned": dict(model.networks.limits.unlearned),
         }
         write_text(partial / "MODEL_CARD.md", model_card(facts, folder, recipe))
         place = Path(out) / f"{recipe.name}-{model.task}-{seal(partial, facts)}{SUFFIX}"

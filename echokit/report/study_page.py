@@ -69,6 +69,12 @@ class Subject:
     record_is_exact: bool
     """Whether a row of the record is of exactly the views that were used."""
 
+    @property
+    def unlearned(self) -> dict[str, str]:
+        """View -> why its network counts as one that did not learn."""
+        clips = self.facts.get("clips") or ()
+        return {str(c["view"]): str(c["unlearned"]) for c in clips if c.get("unlearned")}
+
 
 def build_study_page(out: Path) -> Path:
     """Write the page of a study, one file that opens offline and fetches nothing.

@@ -106,6 +106,7 @@ def _limits(folder: Path, manifest: Mapping[str, Any], views: Iterable[str]) -> 
         nothing_fitted=NOT_FITTED if path.is_file() else OLD_BUNDLE,
         detectors=detector_files(folder / NOVELTY, views),
         record=tuple(manifest.get("record", ())),
+        unlearned=manifest.get("unlearned", {}),
     )
 
 

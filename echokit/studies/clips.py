@@ -214,6 +214,7 @@ def _result(
         label_set=None if held is None else tuple(classes[index] for index in held),
         novelty=verdict,
         judged_anyway=doubt,
+        unlearned=desk.networks.limits.unlearned.get(view, ""),
     )
 
 

@@ -46,6 +46,8 @@ class Limits:
     """View -> the file of what notices clips unlike its training clips."""
     record: tuple[Mapping[str, Any], ...] = ()
     """How well the networks did; see `StudyResult.record`."""
+    unlearned: Mapping[str, str] = field(default_factory=dict)
+    """View -> why its network counts as one that did not learn."""
     kept: dict[str, Detector] = field(default_factory=dict)
     """View -> its detector, once it was opened."""
 
@@ -109,6 +111,18 @@ def detector_files(folder: Path, views: Iterable[str]) -> dict[str, Path]:
     """Find the detectors in a folder that holds one file for each view."""
     files = {view: folder / f"{view}{SUFFIX}" for view in views}
     return {view: file for view, file in files.items() if file.is_file()}
+
+
+def read_unlearned(run: Path, task: str, approach: str) -> dict[str, str]:
+    """Read which views' networks of a run's first split did not learn, and why."""
+    path = run / "learning.json"
+    rows = read_json(path)["rows"] if path.is_file() else ()
+    place = (task, approach, 0)
+    return {
+        row["view"]: row["reason"]
+        for row in rows
+        if (row["task"], row["approach"], row["split"]) == place and row["reason"]
+    }
 
 
 def read_record(

@@ -22,7 +22,7 @@ from echokit.plugins.registry import registry
 from echokit.recipe import TOGETHER, Recipe
 from echokit.recipe.demo import resolve_demo
 from echokit.studies.bundle import open_bundle, training_predictions
-from echokit.studies.limits import Limits, detector_files, read_record
+from echokit.studies.limits import Limits, detector_files, read_record, read_unlearned
 from echokit.studies.manifest import is_bundle
 from echokit.studies.model import Model
 from echokit.studies.networks import Networks, Opened, Opener
@@ -95,6 +95,7 @@ def _open_run(path: Path, task: str | None, request: EngineRequest) -> Model:
         fitted=cache(lambda: fitted_of_run(folder, parts.recipe, task, approach, classes)),
         detectors=detector_files(folder.novelty / task / approach, weights),
         record=read_record(path, task, approach, recipe.used_view_sets),
+        unlearned=_by_view(read_unlearned(path, task, approach), networks),
     )
     return Model(
         folder=path,
@@ -117,6 +118,11 @@ def _open_run(path: Path, task: str | None, request: EngineRequest) -> Model:
         ),
         synthetic=bool(folder.state["synthetic"]),
     )
+
+
+def _by_view(of_network: Mapping[str, str], networks: Mapping[str, str]) -> dict[str, str]:
+    """Return view -> what is said of its network; one network may serve all views."""
+    return {view: of_network[name] for view, name in networks.items() if name in of_network}
 
 
 def fitted_of_run(

@@ -74,6 +74,9 @@ class ClipResult(CalibratedOutcome):
     """Where the network looked; None where that is not known."""
     novelty: Verdict | None = field(default=None, kw_only=True)
     """How unlike the network's training clips it is; None where that was not fitted."""
+    unlearned: str = field(default="", kw_only=True)
+    """Why the network of its view counts as one that did not learn; empty of one that learned. It
+    votes all the same."""
     judged_anyway: str = field(default="", kw_only=True)
     """Why it would have been rejected, had the user not asked to judge it anyway."""
 

@@ -59,6 +59,7 @@ def _clip_json(clip: ClipResult) -> dict[str, Any]:
         "view_confidence": clip.view_confidence,
         "novelty": None if clip.novelty is None else clip.novelty.as_json(),
         "judged_anyway": clip.judged_anyway or None,
+        "unlearned": clip.unlearned or None,
     }
 
 

@@ -71,7 +71,7 @@ def test_a_line_says_value_ratio_goal_and_memory():
 def test_a_bare_loop_trains_and_leaves_pytorchs_settings(monkeypatch):
     from echokit.recipe import load_recipe
 
-    small = ["backbone.width=4", "train.batch=2", "sequences.k=4"]
+    small = ["backbone.width=4", "backbone.weights=none", "train.batch=2", "sequences.k=4"]
     recipe = load_recipe("ph-newborn", preset="quick", settings=small)
     monkeypatch.setattr(loops, "WARM_UP", 1)
     seen = []

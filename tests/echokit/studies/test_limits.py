@@ -1,0 +1,63 @@
+"""What a model knows of its own limits."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import echokit
+from echokit.report.study_page import build_study_page
+from echokit.studies.limits import read_unlearned
+
+PLACE = ("severity", "spatio-temporal")
+
+
+def row(view, reason, split=0, task="severity"):
+    place = {"task": task, "approach": "spatio-temporal", "view": view, "split": split}
+    return place | {"reason": reason}
+
+
+@pytest.fixture
+def run(small_run, tmp_path):
+    """A run of whose networks one did not learn."""
+    shutil.copytree(small_run, tmp_path / "run")
+    rows = [
+        row("A4C", "it never predicts mild"),
+        row("PLAX", ""),
+        row("PSAX-P", "of another split", split=1),
+        row("PSAX-P", "of another task", task="binary"),
+    ]
+    (tmp_path / "run" / "learning.json").write_text(json.dumps({"schema": 1, "rows": rows}))
+    return tmp_path / "run"
+
+
+def test_networks_of_the_first_split_that_did_not_learn_are_read(run):
+    assert read_unlearned(run, *PLACE) == {"A4C": "it never predicts mild"}
+
+
+def test_a_run_of_an_earlier_version_accuses_no_network(run):
+    (run / "learning.json").unlink()
+    assert read_unlearned(run, *PLACE) == {}
+
+
+@pytest.mark.slow
+def test_a_prediction_says_which_of_its_networks_did_not_learn(run, tmp_path):
+    frames = np.random.default_rng(0).integers(0, 255, (20, 64, 64), dtype=np.uint8)
+    model = echokit.load(run)
+    result = model.predict(
+        [frames, frames[::-1]], view=["A4C", "PLAX"], saliency=False, judge_anyway=True
+    )
+    (subject,) = result.subjects
+    said = {clip.view: clip.unlearned for clip in subject.clips}
+    assert said == {"A4C": "it never predicts mild", "PLAX": ""}
+    result.save(tmp_path / "out")
+    clips = json.loads((tmp_path / "out" / "prediction.json").read_text())["subjects"][0]["clips"]
+    assert {clip["view"]: clip["unlearned"] for clip in clips} == {
+        "A4C": "it never predicts mild",
+        "PLAX": None,
+    }
+    page = build_study_page(tmp_path / "out").read_text()
+    assert page.count("did not learn") == 1
