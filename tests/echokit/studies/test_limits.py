@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 
-import numpy as np
 import pytest
 
 import echokit
+from echokit.plugins import resolve
 from echokit.report.study_page import build_study_page
 from echokit.studies.limits import read_unlearned
 
@@ -45,11 +45,11 @@ def test_a_run_of_an_earlier_version_accuses_no_network(run):
 
 @pytest.mark.slow
 def test_a_prediction_says_which_of_its_networks_did_not_learn(run, tmp_path):
-    frames = np.random.default_rng(0).integers(0, 255, (20, 64, 64), dtype=np.uint8)
+    views = ["PLAX", "A4C"]
+    loader = resolve("loader", "phantom", patients=1, views=views, size=64, frames=20, files=0)
+    clips = [loader.read(ref) for ref in loader.index()]
     model = echokit.load(run)
-    result = model.predict(
-        [frames, frames[::-1]], view=["A4C", "PLAX"], saliency=False, judge_anyway=True
-    )
+    result = model.predict(clips, view=views, saliency=False, judge_anyway=True)
     (subject,) = result.subjects
     said = {clip.view: clip.unlearned for clip in subject.clips}
     assert said == {"A4C": "it never predicts mild", "PLAX": ""}
