@@ -203,8 +203,11 @@ def facing(
     middle, (weight, squared) = np.concatenate(middles), np.concatenate(reach, axis=1)
     radius = np.linspace(sector.near, sector.depth, rows)[:, None]
     angle = np.linspace(-sector.half_angle, sector.half_angle, columns)
-    places = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=-1).reshape(-1, 1, 2)
-    near = np.exp(-0.5 * ((places - middle) ** 2).sum(axis=-1) / _ALIGNED**2)
+    places = np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=-1).reshape(-1, 2)
+    middle, places = middle.astype(np.float32), places.astype(np.float32)
+    # squared distances by the cosine rule, as one matrix product
+    distance = (places**2).sum(-1)[:, None] + (middle**2).sum(-1) - 2 * (places @ middle.T)
+    near = np.exp(distance * np.float32(-0.5 / _ALIGNED**2))
     far = 0.5
     share = (near @ squared + 0.6 * far) / (near @ weight + far)
     coarse = share.reshape(rows, columns).astype(np.float32)
