@@ -20,7 +20,7 @@ from echokit.networks.checkpoint import save_tensors
 from echokit.networks.job import Job
 from echokit.system.files import read_json, write_json, write_text
 
-RESULTS = ("calibration.json", "external.json", "metrics.json")
+RESULTS = ("crossfit.parquet", "external.json", "learning.json", "metrics.json")
 """Files of a run that a prediction reads beside the networks."""
 
 
