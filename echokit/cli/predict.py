@@ -23,7 +23,11 @@ NOTHING_JUDGED = 3
 
 def predict(
     run: Annotated[
-        Path, typer.Argument(help="Folder of a finished run, or a bundle that was exported of one.")
+        Path,
+        typer.Argument(
+            help="Folder of a finished run, a bundle that was exported of one, or demo: the "
+            "networks that come with echokit, which learned from synthetic clips."
+        ),
     ],
     study: Annotated[Path, typer.Argument(help="A DICOM or video file, or a folder of them.")],
     view: Annotated[
@@ -36,7 +40,8 @@ def predict(
     view_run: Annotated[
         Path | None,
         typer.Option(
-            help="A run that tells views; by default the newest beside RUN. With --view auto it "
+            help="A run that tells views; by default the newest beside RUN, else that of "
+            "echokit. With --view auto it "
             "finds them, and it checks those that are given."
         ),
     ] = None,
