@@ -54,7 +54,6 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
         "studies/clips.py": "echokit/studies/test_model.py",
         "studies/load.py": "echokit/studies/test_model.py",
         "studies/evaluation.py": "echokit/studies/test_evaluate.py",
-        "studies/limits.py": "echokit/runs/test_novelty.py",
         "studies/plain.py": "echokit/studies/test_model.py",
         "studies/result.py": "echokit/studies/test_model.py",
         "export/card.py": "echokit/export/test_write.py",
