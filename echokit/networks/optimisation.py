@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import nn
-from torch.optim import Adam, AdamW, Optimizer
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -24,17 +24,17 @@ def make_optimizer(network: nn.Module, settings: Settings) -> Optimizer:
     arXiv:1711.05101), and biases and norms, which have one dimension, do not decay.
     """
     # one kernel for all weights: small networks wait for launches of kernels
-    fused = True if device_of(settings.device).type == "cuda" else None
+    fused = {"fused": True} if device_of(settings.device).type == "cuda" else {}
     if settings.optimizer == "adam":
-        return Adam(
-            network.parameters(), settings.lr, weight_decay=settings.weight_decay, fused=fused
-        )
+        decay = settings.weight_decay
+        return torch.optim.Adam(network.parameters(), lr=settings.lr, weight_decay=decay, **fused)
     parameters = list(network.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return AdamW([group for group in groups if group["params"]], settings.lr, fused=fused)
+    used = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(used, lr=settings.lr, **fused)
 
 
 def make_schedule(optimizer: Optimizer, settings: Settings, steps: int) -> LRScheduler:
