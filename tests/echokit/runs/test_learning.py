@@ -16,6 +16,7 @@ from echokit.voting.table import PredictionTable
 @pytest.fixture
 def run(small_run, tmp_path):
     shutil.copytree(small_run, tmp_path / "run")
+    (tmp_path / "store.zarr").symlink_to(small_run.parent / "store.zarr")
     return open_run(tmp_path / "run")
 
 
