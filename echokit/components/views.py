@@ -70,10 +70,10 @@ def open_view_classifier(folder: Path, threshold: float) -> ViewClassifier:
     )
 
 
-def newest_view_run(run: Path) -> Path:
+def newest_view_run(run: Path, *, demo: bool = True) -> Path:
     """Find the newest finished run in the same folder whose network predicts views.
 
-    If there is none, the one that comes with echokit is taken.
+    If there is none, the one that comes with echokit is taken, unless `demo` is False.
 
     Raises:
         UsageError: there is none.
@@ -86,10 +86,10 @@ def newest_view_run(run: Path) -> Path:
                 finished[path] = str(folder.state["finished"])
         except EchokitError:
             continue
-    if not finished:
-        for demo in demo_folders().values():
-            if _tells_views(RunFolder.open(demo).recipe()):
-                return demo
+    if demo and not finished:
+        for folder in demo_folders().values():
+            if _tells_views(RunFolder.open(folder).recipe()):
+                return folder
         raise UsageError(
             f"No finished run that tells views stands beside {run}, and --view auto needs its "
             f"network. {_how_to_tell_views()} Or name one with --view-run."

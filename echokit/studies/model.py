@@ -187,12 +187,14 @@ class Model:
     def _view_check(self) -> ViewClassifier | None:
         """Open the network that checks given views, where one stands beside this run.
 
-        One that learned from synthetic clips is no judge of real ones.
+        One that learned from synthetic clips is no judge of real ones, and that of echokit is only
+        asked to find views: it needs torch, which a bundle does without.
         """
         key = self.folder.resolve(), -1.0
         if key not in self.view_networks:
             try:
-                found = self.view_classifier(self.recipe.views.classifier or None)
+                named = self.recipe.views.classifier
+                found = self.view_classifier(named or newest_view_run(self.folder, demo=False))
             except EchokitError:
                 found = None
             fits = found is not None and (self.synthetic or not found.synthetic)
