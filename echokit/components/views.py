@@ -86,8 +86,8 @@ def newest_view_run(run: Path, *, demo: bool = True) -> Path:
                 finished[path] = str(folder.state["finished"])
         except EchokitError:
             continue
-    if demo and not finished:
-        for folder in demo_folders().values():
+    if not finished:
+        for folder in demo_folders().values() if demo else ():
             if _tells_views(RunFolder.open(folder).recipe()):
                 return folder
         raise UsageError(
