@@ -590,7 +590,7 @@ def test_a_recipe_that_does_not_validate_or_cannot_be_made_is_caught(tmp_path: P
     path.write_text(GOOD)
     broken(partial(check_recipe, path), "RecipeError.*name: Field required")
     good = resolve("recipe", "ph-newborn").read_text("utf-8")
-    path.write_text(good.replace("width = 8, cam", "width = 0, cam"))
+    path.write_text(good.replace("width = 8, weights", "width = 0, weights"))
     broken(partial(check_recipe, path), "Making the recipe's components raised OptionError")
     path.write_text(good.replace("split.splits = 3", "split.splits = -3"))
     broken(partial(check_recipe, path), "Resolving the preset 'bench'")

@@ -20,7 +20,12 @@ def test_a_run_leaves_behind_what_the_docs_promise(small_run: Path) -> None:
     assert names == {
         "recipe.toml",
         "environment.json",
+        "external.csv",
+        "external.json",
+        "external.parquet",
         "fusion.json",
+        "learning.json",
+        "novelty.json",
         "calibration.json",
         "cohort.csv",
         "models",

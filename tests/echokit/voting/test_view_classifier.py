@@ -21,6 +21,7 @@ from echokit.components.views import newest_view_run, open_view_classifier
 from echokit.folder import RunFolder
 from echokit.plugins.registry import registry
 from echokit.recipe import Recipe, load_recipe
+from echokit.recipe.demo import demo_folder
 from echokit.runs import carry_out
 from echokit.runs.cohort import find_cohort
 from echokit.studies.load import load
@@ -306,7 +307,8 @@ def test_without_one_the_error_says_how_to_make_one(tmp_path, monkeypatch):
     registry.cache_clear()
     monkeypatch.undo()  # every installed recipe again
     with pytest.raises(UsageError, match=r"Make one with `echokit run echo-view`.*--view-run"):
-        newest_view_run(folder.path)
+        newest_view_run(folder.path, demo=False)
+    assert newest_view_run(folder.path) == demo_folder("echo-view")
 
 
 def test_a_run_that_cannot_tell_views_is_refused(ph_run, view_run, tmp_path):

@@ -17,7 +17,7 @@ from echokit.networks.checkpoint import load_weights, save_tensors
 from echokit.recipe import load_recipe
 from echokit.runs.context import Run
 from echokit.runs.population import Population
-from echokit.runs.predict import _predict_subjects
+from echokit.runs.predict import predict_subjects
 from echokit.voting.table import Place, PredictionTable, Row
 from echokit.voting.votes import sequence_predictions, vote_clips, vote_views
 
@@ -146,7 +146,7 @@ def test_a_subject_votes_with_the_views_it_has_and_views_outside_the_set_do_not_
         ]
     )
     predicted = {
-        (row.place.view, row.place.split, row.patient): row for row in _predict_subjects(run, table)
+        (row.place.view, row.place.split, row.patient): row for row in predict_subjects(run, table)
     }
     assert set(predicted) == {
         ("both", 0, "p"),

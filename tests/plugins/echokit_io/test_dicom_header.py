@@ -53,14 +53,13 @@ def region(left, top, right, bottom, kind=1, form=1, dx=0.05, dy=0.05, units=3):
 SOUND = region(3, 2, 42, 31, dx=0.06, dy=-0.05)
 BOX = Box(2, 3, 30, 40)
 REGIONS = {
-    "tissue, not the first": ([region(0, 0, 50, 9, kind=3, form=3), SOUND], BOX, (0.5, 0.6)),
+    "tissue, not the first": ([region(0, 0, 50, 9, kind=0, form=0), SOUND], BOX, (0.5, 0.6)),
     "largest of two": ([region(44, 0, 53, 30), SOUND], BOX, (0.5, 0.6)),
     "to the last pixel": ([region(0, 0, 55, 39)], Box(0, 0, 40, 56), (0.5, 0.5)),
     "counted from one": ([region(1, 1, 56, 40)], Box(1, 1, 39, 55), (0.5, 0.5)),
     "exceeds the frame": ([region(10, 5, 100, 39)], None, None),
     "of negative place": ([region(2**32 - 4, 0, 50, 39)], None, None),
     "upside down": ([region(50, 30, 3, 2)], None, None),
-    "a colour box alone": ([region(3, 2, 42, 31, kind=2)], None, None),
     "not in centimetres": ([region(3, 2, 42, 31, units=0)], BOX, None),
     "without size": ([region(3, 2, 42, 31, dx=0.0)], BOX, None),
 }
@@ -72,6 +71,20 @@ def test_region_and_spacing(name, tmp_path):
     clip = read(written(tmp_path / "a.dcm", SequenceOfUltrasoundRegions=regions))
     assert clip.region == box
     assert clip.spacing == (pytest.approx(spacing) if spacing else None)
+
+
+@pytest.mark.parametrize(
+    ("regions", "named"),
+    [
+        ([region(3, 2, 42, 31, kind=2)], "colour Doppler"),
+        ([region(0, 0, 50, 9, kind=3, form=3), SOUND], "spectral Doppler"),
+    ],
+)
+def test_a_clip_of_another_mode_is_refused_by_its_name(regions, named, tmp_path):
+    written(tmp_path / "a.dcm", SequenceOfUltrasoundRegions=regions)
+    (rejection,) = resolve("loader", "files", source=str(tmp_path / "a.dcm")).index()
+    assert isinstance(rejection, Rejection)
+    assert named in rejection.reason
 
 
 def test_pixel_spacing_serves_where_there_is_no_region(tmp_path):

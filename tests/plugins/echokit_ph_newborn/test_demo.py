@@ -16,9 +16,9 @@ MEGABYTES = 6
 
 
 def hearts(**options):
-    """Clips of other patients than those the networks learned from, three of each label."""
+    """Clips of other patients than those the networks learned from, eight of each label."""
     common = {"views": ["PLAX", "PSAX-P"], "size": 64, "frames": 40, "files": 0, "seed": 777}
-    options = common | {"patients": 9, "prevalence": [1, 1, 1], "machine": "random"} | options
+    options = common | {"patients": 24, "prevalence": [1, 1, 1], "machine": "random"} | options
     loader = resolve("loader", "phantom", **options)
     studies: dict[str, dict[str, echokit.Clip]] = {}
     grades = {}
@@ -54,7 +54,7 @@ def test_it_tells_hearts_it_has_never_seen():
         assert result.label in model.classes
         truth = ("none", "mild", "moderate-severe", "moderate-severe")[grades[patient]]
         right[result.label == truth] += 1
-    assert right[True] >= 7, "guessing gives three of nine"
+    assert right[True] >= 15, "guessing gives eight of 24, rarely more than 14"
 
 
 @pytest.mark.slow
