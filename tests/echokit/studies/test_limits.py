@@ -60,4 +60,4 @@ def test_a_prediction_says_which_of_its_networks_did_not_learn(run, tmp_path):
         "PLAX": None,
     }
     page = build_study_page(tmp_path / "out").read_text()
-    assert page.count("did not learn") == 1
+    assert page.count("The network of A4C did not learn") == 1
