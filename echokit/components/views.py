@@ -87,9 +87,9 @@ def newest_view_run(run: Path, *, demo: bool = True) -> Path:
         except EchokitError:
             continue
     if not finished:
-        for folder in demo_folders().values() if demo else ():
-            if _tells_views(RunFolder.open(folder).recipe()):
-                return folder
+        for brought in demo_folders().values() if demo else ():
+            if _tells_views(RunFolder.open(brought).recipe()):
+                return brought
         raise UsageError(
             f"No finished run that tells views stands beside {run}, and --view auto needs its "
             f"network. {_how_to_tell_views()} Or name one with --view-run."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -24,7 +25,7 @@ def make_optimizer(network: nn.Module, settings: Settings) -> Optimizer:
     arXiv:1711.05101), and biases and norms, which have one dimension, do not decay.
     """
     # one kernel for all weights: small networks wait for launches of kernels
-    fused = {"fused": True} if device_of(settings.device).type == "cuda" else {}
+    fused: dict[str, Any] = {"fused": True} if device_of(settings.device).type == "cuda" else {}
     if settings.optimizer == "adam":
         decay = settings.weight_decay
         return torch.optim.Adam(network.parameters(), lr=settings.lr, weight_decay=decay, **fused)
