@@ -177,7 +177,7 @@ def _blocks(picture: Float[np.ndarray, "H W"]) -> list[float]:
     return [float(value) for value in _shrunk(picture, GRID).ravel()]
 
 
-def _shrunk(picture: Float[np.ndarray, "H W"], side: int) -> Float[np.ndarray, "side side"]:
+def _shrunk(picture: Float[np.ndarray, "H W"], side: int) -> Float[np.ndarray, "rows columns"]:
     """Reduce a picture to the means of its blocks, of which there are `side` x `side` at most."""
     rows = np.linspace(0, picture.shape[0], min(side, picture.shape[0]), endpoint=False).astype(int)
     columns = np.linspace(0, picture.shape[1], min(side, picture.shape[1]), endpoint=False)

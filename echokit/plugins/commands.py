@@ -15,6 +15,7 @@ OWN_COMMANDS: Mapping[str, tuple[str, ...]] = {
     "bench": ("accuracy", "speed"),
     "data": ("check",),
     "doctor": (),
+    "evaluate": (),
     "export": (),
     "plugins": ("check", "list", "new", "show"),
     "predict": (),

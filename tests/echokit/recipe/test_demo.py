@@ -70,5 +70,6 @@ def test_training_starts_from_the_network_of_the_same_view(two_demos):
 
 
 def test_a_recipe_that_starts_elsewhere_is_left_as_it_is(two_demos):
-    recipe = load_recipe(str(two_demos / "tiny-disease" / "recipe.toml"))
+    settings = ["backbone.weights=none"]
+    recipe = load_recipe(str(two_demos / "tiny-disease" / "recipe.toml"), settings=settings)
     assert with_start(recipe, "A4C") is recipe
