@@ -174,7 +174,9 @@ def _rhythm(levels: Float[np.ndarray, "T H W"]) -> list[float]:
 
 
 def _blocks(picture: Float[np.ndarray, "H W"]) -> list[float]:
-    return [float(value) for value in _shrunk(picture, GRID).ravel()]
+    # a picture of fewer pixels than blocks repeats them: every clip has as many figures
+    rows, columns = (np.arange(max(n, GRID)) * n // max(n, GRID) for n in picture.shape)
+    return [float(value) for value in _shrunk(picture[np.ix_(rows, columns)], GRID).ravel()]
 
 
 def _shrunk(picture: Float[np.ndarray, "H W"], side: int) -> Float[np.ndarray, "rows columns"]:
