@@ -66,7 +66,8 @@ def export_run(
     if to not in FORMATS:
         raise UsageError(f"There is no format {to!r}: {nearest(to, FORMATS)}")
     _check_installed(to)
-    model, folder = load(run, task), RunFolder.open(Path(run))
+    model = load(run, task)
+    folder = RunFolder.open(model.folder)
     with unfinished_folder(Path(out) / f"{model.recipe.name}{SUFFIX}") as partial:
         networks = dict.fromkeys(model.networks.weights.values())
         with watched(progress).bar(f"Exporting to {to}", len(networks), "networks") as tick:
