@@ -31,6 +31,8 @@ SMALL = (
     "view_sets={Both=['PSAX-P','PLAX']}",
     "data.files=0",
     "data.machine=reference",
+    "test.views=['PSAX-P','PLAX']",
+    "test.patients=12",
     "crossfit.folds=0",
     "train.retries=0",
     "compute.jobs=1",

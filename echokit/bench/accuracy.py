@@ -15,7 +15,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from echokit.bench.suite import Suite
-from echokit.components.networks import make_model
+from echokit.components.networks import bare_model
 from echokit.components.slots import make_aggregator, subject_rule
 from echokit.errors import UsageError
 from echokit.folder import RunFolder
@@ -218,7 +218,7 @@ class BackboneCost:
 def measure_cost(trained: Trained) -> BackboneCost:
     """Measure the cost of a backbone from its run."""
     description = read_json(next(trained.folder.models.rglob("split-00.json")))
-    network = make_model(trained.recipe, len(description["classes"])).eval()
+    network = bare_model(trained.recipe, len(description["classes"])).eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, *description["input_shape"]))
     table = pd.read_parquet(trained.folder.predictions, columns=["level", "split", "patient"])

@@ -31,7 +31,7 @@ def phantom(
     patients: int = 194,
     clips: int | None = None,
     views: Sequence[str] = VIEWS,
-    size: int = 224,
+    size: int | Sequence[int] = 224,
     frames: int = 122,
     frames_sd: float = 2,
     fps: float = 25,
@@ -53,7 +53,8 @@ def phantom(
         clips: number of clips, from `patients` to `patients * len(views)`; None for the study's
             536 of 194 where all five views are asked for, else every view of every patient.
         views: canonical views to generate.
-        size: height and width of the frames in pixels, 32 to 1024.
+        size: height and width of the frames in pixels, 32 to 1024; of several, each patient is drawn
+            one.
         frames: mean length of a clip in frames.
         frames_sd: standard deviation of that length between clips.
         fps: frames per second.
@@ -83,7 +84,7 @@ def phantom(
         patients=patients,
         clips=clip_count(patients, views) if clips is None else clips,
         views=views,
-        size=size,
+        sizes=(size,) if isinstance(size, int) else tuple(size),
         frames=frames,
         frames_sd=frames_sd,
         fps=fps,

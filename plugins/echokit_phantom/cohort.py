@@ -21,8 +21,8 @@ SEVERITY = {0: 0.10, 1: 0.46, 2: 0.80, 3: 1.05}
 SEVERITY_SD = 0.09
 """Standard deviation of the latent severity within a grade; neighbouring grades overlap."""
 
-_COHORT, _PATIENT, _CLIP = 1, 2, 3
-"""Part of the seed that tells the three kinds of generators apart."""
+_COHORT, _PATIENT, _CLIP, _SIZE = 1, 2, 3, 6
+"""Part of the seed that tells the kinds of generators apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Settings:
     patients: int
     clips: int
     views: tuple[str, ...]
-    size: int
+    sizes: tuple[int, ...]
     frames: int
     frames_sd: float
     fps: float
@@ -53,7 +53,11 @@ class Settings:
         rules = (
             (self.patients >= 1, "patients", "must be at least 1"),
             (low <= self.clips <= high, "clips", f"must be {low} to {high}: patients times views"),
-            (32 <= self.size <= 1024, "size", "must be 32 to 1024 pixels"),
+            (
+                len(self.sizes) > 0 and all(32 <= size <= 1024 for size in self.sizes),
+                "size",
+                "must be 32 to 1024 pixels, or a list of such sizes",
+            ),
             (self.frames >= 2, "frames", "must be at least 2"),
             (self.frames_sd >= 0, "frames_sd", "must not be negative"),
             (1 <= self.fps <= 200, "fps", "must be 1 to 200 frames per second"),
@@ -68,10 +72,21 @@ class Settings:
         )
         for fulfilled, option, rule in rules:
             if not fulfilled:
+                given = _size_option(self.sizes) if option == "size" else getattr(self, option)
                 raise OptionError(
-                    f"The loader 'phantom' was given {option}={getattr(self, option)!r}, "
-                    f"which {rule}."
+                    f"The loader 'phantom' was given {option}={given!r}, which {rule}."
                 )
+
+    def size_of(self, patient: int) -> int:
+        """Draw the height and width of a patient's frames, in pixels."""
+        if len(self.sizes) == 1:
+            return self.sizes[0]
+        return int(np.random.default_rng([self.seed, _SIZE, patient]).choice(self.sizes))
+
+
+def _size_option(sizes: tuple[int, ...]) -> int | tuple[int, ...]:
+    """Return the option `size` as it was given."""
+    return sizes[0] if len(sizes) == 1 else sizes
 
 
 @dataclass(frozen=True, slots=True)

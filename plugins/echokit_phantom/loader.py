@@ -83,7 +83,8 @@ class Phantom:
         """
         patient, view = self.find(ref)
         settings = asdict(self.settings)
-        shared = {name: settings[name] for name in ("size", "frames", "frames_sd", "fps", "seed")}
+        shared = {"size": self.settings.size_of(patient.number)}
+        shared |= {name: settings[name] for name in ("frames", "frames_sd", "fps", "seed")}
         through_file = patient.number <= self.settings.files
         content = [GENERATOR, shared, patient.number, patient.grade, view, through_file]
         if self.settings.machine != REFERENCE:  # whose digest is that of clips stored before

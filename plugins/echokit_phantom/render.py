@@ -76,7 +76,7 @@ def stage(settings: Settings, patient: Patient, view: str) -> tuple[Scene, np.ra
         artefacts = draw_artefacts(machine, view, own)
         controls, density = operated(controls, machine, own), machine.density
     depth = plane.depth * controls.zoom
-    sector = Sector(settings.size, depth, controls.half_angle, density=density)
+    sector = Sector(settings.size_of(patient.number), depth, controls.half_angle, density=density)
     place = _placement(plane, controls, artefacts, fps, beat, rng)
     shapes = tuple(
         Shape(s.material, place(dense(s.outline)), s.structure, s.labelled)

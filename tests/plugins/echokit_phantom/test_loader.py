@@ -122,6 +122,18 @@ def test_the_fingerprint_changes_with_the_content():
     assert phantom(patients=4, views=[first.view]).fingerprint(first) in marks
 
 
+def test_each_patient_is_drawn_one_of_several_sizes():
+    loader = phantom(patients=12, views=["PLAX", "A4C"], size=[32, 40, 48], frames=2)
+    sides = {}
+    for ref in loader.index():
+        side = loader.read(ref).frames.shape[1]
+        assert sides.setdefault(ref.patient, side) == side
+        alone = phantom(patients=12, views=["PLAX", "A4C"], size=side, frames=2)
+        assert alone.fingerprint(ref) == loader.fingerprint(ref)
+        assert np.array_equal(alone.read(ref).frames, loader.read(ref).frames)
+    assert set(sides.values()) == {32, 40, 48}
+
+
 def test_an_unknown_clip_is_refused():
     loader = phantom(patients=3)
     ref = replace(next(iter(loader.index())), clip="P9999-A4C")
@@ -141,7 +153,9 @@ def test_an_unknown_clip_is_refused():
         ({"views": ["A4C", "A4C"]}, "only once"),
         ({"frames": 1}, "frames=1, which must be at least 2"),
         ({"frames_sd": -1}, "frames_sd=-1"),
-        ({"size": 8}, "size=8"),
+        ({"size": 8}, "size=8, which"),
+        ({"size": [64, 8]}, r"size=\(64, 8\), which must be 32 to 1024"),
+        ({"size": []}, r"size=\(\), which"),
         ({"fps": 0}, "fps=0"),
         ({"prevalence": (1, 1)}, "three shares"),
         ({"prevalence": (0.5, -0.1, 0.6)}, "prevalence"),
