@@ -16,8 +16,7 @@ SMALL = [
     "data.machine=reference",
     "data.size=96",
     "data.frames=26",
-    "test.views=['PSAX-P']",
-    "test.patients=15",
+    "test=false",
     "crossfit.folds=0",
     "train.epochs=1",
     "train.retries=0",
@@ -33,7 +32,8 @@ AT_MOST = 1.1
 def measure(quick: bool) -> list[dict[str, Any]]:
     """Measure peak memory with a small cohort and with one ten times as large: one row."""
     patients, times = (15, 2) if quick else (40, 10)
-    small, large = _peak(patients), _peak(times * patients)
+    settings = [*SMALL, *(["report.examples=0"] if quick else [])]
+    small, large = _peak(settings, patients), _peak(settings, times * patients)
     return [
         {
             "name": f"peak memory of a run, {times * patients} patients",
@@ -49,9 +49,9 @@ def measure(quick: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _peak(patients: int) -> float:
+def _peak(settings: list[str], patients: int) -> float:
     """Measure the peak resident memory of a run in a process of its own, in MiB."""
-    settings = [*SMALL, f"data.patients={patients}"]
+    settings = [*settings, f"data.patients={patients}"]
     with tempfile.TemporaryDirectory() as scratch:
         arguments = ["run", "ph-newborn", "--json", "--out", str(Path(scratch) / "run")]
         arguments += [argument for setting in settings for argument in ("--set", setting)]

@@ -1,8 +1,9 @@
 """Compare ways to train a network, over several seeds, on patients whom no other figure uses.
 
 Each seed makes its own synthetic patients: those of one split learn, and the others, held out, are
-predicted. Seeds begin at 100, so that no preset's own cohort and no external test cohort takes part
-in the choice. Run `python benchmarks/learning/compare.py --help`.
+predicted, as are patients of another machine. Seeds begin at 100, so that no preset's own cohort
+and no external test cohort takes part in the choice.
+Run `python benchmarks/learning/compare.py --help`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from echokit.clips.store import Store
 from echokit.evaluation.metrics import scores
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe, load_recipe
-from echokit.runs import predict, train
+from echokit.runs import external, predict, train
 from echokit.runs.cohort import find_cohort
 from echokit.runs.context import Run
 from echokit.runs.prepare import prepare_cohort
@@ -38,6 +39,8 @@ from echokit.types import Votes
 from echokit.voting.table import CLIP, VIEW, PredictionTable
 
 FIRST_SEED = 100
+FIRST_TEST = 1000
+"""What is added to a seed for that of its patients of another machine."""
 HERE = Path(__file__).parent
 
 
@@ -55,6 +58,8 @@ class Outcome:
     auroc: float
     f1_prior: float
     """Weighted F1 if probabilities are corrected for the balanced draws."""
+    f1_external: float
+    """Weighted F1 of patients of another machine."""
     seconds: float
     """Seconds of training; 0 for the vote."""
     attempts: int
@@ -64,7 +69,7 @@ class Outcome:
 def recipe_of(changes: Mapping[str, Any], seed: int) -> Recipe:
     """Load the recipe of one setting and seed."""
     texts = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
-    texts += [f"data.seed={seed}", f"seed={seed}"]
+    texts += [f"data.seed={seed}", f"seed={seed}", f"test.seed={seed + FIRST_TEST}"]
     return load_recipe("ph-newborn", preset="quick", settings=texts)
 
 
@@ -78,6 +83,7 @@ def carry_out(name: str, changes: Mapping[str, Any], seed: int, out: Path) -> li
     run = _run(f"{name}-{seed}", recipe_of(changes, seed), out)
     train.step(run)
     predict.step(run)
+    external.step(run)
     found = list(outcomes(run, name, seed))
     write_text(path, json.dumps([asdict(row) for row in found]))
     return found
@@ -100,18 +106,21 @@ def prepare(changes: Mapping[str, Any], seed: int, out: Path) -> None:
 def outcomes(run: Run, name: str, seed: int) -> Iterator[Outcome]:
     """Yield the figures of each view, and of the vote of all views."""
     table, classes = run.held_out, run.population.classes("severity")
+    others = PredictionTable.read(run.folder.external_predictions)
     for (view,), rows in table.views.groups(VIEW):
         described = read_json(run.weights(run.job(view)).with_suffix(".json"))
         corrected = with_prior(run, table, view, classes)
         yield Outcome(
             name, seed, view, rows.n_subjects, **_figures(rows, classes), f1_prior=corrected,
+            f1_external=_figures(others.views.where(view=view), classes)["f1"],
             seconds=round(sum(row["seconds"] for row in described["history"]), 1),
             attempts=described["attempts"], learned=not described["learned"]["reason"],
         )  # fmt: skip
     votes = table.subjects
     figures = _figures(votes, classes)
     yield Outcome(name, seed, "vote", votes.n_subjects, **figures, f1_prior=figures["f1"],
-                  seconds=0, attempts=0, learned=True)  # fmt: skip
+                  f1_external=_figures(others.subjects, classes)["f1"], seconds=0,
+                  attempts=0, learned=True)  # fmt: skip
 
 
 def _figures(rows: PredictionTable, classes: tuple[str, ...]) -> dict[str, float]:
@@ -174,8 +183,8 @@ def table(found: list[Outcome]) -> str:
     columns = (*sorted(set(frame["views"]) - {"vote"}), "vote")
     lines = [
         "| setting | " + " | ".join(f"{c}: F1 (worst), bal." for c in columns)
-        + " | F1 with prior | s a network | seeds |",
-        "|---" * (len(columns) + 4) + "|",
+        + " | vote, other machine (worst) | F1 with prior | s a network | seeds |",
+        "|---" * (len(columns) + 5) + "|",
     ]  # fmt: skip
     for name, rows in frame.groupby("setting", sort=False):
         cells = []
@@ -184,10 +193,12 @@ def table(found: list[Outcome]) -> str:
             f1, bal = part["f1"], part["balanced_accuracy"]
             cells.append(f"{f1.mean():.3f} ({f1.min():.2f}), {bal.mean():.3f}")
         views = rows[rows["views"] != "vote"]
+        other = rows[rows["views"] == "vote"]["f1_external"]
         gain = (views["f1_prior"] - views["f1"]).mean()
         lines.append(
             f"| {name} | " + " | ".join(cells)
-            + f" | {gain:+.3f} | {views['seconds'].mean():.0f} | {rows['seed'].nunique()} |"
+            + f" | {other.mean():.3f} ({other.min():.2f}) | {gain:+.3f}"
+            + f" | {views['seconds'].mean():.0f} | {rows['seed'].nunique()} |"
         )  # fmt: skip
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ NETWORKS = {"captum", "pytorchvideo", "torch", "torchvision"}
 
 
 @pytest.fixture(scope="module")
-def imported(small_run: Path, echokit, tmp_path_factory: pytest.TempPathFactory):
+def imported(small_run: Path, echokit, fresh_echokit, tmp_path_factory: pytest.TempPathFactory):
     """A function that exports the run, predicts in a fresh process and gives what was imported."""
     parent = tmp_path_factory.mktemp("light")
 
@@ -24,7 +24,7 @@ def imported(small_run: Path, echokit, tmp_path_factory: pytest.TempPathFactory)
         monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
         out = parent / f"{to}-result"
         clip = get_path("ybr_color")
-        done = echokit("predict", bundle, clip, "--view", "A4C", "--out", out, "--quiet")
+        done = fresh_echokit("predict", bundle, clip, "--view", "A4C", "--out", out, "--quiet")
         assert done.returncode == 0, done.stderr
         assert json.loads((out / "prediction.json").read_text())["subjects"]
         timed = [line for line in done.stderr.splitlines() if line.startswith("import time:")]

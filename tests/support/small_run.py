@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from prefork import Commands
 
 SMALL = [
     "data.patients=15",
@@ -39,9 +40,25 @@ Echokit = Callable[..., "subprocess.CompletedProcess[str]"]
 Once = Callable[[str, Callable[[Path], None]], Path]
 
 
+def _environment() -> dict[str, str]:
+    return dict(os.environ) | {"COLUMNS": "200"}
+
+
 @pytest.fixture(scope="session")
-def echokit() -> Echokit:
-    """Run the command in a process of its own, as a user does."""
+def echokit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Echokit]:
+    """Run the command in a process of its own, which finds the libraries already imported."""
+    commands = Commands(tmp_path_factory.mktemp("commands"), _environment())
+
+    def call(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return commands([str(word) for word in words], cwd or Path.cwd(), _environment())
+
+    yield call
+    commands.close()
+
+
+@pytest.fixture(scope="session")
+def fresh_echokit() -> Echokit:
+    """Run the command in a new process that imports everything itself, as a user does."""
 
     def call(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -50,7 +67,7 @@ def echokit() -> Echokit:
             text=True,
             cwd=cwd,
             timeout=600,
-            env=os.environ | {"COLUMNS": "200"},
+            env=_environment(),
         )
 
     return call
