@@ -53,7 +53,7 @@ def phantom(
         clips: number of clips, from `patients` to `patients * len(views)`; None for the study's
             536 of 194 where all five views are asked for, else every view of every patient.
         views: canonical views to generate.
-        size: height and width of the frames in pixels, 32 to 1024; of several, each patient is drawn
+        size: height and width of the frames in pixels, 32 to 1024; of several, each patient draws
             one.
         frames: mean length of a clip in frames.
         frames_sd: standard deviation of that length between clips.
