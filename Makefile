@@ -1,6 +1,7 @@
 # make run     install what is missing, then train, vote, judge and explain on the synthetic cohort
 # make test    the same for tests: ruff, mypy --strict, pytest
 # make check   the quick part of it, under two minutes: ruff, mypy --strict, the core's fast tests
+# make fuzz    read N damaged files of every kind (N=20000 for a night) and count how they end
 # make locked  install for tests exactly what the lock names, each file held to its hash (Linux, 3.11)
 # make lock    write the lock and its bill of materials anew; UPGRADE=--upgrade takes newer versions
 PYTHON ?= python3
@@ -18,7 +19,7 @@ LOCKED := build/locked
 LOCKING := --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
   --exclude-newer "7 days" --constraint constraints.txt --custom-compile-command "make lock"
 
-.PHONY: run test check lint locked lock clean
+.PHONY: run test check lint fuzz locked lock clean
 run: $(VENV)/.installed
 	$(BIN)/echokit run ph-newborn
 
@@ -27,6 +28,10 @@ test: lint
 
 check: lint
 	$(PYTEST) -m "not slow" tests/echokit
+
+N ?= 2000
+fuzz: $(VENV)/.installed-test
+	PYTHONPATH=tests/support $(BIN)/python tests/support/fuzz_night.py $(N)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

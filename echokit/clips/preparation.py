@@ -38,8 +38,10 @@ class Preparation:
         """Prepare one clip.
 
         Raises:
-            ClipError: a step refuses the clip, or returns frames that cannot be stored.
+            ClipError: a step refuses the clip, or returns frames that cannot be stored; or the
+                loader states a frame rate or a pixel size that is none.
         """
+        _check_numbers(clip)
         for step in self.steps:
             clip = step(clip, unused_generator())
         if clip.frames.dtype != np.uint8 or clip.frames.ndim != 3 or not clip.frames.size:
@@ -62,6 +64,19 @@ class Preparation:
                 clip = changed
             found = found or clip.sector is not None
         return clip
+
+
+def _check_numbers(clip: Clip) -> None:
+    """Refuse numbers that no picture can be drawn with, whichever loader states them.
+
+    Raises:
+        ClipError: a number is not finite, or not in a range that any machine has.
+    """
+    if clip.fps is not None and not 1e-3 <= clip.fps <= 1e5:  # false where it is not a number
+        raise ClipError(f"its frame rate is {clip.fps:g} per second, which no machine has")
+    if clip.spacing is not None and not all(1e-6 <= size <= 1e4 for size in clip.spacing):
+        sizes = " x ".join(f"{size:g}" for size in clip.spacing)
+        raise ClipError(f"its pixels are {sizes} mm, which no machine has")
 
 
 def signature(steps: Iterable[tuple[str, str, Mapping[str, object]]]) -> str:

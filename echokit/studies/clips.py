@@ -93,6 +93,7 @@ def prepare_clips(desk: Desk) -> PreparedClips:
             )
     clips, refused = separate(found, networks.weights, recipe.views.alias)
     ready, rejected = dict[str, tuple[ClipRef, Item]](), list(refused)
+    first: dict[tuple[str, str], str] = {}  # patient and content -> the clip that votes
     doubted = _doubted(desk, [ref for ref in clips if ref.clip not in confidences])
     if not desk.judge_anyway:
         rejected += [
@@ -108,6 +109,9 @@ def prepare_clips(desk: Desk) -> PreparedClips:
             if isinstance(key, ClipError):
                 rejected.append(Rejection(ref.clip, str(key), ref.patient, ref.view))
             elif reason := too_short(store, key, recipe.sequences.k):
+                rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
+            elif (original := first.setdefault((ref.patient, key), ref.clip)) != ref.clip:
+                reason = f"it is a copy of {original}: copies of one clip vote once"
                 rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
             else:
                 ready[ref.clip] = ref, Item(ref.clip, key, store.length(key), -1)

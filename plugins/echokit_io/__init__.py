@@ -22,6 +22,7 @@ def files(
     patients: Literal["hash", "as-is"] = "hash",
     columns: Mapping[str, str] | None = None,
     colour: Literal["refuse", "remove"] = "refuse",
+    limits: Mapping[str, float] | None = None,
 ) -> Loader:
     """Clips in your own files, whose format is recognised by their content, never by the suffix.
 
@@ -54,6 +55,10 @@ def files(
         colour: `refuse` refuses clips with colour Doppler, which is found in DICOM regions and in
             the pixels of DICOM and video: only its brightness would be left, as if it were tissue.
             `remove` blackens coloured pixels. Spectral Doppler and M-mode are refused always.
+        limits: what reading may cost; files that cost more are refused by name. `memory` in
+            megabytes at once (500), `pixels` of a frame (16 million), `frames` of a clip (100,000),
+            `rows` of a manifest or sheet (200,000), `seconds` of a clip (60), such as
+            `{"memory": 2000}`.
 
     Returns:
         A loader; `read` returns grey uint8 frames (T, H, W) with frames per second, millimetres
@@ -61,9 +66,12 @@ def files(
 
     Raises:
         DataError: there is nothing at `source`.
-        OptionError: `patients` is neither `hash` nor `as-is`, or `colour` neither `refuse` nor
-            `remove`.
+        OptionError: `patients` is neither `hash` nor `as-is`, `colour` neither `refuse` nor
+            `remove`, or `limits` names something else.
     """
+    from functools import partial
+
+    from echokit_io.budget import Budget
     from echokit_io.loader import FileLoader
     from echokit_io.newborn_layout import recognise
 
@@ -71,10 +79,17 @@ def files(
         view is None
         and not columns
         and colour == "refuse"
-        and (study := recognise(source, newborn_sheet)) is not None
+        and (study := recognise(source, partial(newborn_sheet, limits=limits))) is not None
     ):
         return study
-    return FileLoader.at(source, view=view, patients=patients, columns=columns or {}, colour=colour)
+    return FileLoader.at(
+        source,
+        view=view,
+        patients=patients,
+        columns=columns or {},
+        colour=colour,
+        budget=Budget.of(limits),
+    )
 
 
 def newborn_sheet(
@@ -85,6 +100,7 @@ def newborn_sheet(
     grade: str = "Score PH",
     header: int = 3,
     labels: Mapping[str, str] | None = None,
+    limits: Mapping[str, float] | None = None,
 ) -> Loader:
     """The layout of the newborn pulmonary-hypertension study: named videos and one sheet.
 
@@ -102,23 +118,31 @@ def newborn_sheet(
 
     Args:
         source: the folder, or its sheet.
-        sheet: an .xlsx (which needs the extra `sheet`) or .csv below the folder, or its whole
+        sheet: an .xlsx or .csv below the folder, or its whole
             path; empty takes the only sheet in the folder.
         number: name of the column of patients' numbers.
         grade: name of the column of grades, which become the label `grade`.
         header: row of the sheet, from 1, that has the names of the columns.
         labels: further label -> the column that it is copied from, such as `{"kapap": "KAPap"}`.
             Other columns are not read, because they may name people.
+        limits: what reading may cost, as for the loader `files`.
 
     Returns:
         A loader; `read` returns the same as the loader `files`.
 
     Raises:
         DataError: there is no such folder, or it has no sheet or several.
-        OptionError: `header` is below 1.
+        OptionError: `header` is below 1, or `limits` names something unknown.
     """
+    from echokit_io.budget import Budget
     from echokit_io.newborn_layout import SheetLoader
 
     return SheetLoader(
-        source, sheet=sheet, number=number, grade=grade, header=header, labels=labels or {}
+        source,
+        sheet=sheet,
+        number=number,
+        grade=grade,
+        header=header,
+        labels=labels or {},
+        budget=Budget.of(limits),
     )

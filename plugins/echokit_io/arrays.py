@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +13,42 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from echokit import Clip, ClipError
-from echokit_io.clip_info import LARGEST, ClipInfo
+from echokit_io.budget import Budget, Clock, check_rate, check_spacing
+from echokit_io.clip_info import ClipInfo
 from echokit_io.decoder_messages import muted_decoders
-from echokit_io.grey_levels import luma
+from echokit_io.frame_stream import Layout, grey_frames, read_values
 from echokit_io.recognise import NPY, open_regular
 
 BESIDE_FRAMES = frozenset({"fps", "spacing", "structures", "names", "synthetic"})
 """Members of an `.npz` that are not frames."""
+SMALL = 65_536
+"""Largest number of bytes of a member that is neither frames nor structures."""
+MEMBERS = 64
+"""Largest number of members of an `.npz`."""
+LONGEST_HEADER = 10_000
+"""Largest number of bytes of an array's header, as in NumPy; a damaged one can state 4 GiB."""
 
 
-def examine(path: Path) -> ClipInfo:
+def examine(path: Path, budget: Budget) -> ClipInfo:
     """Check shape and type in the headers; reads no pixels.
 
     Raises:
         ClipError: the file is not a clip; the message is the reason.
     """
-    if _is_npy(path):
-        with open_regular(path) as file:
-            _check_frames(_npy_header(file))
-        return ClipInfo()
-    headers = _npz_headers(path)
-    _check_frames(headers[_frames_of(headers)])
-    flags = _load(path, {"synthetic"} & set(headers))
-    return ClipInfo(synthetic=any(bool(flag.any()) for flag in flags.values()))
+    with open_regular(path) as file:
+        if file.read(len(NPY)) == NPY:
+            file.seek(0)
+            _check_frames(_npy_header(file), budget)
+            return ClipInfo()
+        file.seek(0)
+        with _archive(file) as archive:
+            headers = _npz_headers(archive)
+            _check_frames(headers[_frames_of(headers)], budget)
+            flags = _values(archive, headers, "synthetic")
+    return ClipInfo(synthetic=bool(flags.any()))
 
 
-def read(path: Path) -> Clip:
+def read(path: Path, budget: Budget) -> Clip:
     """Read frames (T, H, W) or RGB (T, H, W, 3), uint8 or float in [0, 1].
 
     An `.npz` holds them as `frames`, or as its only array, and may hold `fps`, `spacing` (mm per
@@ -46,127 +57,155 @@ def read(path: Path) -> Clip:
     Raises:
         ClipError: it cannot be read; the message is the reason.
     """
-    examine(path)
-    return Clip(frames=_read_npy(path)) if _is_npy(path) else _read_npz(path)
+    clock = budget.start()
+    with open_regular(path) as file:
+        if file.read(len(NPY)) == NPY:
+            file.seek(0)
+            header = _npy_header(file)
+            _check_frames(header, budget)
+            try:
+                return Clip(frames=grey_frames(file, header, clock))
+            except ClipError:
+                raise
+            except ValueError as error:
+                raise ClipError(f"it is damaged: {error}") from None
+        file.seek(0)
+        with _archive(file) as archive:
+            return _read_npz(archive, budget, clock)
 
 
 def read_structures(
-    path: Path, shape: tuple[int, ...]
+    path: Path, shape: tuple[int, ...], budget: Budget
 ) -> tuple[UInt8[np.ndarray, "T H W"], tuple[str, ...]]:
     """Read the label map of a clip from an `.npz` of `structures` and `names`.
 
     Args:
         path: the `.npz`.
         shape: shape (T, H, W) of the clip's frames, which the label map must have too.
+        budget: what reading may cost.
 
     Raises:
         ClipError: it cannot be read or does not fit the frames; the message is the reason.
     """
     try:
-        headers = _npz_headers(path)
-        if not {"structures", "names"} <= set(headers):
-            raise ClipError(f"it holds {', '.join(headers)}; needed are structures and names")
-        return _structures(_load(path, {"structures", "names"}), shape)
+        with open_regular(path) as file, _archive(file) as archive:
+            headers = _npz_headers(archive)
+            if not {"structures", "names"} <= set(headers):
+                raise ClipError(f"it holds {_listed(headers)}; needed are structures and names")
+            return _structures(archive, headers, shape, budget.start())
     except ClipError as error:
         raise ClipError(f"its masks {path.name} cannot be used: {error}") from None
 
 
-def _is_npy(path: Path) -> bool:
-    with open_regular(path) as file:
-        return file.read(len(NPY)) == NPY
-
-
-def _read_npy(path: Path) -> UInt8[np.ndarray, "T H W"]:
-    with open_regular(path) as file:
-        try:
-            # unpickling could run code
-            return _grey(np.lib.format.read_array(file, allow_pickle=False))
-        except (ValueError, EOFError, MemoryError) as error:
-            raise ClipError(f"it is truncated or damaged: {error}") from None
-
-
-def _read_npz(path: Path) -> Clip:
-    headers = _npz_headers(path)
+def _read_npz(archive: zipfile.ZipFile, budget: Budget, clock: Clock) -> Clip:
+    headers = _npz_headers(archive)
     name = _frames_of(headers)
-    arrays = _load(path, {name, *BESIDE_FRAMES} & set(headers))
-    frames = _grey(arrays[name])
-    structures, names = _structures(arrays, frames.shape) if "structures" in arrays else (None, ())
-    rate, spacing = (_positive(arrays, key, n) for key, n in (("fps", 1), ("spacing", 2)))
+    _check_frames(headers[name], budget)
+    # what is small is checked first, so that nothing large is read in vain
+    rates = _numbers(archive, headers, "fps", 1)
+    fps = check_rate(rates[0], f"its fps is {rates[0]:g}") if rates else None
+    spacing = _numbers(archive, headers, "spacing", 2)
+    with _member(archive, name) as member:
+        frames = grey_frames(member, _npy_header(member), clock)
+    structures, names = None, tuple[str, ...]()
+    if "structures" in headers:
+        structures, names = _structures(archive, headers, frames.shape, clock)
     return Clip(
         frames=frames,
-        fps=rate[0] if rate else None,
-        spacing=(spacing[0], spacing[1]) if spacing else None,
+        fps=fps,
+        spacing=check_spacing(*spacing) if spacing else None,
         structures=structures,
         structure_names=names,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _ArrayHeader:
-    """Shape and type of an array, read without its values."""
+@contextmanager
+def _archive(file: Any) -> Iterator[zipfile.ZipFile]:
+    """Open an archive; whatever zipfile raises about a damaged one becomes the reason."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except (ClipError, OSError, MemoryError):
+        raise
+    except Exception as error:  # a damaged archive makes zipfile and zlib raise almost anything
+        raise ClipError(f"it is a damaged NumPy archive ({type(error).__name__})") from None
 
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
 
-
-def _npy_header(file: Any) -> _ArrayHeader:
-    """Read shape and type of an array."""
+def _npy_header(file: Any) -> Layout:
+    """Read shape and type of an array, and leave the file at its values."""
     try:
         # NumPy has no public function that reads the header of any version
         version = np.lib.format.read_magic(file)
+        prefix = file.read(2 if version == (1, 0) else 4)
+        length = int.from_bytes(prefix, "little")
+        if length > LONGEST_HEADER:
+            raise ClipError(f"its NumPy header states a length of {length} bytes: it is damaged")
         reader = (
             np.lib.format.read_array_header_1_0
             if version == (1, 0)
             else np.lib.format.read_array_header_2_0
         )
         with muted_decoders():
-            shape, _, dtype = reader(file)
+            shape, fortran, dtype = reader(BytesIO(prefix + file.read(length)))
+    except (ClipError, OSError, MemoryError):
+        raise
     except Exception as error:  # a damaged header makes NumPy's parser raise almost anything
         raise ClipError(f"its NumPy header is damaged ({type(error).__name__})") from None
-    return _ArrayHeader(shape, dtype)
+    if any(abs(length) >= 2**63 for length in shape):
+        raise ClipError("its NumPy header states a shape that no array has")
+    return Layout(tuple(map(int, shape)), dtype, fortran)
 
 
-def _npz_headers(path: Path) -> dict[str, _ArrayHeader]:
+def _npz_headers(archive: zipfile.ZipFile) -> dict[str, Layout]:
     """Read shape and type of every member of an archive."""
-    try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            headers = {}
-            for name in archive.namelist():
-                with archive.open(name) as member:
-                    headers[name.removesuffix(".npy")] = _npy_header(member)
-            return headers
-    except ClipError:
-        raise
-    except Exception as error:  # a damaged archive makes zipfile raise almost anything
-        raise ClipError(f"it is a damaged NumPy archive ({type(error).__name__})") from None
+    names = archive.namelist()
+    if len(names) > MEMBERS:
+        raise ClipError(f"it holds {len(names)} arrays, more than {MEMBERS}")
+    headers = {}
+    for name in names:
+        with archive.open(name) as member:
+            headers[name.removesuffix(".npy")] = _npy_header(member)
+    return headers
 
 
-def _load(path: Path, names: set[str]) -> dict[str, Shaped[np.ndarray, "..."]]:
-    try:
-        with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names}
-    except ClipError:
-        raise
-    except Exception as error:  # damaged members make zipfile and zlib raise almost anything
-        raise ClipError(f"it is a damaged NumPy archive ({type(error).__name__})") from None
+def _member(archive: zipfile.ZipFile, name: str) -> Any:
+    return archive.open(name if name in archive.namelist() else f"{name}.npy")
 
 
-def _frames_of(headers: Mapping[str, _ArrayHeader]) -> str:
+def _values(
+    archive: zipfile.ZipFile, headers: Mapping[str, Layout], name: str
+) -> Shaped[np.ndarray, "..."]:
+    """Read a small member, an empty array if there is none."""
+    if name not in headers:
+        return np.zeros(0)
+    if headers[name].bytes > SMALL:
+        raise ClipError(f"its {name} has {headers[name].bytes:,} bytes, more than {SMALL:,}")
+    if headers[name].dtype.hasobject:
+        raise ClipError(f"its {name} holds pickled objects, which are never opened")
+    with _member(archive, name) as member:
+        return read_values(member, _npy_header(member))
+
+
+def _frames_of(headers: Mapping[str, Layout]) -> str:
     """Find the name of the member that holds the frames."""
     arrays = [name for name in headers if name not in BESIDE_FRAMES]
     if "frames" in arrays:
         return "frames"
     if len(arrays) != 1:
-        raise ClipError(f"it holds {', '.join(headers) or 'nothing'}; name the clip `frames`")
+        raise ClipError(f"it holds {_listed(headers) or 'nothing'}; name the clip `frames`")
     return arrays[0]
 
 
-def _check_frames(header: _ArrayHeader) -> None:
+def _listed(headers: Mapping[str, Layout]) -> str:
+    return ", ".join(name[:40] for name in headers)
+
+
+def _check_frames(header: Layout, budget: Budget) -> None:
     shape, dtype = header.shape, header.dtype
     if dtype.hasobject:
         raise ClipError("it holds pickled objects, which are never opened; save plain numbers")
     if dtype != np.uint8 and dtype.kind != "f":
-        raise ClipError(f"its values are {dtype}; uint8, or floats in [0, 1], are read")
+        raise ClipError(f"its values are {str(dtype)[:40]}; uint8, or floats in [0, 1], are read")
     grey = len(shape) == 3
     if not grey and not (len(shape) == 4 and shape[3] == 3):
         raise ClipError(f"its shape is {shape}; (T, H, W), or (T, H, W, 3) of RGB, is read")
@@ -174,41 +213,35 @@ def _check_frames(header: _ArrayHeader) -> None:
         raise ClipError(f"its shape is {shape}: it is empty")
     if shape[0] < 2:
         raise ClipError("it has one frame: a still image, not a clip")
-    if shape[0] * shape[1] * shape[2] > LARGEST:
-        raise ClipError(f"its shape is {shape}: that is more than {LARGEST >> 30} GiB")
-
-
-def _grey(frames: Shaped[np.ndarray, "T H W *C"]) -> UInt8[np.ndarray, "T H W"]:
-    """Convert frames to grey levels 0-255."""
-    if frames.dtype.kind == "f":
-        low, high = float(frames.min()), float(frames.max())
-        if not 0 <= low <= high <= 1:  # false where any value is not a number
-            raise ClipError(f"its floats go from {low:g} to {high:g}; scale them to [0, 1]")
-        frames = np.rint(frames * 255).astype(np.uint8)
-    if frames.ndim == 4:
-        return np.stack([luma(frame) for frame in frames])
-    return np.ascontiguousarray(frames)
+    channels = 1 if grey else 3
+    # the values as stored count too: a megabyte of zip inflates to a gigabyte of them
+    budget.check_clip(shape[0], shape[1], shape[2], channels * dtype.itemsize)
 
 
 def _structures(
-    arrays: dict[str, Shaped[np.ndarray, "..."]], shape: tuple[int, ...]
+    archive: zipfile.ZipFile, headers: Mapping[str, Layout], shape: tuple[int, ...], clock: Clock
 ) -> tuple[UInt8[np.ndarray, "T H W"], tuple[str, ...]]:
-    structures = arrays["structures"]
-    names = tuple(str(name) for name in np.atleast_1d(arrays.get("names", np.array([], "U1"))))
-    if structures.dtype != np.uint8 or structures.shape != shape:
+    header = headers["structures"]
+    if header.dtype != np.uint8 or header.shape != shape:
         raise ClipError(
-            f"structures are {structures.dtype} {structures.shape}; the frames need uint8 {shape}"
+            f"structures are {str(header.dtype)[:40]} {header.shape}; the frames need uint8 {shape}"
         )
+    names = tuple(str(name) for name in _values(archive, headers, "names").ravel())
+    clock.budget.check_memory(2 * header.bytes, "its frames and their structures are large")
+    with _member(archive, "structures") as member:
+        structures = grey_frames(member, _npy_header(member), clock)
     if int(structures.max()) > len(names):
         raise ClipError(f"structures go up to {structures.max()}, but {len(names)} are named")
     return structures, names
 
 
-def _positive(arrays: dict[str, Shaped[np.ndarray, "..."]], key: str, n: int) -> tuple[float, ...]:
+def _numbers(
+    archive: zipfile.ZipFile, headers: Mapping[str, Layout], key: str, n: int
+) -> tuple[float, ...]:
     """Return n positive numbers of a member; none if there is no such member."""
-    if key not in arrays:
+    if key not in headers:
         return ()
-    values = arrays[key].ravel()
+    values = _values(archive, headers, key).ravel()
     if values.dtype.kind not in "fiu" or len(values) != n or not (values > 0).all():
-        raise ClipError(f"its {key} is {values.tolist()}; {n} positive number(s) are needed")
+        raise ClipError(f"its {key} is {str(values[:4])[:80]}; {n} positive number(s) are needed")
     return tuple(float(value) for value in values)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LARGEST = 4 * 2**30
-"""Largest number of bytes of grey pixels in a clip; a damaged header can state any number."""
-
 
 @dataclass(frozen=True, slots=True)
 class ClipInfo:

@@ -84,15 +84,17 @@ class ColourWatch:
     def remove(
         self, frames: UInt8[np.ndarray, "T H W"], where: Bool[np.ndarray, "h w"]
     ) -> UInt8[np.ndarray, "T H W"]:
-        """Blacken coloured pixels in and around an area: blood, which B-mode shows black."""
+        """Blacken coloured pixels in and around an area: blood, which B-mode shows black.
+
+        It is done in the frames' place, because a copy would take their memory twice.
+        """
         margin = max(3, round(0.02 * max(self.shape)))
         near = ndimage.binary_dilation(where, iterations=margin)
-        cleaned = frames.copy()
-        for frame, packed in zip(cleaned, self.masks, strict=True):
+        for frame, packed in zip(frames, self.masks, strict=True):
             mask = np.unpackbits(packed, count=near.size).reshape(near.shape).astype(bool) & near
             mask = ndimage.binary_dilation(mask)  # colour bleeds into its neighbours
             frame[_enlarged(mask, frame.shape)] = 0
-        return cleaned
+        return frames
 
 
 def settle(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from echokit import Box
+from echokit_io.budget import FASTEST, SLOWEST, check_rate, check_spacing
 from echokit_io.dicom_values import items, number, numbers
 
 TISSUE, COLOUR_FLOW, PULSED_WAVE, CONTINUOUS_WAVE = 1, 2, 3, 4
@@ -17,21 +18,28 @@ OVERSHOOT = 2
 """Pixels by which a region may exceed the frame and be clipped: some scanners count from 1."""
 SMALLEST = 16
 """Smallest length in pixels of a region's shorter side."""
-FASTEST = 2000.0
-"""Largest plausible frame rate, in frames per second."""
 
 
 def frames_per_second(tags: Any) -> float | None:
     """Read the frame rate: FrameTime, FrameTimeVector, CineRate, RecommendedDisplayFrameRate.
 
     The first of them that is a plausible positive rate is used. For a FrameTimeVector this is the
-    mean of its increments without the first, which is 0 by definition.
+    mean of its increments without the first, which is 0 by definition. Zero and negative values
+    state nothing.
+
+    Raises:
+        ClipError: rates are stated, and none is plausible.
     """
     increments = numbers(tags, "FrameTimeVector")[1:]
     times = [number(tags, "FrameTime"), sum(increments) / max(len(increments), 1)]
     rates = [1000 / time for time in times if time and time > 0]
     rates += [number(tags, key) or 0.0 for key in ("CineRate", "RecommendedDisplayFrameRate")]
-    return next((rate for rate in rates if 0 < rate <= FASTEST), None)
+    stated = [rate for rate in rates if rate > 0]
+    if not stated:
+        return None
+    plausible = [rate for rate in stated if SLOWEST <= rate <= FASTEST]
+    rate = (plausible or stated)[0]
+    return check_rate(rate, f"its frame rate is {rate:g} per second (FrameTime or CineRate)")
 
 
 def modes(tags: Any) -> tuple[str, ...]:
@@ -86,9 +94,9 @@ def _box(item: Any, rows: int, columns: int) -> Box | None:
 def _deltas(item: Any) -> tuple[float, float] | None:
     units = {number(item, f"PhysicalUnits{axis}Direction") for axis in "XY"}
     row, column = (abs(number(item, f"PhysicalDelta{axis}") or 0) * 10 for axis in "YX")
-    return (row, column) if units == {CENTIMETRES} and row and column else None
+    return check_spacing(row, column) if units == {CENTIMETRES} and row and column else None
 
 
 def _pixel_spacing(tags: Any) -> tuple[float, float] | None:
     spacing = numbers(tags, "PixelSpacing")
-    return (spacing[0], spacing[1]) if len(spacing) == 2 and min(spacing) > 0 else None
+    return check_spacing(*spacing) if len(spacing) == 2 and min(spacing) > 0 else None

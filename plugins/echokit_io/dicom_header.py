@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from pydicom import dcmread
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from echokit import VIEWS, ClipError
-from echokit_io.clip_info import LARGEST, ClipInfo
+from echokit_io.budget import Budget
+from echokit_io.clip_info import ClipInfo
 from echokit_io.decoder_messages import muted_decoders
+from echokit_io.dicom_file import CountedFile
 from echokit_io.dicom_values import items, number, text
 from echokit_io.naming import canonical
-from echokit_io.recognise import open_regular
 
 US_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.3.1",
@@ -27,8 +27,6 @@ US_CLASSES = (
 """Ultrasound (multi-frame) image storage, current and retired."""
 DIRECTORY = "1.2.840.10008.1.3.10"
 """Storage class of a DICOMDIR."""
-DEFLATED = "1.2.840.10008.1.2.1.99"
-"""Transfer syntax of a compressed data set, in which the pixels have no byte offset."""
 
 PIXEL_TAGS = [
     *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
@@ -67,28 +65,34 @@ class Header:
     columns: int
     """Width of a frame in pixels."""
     pixels_at: int
-    """Byte offset of the value of Pixel Data; -1 in a deflated file."""
+    """Byte offset of the value of Pixel Data."""
     pixels_length: int
     """Length in bytes that Pixel Data states for its value; -1 if undefined."""
     pixels_vr: str
     """Value representation of Pixel Data: OB or OW."""
 
 
-def read_header(path: Path) -> Header:
+def read_header(file: BinaryIO, budget: Budget) -> Header:
     """Read the header and check that it describes an ultrasound clip; reads no pixels.
+
+    Args:
+        file: the file, opened by `open_dicom`.
+        budget: what reading may cost.
 
     Raises:
         ClipError: it describes none; the message says why, and never quotes a patient's data.
     """
-    with open_regular(path) as file, muted_decoders():
+    with muted_decoders():
         try:
             tags, syntax = _parse(file)
+        except (ClipError, OSError):
+            raise
         except Exception as error:  # a damaged header makes pydicom raise almost anything
             name = type(error).__name__
             raise ClipError(f"its DICOM header is damaged and cannot be read ({name})") from None
         _check_kind(tags, syntax)
-        frames, rows, columns = _check_size(tags)
-        offset, length, vr = (-1, -1, "") if syntax == DEFLATED else _pixel_element(file, syntax)
+        frames, rows, columns = _check_size(tags, budget)
+        offset, length, vr = _pixel_element(file, syntax)
     return Header(tags, syntax, frames, rows, columns, offset, length, vr)
 
 
@@ -112,7 +116,10 @@ def clip_info(header: Header) -> ClipInfo:
 def _parse(file: BinaryIO) -> tuple[Any, Any]:
     # `force` also reads data sets without a preamble, which some archives export
     tags = dcmread(
-        file, stop_before_pixels=True, force=True, specific_tags=[*PIXEL_TAGS, *OTHER_TAGS]
+        CountedFile(file),
+        stop_before_pixels=True,
+        force=True,
+        specific_tags=[*PIXEL_TAGS, *OTHER_TAGS],
     )
     # without file meta information the transfer syntax follows from the encoding that was found
     implicit, little = tags.original_encoding
@@ -138,16 +145,12 @@ def _check_kind(tags: Any, syntax: Any) -> None:
         raise ClipError(f"its transfer syntax {str(syntax)[:64]!r} is not one of DICOM's")
 
 
-def _check_size(tags: Any) -> tuple[int, int, int]:
+def _check_size(tags: Any, budget: Budget) -> tuple[int, int, int]:
     rows, columns = int(number(tags, "Rows") or 0), int(number(tags, "Columns") or 0)
     frames = int(number(tags, "NumberOfFrames") or 1)
     if frames < 2:
         raise ClipError("it has one frame: a still image, not a clip")
-    if frames * rows * columns > LARGEST:
-        raise ClipError(
-            f"it claims {frames} frames of {rows} x {columns}, which is more than "
-            f"{LARGEST >> 30} GiB; its header is probably damaged"
-        )
+    budget.check_clip(frames, rows, columns)
     return frames, rows, columns
 
 

@@ -6,24 +6,26 @@ import struct
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from itertools import chain
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Bool, Shaped, UInt8
 from PIL import Image
-from pydicom import dcmread
-from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import as_pixel_options
 
 from echokit import ClipError
+from echokit_io.budget import Clock
 from echokit_io.colour import ColourWatch, saturated
 from echokit_io.decoder_messages import muted_decoders
+from echokit_io.dicom_cost import (
+    check_encoded,
+    encoded_frames,
+    frame_bytes,
+)
 from echokit_io.dicom_header import Header
 from echokit_io.dicom_values import number, text
 from echokit_io.grey_levels import monochrome, palette, to_plane
-from echokit_io.recognise import open_regular
 from echokit_io.threads import in_threads
 
 GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
@@ -70,35 +72,34 @@ def check_decodable(header: Header) -> None:
         )
 
 
-def check_complete(path: Path, header: Header) -> None:
+def check_complete(file: BinaryIO, header: Header) -> None:
     """Check, without decoding, that the file contains all of its frames.
 
     Raises:
         ClipError: it is truncated; the message says how many frames are there.
     """
-    if header.pixels_at < 0:
-        return
-    with open_regular(path) as file:
-        available = path.stat().st_size - header.pixels_at
-        if header.syntax.is_encapsulated:
-            complete = _count_fragments(file, header)
-        else:
-            length = available if header.pixels_length < 0 else min(available, header.pixels_length)
-            complete = length // _frame_bytes(header)
+    available = file.seek(0, 2) - header.pixels_at
+    if header.syntax.is_encapsulated:
+        complete = _count_fragments(file, header)
+    else:
+        length = available if header.pixels_length < 0 else min(available, header.pixels_length)
+        complete = length // _stored_bytes(header)
     if complete < header.frames:
         raise ClipError(f"it is truncated: {complete} of its {header.frames} frames are there")
 
 
-def read_frames(path: Path, header: Header) -> UInt8[np.ndarray, "T H W"]:
+def read_frames(file: BinaryIO, header: Header, clock: Clock) -> UInt8[np.ndarray, "T H W"]:
     """Decode every frame to grey.
 
     Raises:
-        ClipError: a frame cannot be decoded; the message says which.
+        ClipError: a frame cannot be decoded; the message says which. Or the clip's time is over.
     """
     tags, shape = header.tags, (header.frames, header.rows, header.columns)
     frames: Shaped[np.ndarray, "T H W"] | None = None
     index = 0
-    with open_regular(path) as file, muted_decoders():
+    if header.syntax.is_encapsulated:
+        check_encoded(file, header, clock)
+    with muted_decoders():
         try:
             for plane in _planes(file, header):
                 if plane.shape != shape[1:]:
@@ -106,9 +107,10 @@ def read_frames(path: Path, header: Header) -> UInt8[np.ndarray, "T H W"]:
                 frames = np.empty(shape, plane.dtype) if frames is None else frames
                 frames[index] = plane
                 index += 1
+                clock.check(f"{index} of {header.frames} frames")
                 if index == header.frames:
                     break  # some files hold more frames than their header states
-        except (KeyboardInterrupt, SystemExit):
+        except (KeyboardInterrupt, SystemExit, MemoryError):
             raise
         except BaseException as error:  # decoders raise almost anything, pylibjpeg-rle even panics
             reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -119,24 +121,30 @@ def read_frames(path: Path, header: Header) -> UInt8[np.ndarray, "T H W"]:
         if frames is None or index < header.frames:
             raise ClipError(f"it is truncated: {index} of its {header.frames} frames are there")
         table = _table(tags, frames)
-    grey: UInt8[np.ndarray, "T H W"] = (
-        frames.astype(np.uint8, copy=False)
-        if table is None
-        else table[frames.view(f"u{frames.dtype.itemsize}")]
-    )
+    if table is None:
+        return frames.astype(np.uint8, copy=False)
+    grey = frames if frames.dtype == np.uint8 else np.empty(shape, np.uint8)
+    codes = frames.view(f"u{frames.dtype.itemsize}")
+    for index in range(header.frames):  # numpy makes every code of a frame a whole integer
+        grey[index] = table[codes[index]]
     return grey
 
 
 def watch_colour(
-    path: Path, header: Header, indices: Iterable[int], grey: UInt8[np.ndarray, "T H W"]
+    file: BinaryIO,
+    header: Header,
+    indices: Iterable[int],
+    grey: UInt8[np.ndarray, "T H W"],
+    clock: Clock,
 ) -> ColourWatch | None:
     """Find where some frames are coloured; None of a clip that has no colours.
 
     Args:
-        path: the file.
+        file: the file.
         header: its header.
         indices: the frames.
         grey: every frame in grey.
+        clock: the clip's time.
 
     Raises:
         ClipError: a frame cannot be decoded in colour; the message says which.
@@ -144,11 +152,12 @@ def watch_colour(
     if text(header.tags, "PhotometricInterpretation") not in (*COLOUR, "PALETTE COLOR"):
         return None
     watch = ColourWatch()
-    with open_regular(path) as file, muted_decoders():
+    with muted_decoders():
         for index in indices:
+            clock.check("in colour")
             try:
                 coloured = _coloured(file, header, index)
-            except (KeyboardInterrupt, SystemExit):
+            except (KeyboardInterrupt, SystemExit, MemoryError):
                 raise
             except BaseException as error:  # decoders raise almost anything
                 reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -162,15 +171,11 @@ def watch_colour(
 def _coloured(file: BinaryIO, header: Header, index: int) -> Bool[np.ndarray, "H W"]:
     """Mark the coloured pixels of one frame."""
     tags, decoder = header.tags, get_decoder(header.syntax)
-    source: Any = file
     options: dict[str, Any] = {"decoding_plugin": "pylibjpeg" if header.syntax == RLE else ""}
-    if header.pixels_at < 0:
-        file.seek(0)
-        source = dcmread(file, force=True)
-    else:
-        file.seek(header.pixels_at)
-        options |= _image_options(header)
-    frame, _ = decoder.as_array(source, index=index, **options)  # RGB, whatever was stored
+    file.seek(header.pixels_at)
+    frame, _ = decoder.as_array(
+        file, index=index, **options, **_image_options(header)
+    )  # RGB, whatever was stored
     if text(tags, "PhotometricInterpretation") == "PALETTE COLOR":
         from pydicom.pixels.processing import apply_color_lut
 
@@ -209,22 +214,16 @@ def _decoded(file: BinaryIO, header: Header) -> Iterator[tuple[Shaped[np.ndarray
     decoder = get_decoder(header.syntax)
     plugin = "pylibjpeg" if header.syntax == RLE else ""  # 3.5 times as fast as pydicom's own
     # `raw` leaves YCbCr as it is stored: only its first channel is needed
-    options: dict[str, Any] = {"raw": True, "decoding_plugin": plugin}
-    source: Any = file
-    if header.pixels_at < 0:  # deflated: the pixels have no offset in the file
-        source = dcmread(file, force=True)
-    else:
-        file.seek(header.pixels_at)
-        options |= _image_options(header)
+    options: dict[str, Any] = {"raw": True, "decoding_plugin": plugin, **_image_options(header)}
+    file.seek(header.pixels_at)
     if text(header.tags, "PhotometricInterpretation") != "YBR_FULL_422":
-        for frame, properties in decoder.iter_array(source, **options):
+        for frame, properties in decoder.iter_array(file, **options):
             yield frame, str(properties["photometric_interpretation"])
         return
     for index in range(header.frames):
         # pydicom 3.0's iterator decodes frames after the first as YBR_FULL, which is wrong
-        if source is file:
-            file.seek(header.pixels_at)
-        frame, properties = decoder.as_array(source, index=index, **options)
+        file.seek(header.pixels_at)
+        frame, properties = decoder.as_array(file, index=index, **options)
         yield frame, str(properties["photometric_interpretation"])
 
 
@@ -241,13 +240,7 @@ def _image_options(header: Header) -> dict[str, Any]:
 
 def _jpeg_luma(file: BinaryIO, header: Header) -> Iterator[UInt8[np.ndarray, "H W"]] | None:
     """Decode only the luma of YCbCr JPEGs, seven times as fast; None if they may be RGB."""
-    file.seek(header.pixels_at)
-    extended = [header.tags.get(f"ExtendedOffsetTable{end}") for end in ("", "Lengths")]
-    frames = generate_frames(
-        file,
-        number_of_frames=header.frames,
-        extended_offsets=(extended[0], extended[1]) if all(extended) else None,
-    )
+    frames = encoded_frames(file, header)
     first = next(frames)
     if not _is_ycbcr(first):
         return None
@@ -273,12 +266,10 @@ def _draft(data: bytes) -> UInt8[np.ndarray, "H W"]:
     return np.asarray(image)
 
 
-def _frame_bytes(header: Header) -> int:
-    """Compute the size of an uncompressed frame in bytes."""
-    tags = header.tags
-    samples = int(number(tags, "SamplesPerPixel") or 1)
-    size = header.rows * header.columns * samples * int(number(tags, "BitsAllocated") or 8) // 8
-    subsampled = text(tags, "PhotometricInterpretation") == "YBR_FULL_422"
+def _stored_bytes(header: Header) -> int:
+    """Compute the size of an uncompressed frame in the file, in bytes."""
+    size = frame_bytes(header)
+    subsampled = text(header.tags, "PhotometricInterpretation") == "YBR_FULL_422"
     # two pixels share their chroma: 4 bytes instead of 6
     return size // 3 * 2 if subsampled else size
 
@@ -289,7 +280,7 @@ def _count_fragments(file: BinaryIO, header: Header) -> int:
     file.seek(0, 2)
     size, offset = file.tell(), header.pixels_at
     count = -1  # the first item is the basic offset table
-    while offset + 8 <= size:
+    while offset + 8 <= size and count < header.frames:
         file.seek(offset)
         group, element, length = struct.unpack(f"{order}HHL", file.read(8))
         offset += 8 + length

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from echokit import VIEWS, ClipError, ClipRef, Rejection
+from echokit_io.budget import Budget
 from echokit_io.clip_info import ClipInfo
 from echokit_io.colour import Colour
-from echokit_io.formats import examine
+from echokit_io.formats import USUAL, examine
 from echokit_io.naming import PATIENT, PathInfo, canonical, conceal, from_path, pseudonym, unique
 from echokit_io.recognise import stem
 
@@ -83,6 +85,7 @@ def index(
     hashed: bool,
     root_name: str,
     colour: Colour = "refuse",
+    budget: Budget = USUAL,
 ) -> list[ClipRef | Rejection]:
     """Make a reference to every file that is a clip, and a rejection of every other file.
 
@@ -93,8 +96,12 @@ def index(
         hashed: replace patients by pseudonyms, in identifiers of clips too.
         root_name: the patient of a file if neither its header nor its path below `root` names one.
         colour: what happens to clips with colour Doppler.
+        budget: what reading one file may cost.
     """
-    items = [_refer(root, entry, view, hashed, root_name, colour) for entry in entries]
+    refer = partial(
+        _refer, root, view=view, hashed=hashed, root_name=root_name, colour=colour, budget=budget
+    )
+    items = [refer(entry) for entry in entries]
     refs = [item for item in items if isinstance(item, ClipRef)]
     names = iter(unique([ref.clip for ref in refs], [PurePosixPath(ref.where) for ref in refs]))
     return [
@@ -117,14 +124,21 @@ def check_colour(info: ClipInfo, colour: Colour) -> None:
 
 
 def _refer(
-    root: Path, entry: Entry, view: str | None, hashed: bool, root_name: str, colour: Colour
+    root: Path,
+    entry: Entry,
+    *,
+    view: str | None,
+    hashed: bool,
+    root_name: str,
+    colour: Colour,
+    budget: Budget,
 ) -> ClipRef | Rejection:
     """Make the reference of one file, or reject it."""
     relative = entry.relative
     try:
         if entry.reason:
             raise ClipError(entry.reason)
-        info = examine(root / relative)
+        info = examine(root / relative, budget)
         check_colour(info, colour)
     except ClipError as error:
         return Rejection(printable(relative), str(error))

@@ -12,13 +12,18 @@ from pathlib import Path
 from types import MappingProxyType
 
 from echokit import DataError
-from echokit_io.worksheets import Table, read_tables
+from echokit_io.budget import Budget
+from echokit_io.csv_text import listed
+from echokit_io.worksheets import read_tables
+from echokit_io.xlsx import Table
 
 GRADE = "grade"
 """Name of the label that holds the grade."""
 _WHOLE = re.compile(r"0*([0-9]+)(?:[.,]0+)?")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,3}(?:[.,][0-9]{1,3})?")
 _STEP = re.compile(r"([0-9]{1,3}) ?(?:bis|to|-|‐|–|—) ?([0-9]{1,3})", re.IGNORECASE)
+SHOWN = 3
+"""Number of contradictions that a message lists."""
 _SEARCHED = 20
 """Number of first rows in which a misplaced header is searched for."""
 
@@ -63,7 +68,7 @@ def grade_of(written: str) -> str:
 
 
 def read_sheet(
-    path: Path, *, number: str, grade: str, header: int, labels: Mapping[str, str]
+    path: Path, *, number: str, grade: str, header: int, labels: Mapping[str, str], budget: Budget
 ) -> tuple[Row, ...]:
     """Read every row below the header that is not blank.
 
@@ -73,11 +78,12 @@ def read_sheet(
         grade: name of the column of grades.
         header: row of the sheet, from 1, that has the names of the columns.
         labels: label -> name of the column that it is copied from.
+        budget: what reading may cost.
 
     Raises:
         DataError: the sheet cannot be read, or no worksheet, or several, have these columns.
     """
-    tables = read_tables(path)
+    tables = read_tables(path, budget)
     # column -> the option that names it, for the errors
     options = {number: "number", grade: GRADE}
     options |= {name: f"labels.{label}" for label, name in labels.items() if name not in options}
@@ -125,7 +131,8 @@ def _checked(rows: Sequence[Row], number: str) -> list[Row]:
             return f"its {number} is empty"
         for label in row.labels:
             if len(written := lines[row.number, label]) > 1:
-                values = " and ".join(f"{text!r} in row {line}" for text, line in written.items())
+                some = list(written.items())[:SHOWN]  # a sheet of one number would grow as a square
+                values = " and ".join(f"{text[:80]!r} in row {line}" for text, line in some)
                 return f"the {label} of number {row.number} is {values}; keep one"
         return row.fault
 
@@ -180,9 +187,10 @@ def _misfit(
     # show the header with the most names: of a CSV that is the one with the right separator
     head = max(heads, key=lambda cells: sum(map(bool, map(_text, cells))), default=[])
     missing = [name for name in options if not _columns(head, name)]
+    present = listed(list(filter(None, map(_text, head))))
     return (
         f"{path.name} has no column {_listed(missing)} in row {header}. Columns present: "
-        f"{', '.join(filter(None, map(_text, head))) or 'none'}. Rename one, or give the name that "
+        f"{present or 'none'}. Rename one, or give the name that "
         f"it bears as the option {options[missing[0]]}."
     )
 

@@ -76,8 +76,8 @@ def monochrome(
 
     Values of 8 bits are not changed, values of fewer bits are spread over 0-255. Values of more
     bits pass through the first window (PS3.3 C.11.2.1.2.1, after the modality rescale); without a
-    window the darkest value of the clip becomes black and the brightest white. MONOCHROME1 is
-    inverted.
+    window the darkest value of the clip becomes black and the brightest white, but for a few hot or
+    dead pixels. MONOCHROME1 is inverted.
     """
     allocated, stored = frames.dtype.itemsize * 8, int(number(tags, "BitsStored") or 8)
     invert = text(tags, "PhotometricInterpretation") == "MONOCHROME1"
@@ -102,6 +102,31 @@ def _window(
     centre, width = number(tags, "WindowCenter"), number(tags, "WindowWidth")
     levels = levels * slope + intercept
     if centre is None or width is None or width <= 1:
-        ends = (frames.min() * slope + intercept, frames.max() * slope + intercept)
+        ends = [value * slope + intercept for value in _range(frames)]
         return levels, min(ends), max(ends)
     return levels, centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2
+
+
+FEW = 1e-3
+"""Share of a clip's pixels that may be hot, and that may be dead."""
+FAR = 2.0
+"""Ratio of the whole range to that of all other pixels from which on a few pixels are faulty."""
+
+
+def _range(frames: Shaped[np.ndarray, "T H W"]) -> tuple[float, float]:
+    """Return the darkest and the brightest value, without a few that lie far from all others."""
+    lowest, highest = int(frames.min()), int(frames.max())
+    counts = np.zeros(highest - lowest + 1, np.int64)
+    for frame in frames:  # numpy makes every value of a frame a whole integer
+        counts += np.bincount((frame.astype(np.int64) - lowest).ravel(), minlength=len(counts))
+    below = counts.cumsum()
+    few = FEW * below[-1]
+    low = lowest + int(np.searchsorted(below, few, side="right"))
+    high = lowest + int(np.searchsorted(below, below[-1] - few))
+    if highest - lowest <= FAR * (high - low):
+        return lowest, highest
+    # one end alone may be faulty: the other stays as it is
+    return (
+        low if low - lowest > high - low else lowest,
+        high if highest - high > high - low else highest,
+    )

@@ -11,8 +11,9 @@ from typing import Literal, final
 
 from echokit import Clip, ClipError, ClipRef, DataError, OptionError, Rejection
 from echokit_io import folder, manifest
+from echokit_io.budget import Budget
 from echokit_io.colour import CHOICES, Colour
-from echokit_io.formats import examine, read
+from echokit_io.formats import USUAL, examine, read
 from echokit_io.naming import canonical
 from echokit_io.recognise import open_regular
 
@@ -36,6 +37,7 @@ class FileLoader:
         hashed: bool = True,
         columns: Mapping[str, str] | None = None,
         colour: Colour = "refuse",
+        budget: Budget = USUAL,
     ) -> None:
         """Make a loader of a known kind of source; `FileLoader.at` finds out the kind.
 
@@ -47,8 +49,10 @@ class FileLoader:
             hashed: replace patients by pseudonyms.
             columns: name that is needed -> name of the manifest's column.
             colour: what happens to clips with colour Doppler.
+            budget: what reading may cost.
         """
         self.colour = colour
+        self.budget = budget
         self.root = root
         self.only = only
         self.table = table
@@ -65,6 +69,7 @@ class FileLoader:
         patients: Literal["hash", "as-is"],
         columns: Mapping[str, str],
         colour: Colour = "refuse",
+        budget: Budget = USUAL,
     ) -> FileLoader:
         """Make a loader of a file, a manifest or a folder.
 
@@ -87,7 +92,14 @@ class FileLoader:
             is_folder, exists = False, False
         if not is_folder and not exists:
             raise DataError(f"There is no file or folder {source!r}. {hint}")
-        make = partial(cls, view=view, hashed=patients == "hash", columns=columns, colour=colour)
+        make = partial(
+            cls,
+            view=view,
+            hashed=patients == "hash",
+            columns=columns,
+            colour=colour,
+            budget=budget,
+        )
         if is_folder:
             table = path / MANIFEST
             return make(path, table=table if table.is_file() else None)
@@ -111,6 +123,7 @@ class FileLoader:
             hashed=self.hashed,
             root_name=self.root.resolve().name or "unknown",
             colour=self.colour,
+            budget=self.budget,
         )
 
     def read(self, ref: ClipRef) -> Clip:
@@ -120,12 +133,12 @@ class FileLoader:
             ClipError: it cannot be read; the message is the reason.
         """
         path, masks = self._find(ref)
-        clip = read(path, self.colour)
+        clip = read(path, self.colour, self.budget)
         if masks is None:
             return clip
         from echokit_io.arrays import read_structures  # needs NumPy; listing clips does not
 
-        structures, names = read_structures(masks, clip.frames.shape)
+        structures, names = read_structures(masks, clip.frames.shape, self.budget)
         return replace(clip, structures=structures, structure_names=names)
 
     def fingerprint(self, ref: ClipRef) -> str:
@@ -137,12 +150,14 @@ class FileLoader:
         digest = hashlib.sha256()
         if self.colour != "refuse":
             digest.update(self.colour.encode())
+        clock = self.budget.start()
         for path in self._find(ref):
             if path is not None:
                 with open_regular(path) as file:
                     try:
                         while block := file.read(1 << 20):  # a clip need not fit into memory
                             digest.update(block)
+                            clock.check()
                     except OSError as error:
                         raise ClipError(f"it cannot be read: {error.strerror}") from None
         return digest.hexdigest()
@@ -150,7 +165,7 @@ class FileLoader:
     @cached_property
     def _manifest(self) -> manifest.Manifest:
         assert self.table is not None
-        return manifest.read_manifest(self.table, self.columns, self.view)
+        return manifest.read_manifest(self.table, self.columns, self.view, self.budget)
 
     def _listed(self) -> Iterator[ClipRef | Rejection]:
         """List the manifest's clips, then reject the files in its folder that it does not list."""
@@ -159,7 +174,7 @@ class FileLoader:
                 yield row
                 continue
             try:
-                info = examine(row.path)
+                info = examine(row.path, self.budget)
                 folder.check_colour(info, self.colour)
                 yield manifest.flagged(row, info.synthetic)
             except ClipError as error:

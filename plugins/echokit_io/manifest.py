@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from echokit import ClipRef, DataError, Rejection
+from echokit_io.budget import Budget
+from echokit_io.csv_text import listed, read_text, rows_of
 from echokit_io.naming import canonical
 from echokit_io.recognise import stem
 
@@ -46,13 +48,17 @@ class Manifest:
     mentioned: frozenset[Path]
     """The manifest, and every file that a row names, used or not."""
 
-    @property
-    def clips(self) -> dict[str, Row]:
-        """The usable rows by clip."""
-        return {row.ref.clip: row for row in self.rows if isinstance(row, Row)}
+    clips: Mapping[str, Row] = field(init=False)
+    """The usable rows by clip."""
+
+    def __post_init__(self) -> None:
+        usable = {row.ref.clip: row for row in self.rows if isinstance(row, Row)}
+        object.__setattr__(self, "clips", MappingProxyType(usable))
 
 
-def read_manifest(path: Path, columns: Mapping[str, str], view: str | None) -> Manifest:
+def read_manifest(
+    path: Path, columns: Mapping[str, str], view: str | None, budget: Budget
+) -> Manifest:
     """Read a manifest: every row becomes a clip or is refused with a reason; opens no clip.
 
     Rows that name the same clip or the same file are all refused, because nothing tells which of
@@ -62,17 +68,19 @@ def read_manifest(path: Path, columns: Mapping[str, str], view: str | None) -> M
         path: the CSV, in UTF-8, separated by commas, semicolons or tabs.
         columns: name that is needed -> name of the manifest's column.
         view: the view of every clip; None reads it from the column.
+        budget: what reading may cost.
 
     Raises:
-        DataError: the CSV cannot be read, or a column is missing; those present are listed.
+        DataError: the CSV cannot be read or is larger than allowed, or a column is missing; those
+            present are listed.
     """
-    header, body = _read_table(path)
+    header, body = _read_table(path, budget)
     header = _rename(path, header, columns)
     missing = [name for name in NEEDED if name not in header and not (name == "view" and view)]
     if missing:
         raise DataError(
             f"The manifest {path.name} has no column {' or '.join(map(repr, missing))}. Columns "
-            f"present: {', '.join(header)}. Rename one, or give its "
+            f"present: {listed(header)}. Rename one, or give its "
             f"present name as the option columns.{missing[0]}."
         )
     rows = [_row(path, line, header, cells, view) for line, cells in body]
@@ -88,20 +96,17 @@ def read_manifest(path: Path, columns: Mapping[str, str], view: str | None) -> M
     return Manifest(tuple(rows), frozenset({path, *mentioned}))
 
 
-def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _read_table(path: Path, budget: Budget) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    name = f"The manifest {path.name}"
+    text = read_text(path, name, budget)
+    first = text.partition("\n")[0]
+    separator = max(",;\t", key=first.count)  # German spreadsheets write semicolons
     try:
-        # spreadsheets begin a UTF-8 CSV with a byte-order mark, which `utf-8-sig` removes
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            separator = max(",;\t", key=first.count)  # German spreadsheets write semicolons
-            file.seek(0)
-            reader = csv.reader(file, delimiter=separator, strict=True)
-            table = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except UnicodeDecodeError:
-        raise DataError(
-            f"The manifest {path.name} is not in UTF-8; save it as `CSV UTF-8`."
-        ) from None
-    except (csv.Error, OSError) as error:
+        table = [
+            (line, [cell.strip() for cell in cells])
+            for line, cells in rows_of(text, separator, name, budget)
+        ]
+    except csv.Error as error:
         raise DataError(f"The manifest {path.name} cannot be read as CSV: {error}.") from None
     filled = [(line, cells) for line, cells in table if any(cells)]
     if not filled:
@@ -109,6 +114,8 @@ def _read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             f"The manifest {path.name} is empty; its first line names the columns "
             f"{', '.join(NEEDED)} and the labels."
         )
+    if "\0" in "".join(filled[0][1]):
+        raise DataError(f"{name} holds a NUL character in its first line: it is no list of clips.")
     return filled[0][1], filled[1:]
 
 
@@ -118,11 +125,11 @@ def _rename(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> li
     if absent:
         raise DataError(
             f"The manifest {path.name} has no column {absent[0]!r}, which the option `columns` "
-            f"names. Columns present: {', '.join(header)}."
+            f"names. Columns present: {listed(header)}."
         )
     needed = {present: name for name, present in columns.items()}
     renamed = [needed.get(name, name) for name in header]
-    twice = [name for name in renamed if name and renamed.count(name) > 1]
+    twice = [name for name, times in Counter(renamed).items() if name and times > 1]
     if twice:
         raise DataError(f"The manifest {path.name} has the column {twice[0]!r} twice; rename one.")
     return renamed
@@ -131,6 +138,8 @@ def _rename(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> li
 def _row(
     manifest: Path, line: int, header: Sequence[str], cells: Sequence[str], view: str | None
 ) -> Row | Rejection:
+    damaged = "\0" in "".join(cells)
+    cells = [cell.replace("\0", "\N{REPLACEMENT CHARACTER}") for cell in cells]
     by_column = dict(zip(header, cells, strict=False))
     written = {name: by_column.get(name, "") for name in header if name}
     clip = written.get("clip") or _without_suffix(written["file"])
@@ -144,6 +153,8 @@ def _row(
 
     if len(cells) > len(header) and any(cells[len(header) :]):
         return refuse(f"it has {len(cells)} cells under {len(header)} columns")
+    if damaged:
+        return refuse("it holds a NUL character")
     if not patient:
         return refuse("its patient is empty")
     flag = written.get("synthetic", "").lower()
@@ -183,8 +194,6 @@ def _resolve(folder: Path, written: str) -> Path | str | None:
     """
     if not written:
         return None
-    if "\0" in written:
-        return "holds a NUL character"
     path = folder / written
     if "\\" in written and not os.path.lexists(path):  # written on Windows
         written = written.replace("\\", "/")
@@ -212,7 +221,7 @@ def _refuse_twins(
     def checked(row: Row | Rejection) -> Row | Rejection:
         if isinstance(row, Rejection) or len(lines[key(row)]) == 1:
             return row
-        ref, twins = row.ref, " and ".join(map(str, lines[key(row)]))
+        ref, twins = row.ref, listed(lines[key(row)], " and ")
         return Rejection(
             ref.clip, f"lines {twins} {problem} {ref.clip!r}; keep one", ref.patient, ref.view
         )

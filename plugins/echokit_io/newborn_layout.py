@@ -7,14 +7,15 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import final
 
 from echokit import Clip, ClipError, ClipRef, DataError, Loader, OptionError, Rejection
 from echokit_io import folder
-from echokit_io.formats import examine
+from echokit_io.budget import Budget
+from echokit_io.csv_text import listed
+from echokit_io.formats import USUAL, examine
 from echokit_io.grade_sheet import GRADE, Row, number_of, read_sheet
 from echokit_io.loader import MANIFEST, FileLoader
 from echokit_io.worksheets import SUFFIXES
@@ -39,6 +40,7 @@ class SheetLoader:
         grade: str,
         header: int,
         labels: Mapping[str, str],
+        budget: Budget = USUAL,
     ) -> None:
         """Make a loader of a folder, or of the folder of a sheet.
 
@@ -53,7 +55,7 @@ class SheetLoader:
         self.root, self.sheet = _locate(source, sheet)
         self.number, self.grade, self.header = number, grade, header
         self.labels = dict(labels)
-        self._files = FileLoader(self.root)
+        self._files, self.budget = FileLoader(self.root, budget=budget), budget
 
     def index(self) -> Iterator[ClipRef | Rejection]:
         """List every clip; reject every other file, and every row without a clip.
@@ -86,6 +88,7 @@ class SheetLoader:
             grade=self.grade,
             header=self.header,
             labels=self.labels,
+            budget=self.budget,
         )
 
     def read(self, ref: ClipRef) -> Clip:
@@ -118,7 +121,7 @@ class SheetLoader:
                 twins[item.clip].append(str(item.relative))
         for item in items:
             if isinstance(item, _Video) and len(twins[item.clip]) > 1:
-                files = " and ".join(twins[item.clip])
+                files = listed(twins[item.clip], " and ")
                 reason = f"{files} are all clip {item.clip}; keep one"
                 yield Rejection(str(item.relative), reason, item.number, item.view)
             else:
@@ -132,7 +135,7 @@ class SheetLoader:
                 raise ClipError(f"{self.sheet.name} has no row of number {video.number}")
             if row.fault:
                 raise ClipError(f"{self.sheet.name}, row {row.line}: {row.fault}")
-            info = examine(self.root / video.relative)
+            info = examine(self.root / video.relative, self.budget)
         except ClipError as error:
             return Rejection(where, str(error), video.number, video.view)
         return ClipRef(
@@ -149,8 +152,7 @@ def recognise(source: str, open_study: Callable[[str], Loader]) -> SheetLoader |
     """Open a folder that has the study's layout; returns None for other folders.
 
     A folder has the layout if it has no manifest, its only sheet has the study's columns, and a
-    video is named as at the study's site. An .xlsx that cannot be read because openpyxl is missing
-    is assumed to have the columns: the loader will say what to install.
+    video is named as at the study's site.
     """
     path = Path(source).expanduser()
     # a manifest is the user's own list, and takes precedence
@@ -161,8 +163,7 @@ def recognise(source: str, open_study: Callable[[str], Loader]) -> SheetLoader |
         assert isinstance(study, SheetLoader)
         if not any(isinstance(_parse_name(e), _Video) for e in folder.walk(study.root)):
             return None
-        if study.sheet.suffix.lower() != ".xlsx" or find_spec("openpyxl"):
-            study.rows()
+        study.rows()
     except DataError:  # no sheet, several, or one without the study's columns
         return None
     return study
@@ -231,15 +232,15 @@ def _locate(source: str, sheet: str) -> tuple[Path, Path]:
         sheets = sorted(entry.name for entry in path.iterdir() if _may_be_sheet(entry))
     except OSError as error:
         raise DataError(f"The folder {source!r} cannot be listed: {error.strerror}.") from None
-    listed = f"Sheets in {path.name or path}: {', '.join(sheets) or 'none'}."
+    present = f"Sheets in {path.name or path}: {listed(sheets) or 'none'}."
     if sheet:
         table = path / Path(sheet).expanduser()
         if not table.is_file() or table.suffix.lower() not in SUFFIXES:
-            raise DataError(f"There is no .xlsx or .csv sheet {str(table)!r}. {listed}")
+            raise DataError(f"There is no .xlsx or .csv sheet {str(table)!r}. {present}")
         return path, table
     if len(sheets) != 1:
         raise DataError(
-            f"{len(sheets) or 'No'} sheets may hold the grades, and one is needed. {listed} "
+            f"{len(sheets) or 'No'} sheets may hold the grades, and one is needed. {present} "
             "Give the right one as the option sheet."
         )
     return path, path / sheets[0]

@@ -130,7 +130,7 @@ def _headless_dicom(head: bytes) -> bool:
 
 def _is_npz(path: Path) -> bool:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             members = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         # a damaged archive: as a NumPy file its reason says more than "a ZIP archive"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,26 +12,34 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from echokit import Clip, ClipError
-from echokit_io.clip_info import LARGEST, ClipInfo
+from echokit_io.budget import FASTEST, MB, SLOWEST, Budget, Clock
+from echokit_io.clip_info import ClipInfo
 from echokit_io.colour import CHROMA, Colour, ColourWatch, saturated, settle
 from echokit_io.grey_levels import full_range, luma
 from echokit_io.recognise import HEAD, demuxer, open_regular
+from echokit_io.video_source import VideoSource
 
-FASTEST = 2000.0
-"""Largest plausible frame rate, in frames per second."""
 FULL_RANGE = 2
 """AVCOL_RANGE_JPEG of a stream or frame: luma already ranges from 0 to 255."""
+DECODING = 24
+"""Bytes for each pixel of a frame that a decoder takes: 16 frames of 1.5 bytes at most."""
+GROWTH = 64 * MB
+"""Bytes that are set aside at once, whatever number of frames a container promises."""
+TOLERANCE = 1.5
+"""Frames by which a clip may be shorter than its container says, which rounds times."""
+_CLOCK = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d+)?)$")
+"""A stream's tag DURATION in Matroska: hours, minutes, seconds."""
 LUMA_FIRST = ("yuv420p", "yuv422p", "yuv444p", "yuv440p", "yuv411p", "yuv410p", "nv12", "nv21")
 """8-bit formats whose first plane is luma, besides `yuvj` formats, which have full range."""
 
 
-def examine(path: Path) -> ClipInfo:
+def examine(path: Path, budget: Budget) -> ClipInfo:
     """Read the metadata of the container; decodes only what FFmpeg does to open it.
 
     Raises:
         ClipError: it holds no video stream, or one frame; the message is the reason.
     """
-    with _open(path) as (container, stream):
+    with _open(path, budget.start()) as (container, stream, _):
         if stream.frames == 1:
             raise ClipError("it has one frame: a still image, not a clip")
         metadata = {**container.metadata, **stream.metadata}
@@ -38,22 +47,24 @@ def examine(path: Path) -> ClipInfo:
     return ClipInfo(synthetic=any("synthetic" in str(remark).lower() for remark in remarks))
 
 
-def read(path: Path, colour: Colour = "refuse") -> Clip:
+def read(path: Path, budget: Budget, colour: Colour = "refuse") -> Clip:
     """Read the clip: luma of every frame (T, H, W) uint8, 0-255, upright, with the frame rate.
 
     Args:
         path: the file.
+        budget: what reading may cost.
         colour: what happens to colour Doppler.
 
     Raises:
         ClipError: it is damaged or truncated, and the message says how many frames could be read;
-            or it shows colour Doppler, which is to be refused.
+            it costs more than allowed; or it shows colour Doppler, which is to be refused.
     """
     import av  # slow to import, and not needed for other formats
 
-    with _open(path) as (container, stream):
+    clock = budget.start()
+    with _open(path, clock) as (container, stream, source):
         promised, packets = int(stream.frames or 0), 0
-        film = _Film(promised)
+        film = _Film(promised, clock)
         try:
             for packet in container.demux(stream):
                 # the last packet is empty: it flushes the decoder
@@ -61,27 +72,37 @@ def read(path: Path, colour: Colour = "refuse") -> Clip:
                 for frame in packet.decode():
                     film.add(frame)
         except (av.error.FFmpegError, ValueError, MemoryError) as error:
+            source.check()
             raise ClipError(
                 f"it is damaged: {film.count} frames could be read, then {_reason(error)}"
             ) from None
+        source.check()
         if packets < promised:
             raise ClipError(f"it is truncated: {film.count} of its {promised} frames could be read")
         fps = _rate(stream)
+        _check_duration(container, stream, film, fps)
     if film.count < 2:
         raise ClipError(f"{film.count} frames could be read; a clip has at least two")
-    return Clip(frames=settle(film.frames[: film.count], film.colour, None, colour), fps=fps)
+    return Clip(frames=settle(film.whole(), film.colour, None, colour), fps=fps)
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[Any, Any]]:
+def _open(path: Path, clock: Clock) -> Iterator[tuple[Any, Any, VideoSource]]:
     import av  # slow to import, and not needed for other formats
 
     with open_regular(path) as file:
         head = file.read(HEAD)
         file.seek(0)
+        source, budget = VideoSource(file, clock), clock.budget
         try:
-            container: Any = av.open(file, format=demuxer(head) or None, metadata_errors="replace")
+            container: Any = av.open(
+                source,
+                format=demuxer(head) or None,
+                options={"max_pixels": str(int(budget.pixels)), "threads": "1"},
+                metadata_errors="replace",
+            )
         except (av.error.FFmpegError, ValueError, MemoryError) as error:
+            source.check()
             raise ClipError(
                 f"it is damaged or incomplete: 0 frames could be read ({_reason(error)})"
             ) from None
@@ -92,25 +113,31 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
             stream.thread_type = "AUTO"  # frames in parallel too, if the codec allows it
             if stream.codec_context is None:
                 raise ClipError("its video is of a codec that cannot be decoded here")
-            yield container, stream
+            decoder = stream.codec_context
+            decoder.options = {"max_pixels": str(int(budget.pixels))}
+            _check_size(max(int(stream.frames or 0), 2), decoder.height, decoder.width, budget)
+            yield container, stream, source
 
 
 class _Film:
     """Decoded frames in one growing array, which saves copying a list of frames into an array."""
 
-    def __init__(self, promised: int) -> None:
+    def __init__(self, promised: int, clock: Clock) -> None:
+        self.clock = clock
         self.promised = promised
         """Number of frames that the container states; 0 if it states none."""
         self.frames: UInt8[np.ndarray, "T H W"] = np.empty((0, 0, 0), np.uint8)
         self.count = 0
         self.colour = ColourWatch()
         """Where the frames are coloured."""
+        self.last = -1.0
+        """Time of the last frame in seconds; negative if the container states none."""
 
     def add(self, frame: Any) -> None:
         """Append a frame.
 
         Raises:
-            ClipError: the frame has another size, is corrupt, or exceeds the largest clip.
+            ClipError: the frame has another size, is corrupt, or the clip costs more than allowed.
         """
         image, n = _upright(frame), self.count + 1
         if frame.is_corrupt:
@@ -120,22 +147,28 @@ class _Film:
                 f"its frames change size: frame 1 is {self.frames.shape[1:]}, "
                 f"frame {n} is {image.shape}"
             )
-        if n * image.size > LARGEST:
-            raise ClipError(
-                f"it has more than {LARGEST >> 30} GiB of grey pixels; cut it into clips"
-            )
+        self.clock.check(f"{n} frames")
+        _check_size(n, image.shape[0], image.shape[1], self.clock.budget)
         if n > len(self.frames):
             self._grow(image.shape)
         self.frames[n - 1] = image
         self.colour.add(np.rot90(_coloured(frame), round(frame.rotation / 90) % 4), image)
         self.count = n
+        if frame.pts is not None and frame.time_base is not None:
+            self.last = max(self.last, float(frame.pts * frame.time_base))
+
+    def whole(self) -> UInt8[np.ndarray, "T H W"]:
+        """Return the frames that were added."""
+        self.frames.resize((self.count, *self.frames.shape[1:]), refcheck=False)
+        return self.frames
 
     def _grow(self, shape: tuple[int, ...]) -> None:
-        most = LARGEST // (shape[0] * shape[1])  # a damaged container may state any number
-        larger = np.empty((min(max(self.promised, 2 * self.count, 32), most), *shape), np.uint8)
-        if self.count:
-            larger[: self.count] = self.frames
-        self.frames = larger
+        more = GROWTH // (shape[0] * shape[1]) + 2
+        if not self.count:
+            self.frames = np.empty((min(max(self.promised, 32), more), *shape), np.uint8)
+            return
+        # grown in its place: a copy would take the memory twice
+        self.frames.resize((self.count + more, *shape), refcheck=False)
 
 
 def _upright(frame: Any) -> UInt8[np.ndarray, "H W"]:
@@ -174,7 +207,41 @@ _FULL_RANGE = full_range().tobytes()
 
 def _rate(stream: Any) -> float | None:
     rates = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
-    return next((rate for rate in rates if 0 < rate <= FASTEST), None)
+    return next((rate for rate in rates if SLOWEST <= rate <= FASTEST), None)
+
+
+def _check_size(frames: int, rows: int, columns: int, budget: Budget) -> None:
+    """Refuse a clip that is larger than allowed: its frames and colours, and the decoder's."""
+    budget.check_clip(frames, rows, columns, 1.25, DECODING * rows * columns)
+
+
+def _check_duration(container: Any, stream: Any, film: _Film, fps: float | None) -> None:
+    """Refuse a clip that ends before its container says, where the container counts no frames.
+
+    Raises:
+        ClipError: frames are missing at its end.
+    """
+    seconds = _duration(container, stream)
+    if stream.frames or fps is None or seconds is None or film.last < 0:
+        return
+    missing = (seconds - film.last) * fps - 1
+    if missing > TOLERANCE:
+        raise ClipError(
+            f"it is truncated: {film.count} frames could be read, to {film.last + 1 / fps:.2f} of "
+            f"its {seconds:.2f} seconds"
+        )
+
+
+def _duration(container: Any, stream: Any) -> float | None:
+    """Read how long the pictures last, in seconds; None if the container does not say it."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    written = {key.upper(): value for key, value in stream.metadata.items()}.get("DURATION", "")
+    if match := _CLOCK.match(written):
+        return 3600 * int(match[1]) + 60 * int(match[2]) + float(match[3])
+    if container.duration is None or len(container.streams) > 1:  # sound may last longer
+        return None
+    return float(container.duration) / 1e6
 
 
 def _others(container: Any) -> str:

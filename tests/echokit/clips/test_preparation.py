@@ -173,3 +173,18 @@ def test_clips_of_the_content_of_a_refused_one_are_refused_too(tmp_path):
     loader.fingerprint = lambda ref: "the same"
     found = prepare(loader, refs("a", "b"), Preparation((refuse,), ""), Store(tmp_path))
     assert [str(error) for _, error in found] == ["no sector"] * 2
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"fps": np.inf}, "its frame rate is inf per second"),
+        ({"fps": np.nan}, "its frame rate is nan per second"),
+        ({"fps": 1e-297}, "its frame rate is 1e-297 per second"),
+        ({"spacing": (0.3, 0.0)}, "its pixels are 0.3 x 0 mm"),
+        ({"spacing": (np.nan, 0.3)}, "its pixels are nan x 0.3 mm"),
+    ],
+)
+def test_numbers_that_no_picture_can_be_drawn_with_are_refused(changed, reason):
+    with pytest.raises(ClipError, match=reason):
+        AS_IT_IS(replace(clip(), **changed))

@@ -275,6 +275,18 @@ def test_several_clips_are_one_patients_study(trained, study, parts):
         model.predict(clips)
 
 
+def test_copies_of_one_clip_vote_once(trained, parts):
+    model = load(trained)
+    one, other = parts.square("2", 1), parts.square("0", 2)
+    result = model.predict([one, other, one, one], view="A4C")
+    assert [clip.clip for clip in result.clips] == ["clip", "clip-2"]
+    assert [(item.where, item.reason) for item in result.rejected] == [
+        (name, "it is a copy of clip: copies of one clip vote once")
+        for name in ("clip-3", "clip-4")
+    ]
+    assert result.probabilities == model.predict([one, other], view="A4C").probabilities
+
+
 @pytest.mark.parametrize(
     ("pixels", "words"),
     [

@@ -98,6 +98,11 @@ def test_an_archive_must_say_which_array_is_the_clip(tmp_path):
     ("extra", "reason"),
     [
         ({"fps": 0}, "fps"),
+        ({"fps": np.inf}, "its fps is inf: plausible are"),
+        ({"fps": np.nan}, "fps"),
+        ({"fps": 1e-297}, "its fps is 1e-297: plausible are"),
+        ({"spacing": [0.0, 0.3]}, "spacing"),
+        ({"spacing": [np.inf, 0.3]}, "pixels are inf x 0.3 mm"),
         ({"spacing": [0.3]}, "spacing"),
         ({"structures": GREY[:3], "names": ["a"]}, "structures are"),
         ({"structures": GREY, "names": ["a"]}, "1 are named"),
@@ -114,7 +119,7 @@ def test_a_header_that_claims_too_much_is_refused_before_it_is_believed(tmp_path
     with (tmp_path / "a.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, claimed)
         file.write(GREY.tobytes())
-    with pytest.raises(ClipError, match="GiB"):
+    with pytest.raises(ClipError, match=r"limits\.pixels"):
         read(tmp_path / "a.npy")
 
 
@@ -135,6 +140,57 @@ def test_nifti(tmp_path):
     assert (clip.frames == GREY).all()
     assert clip.spacing == pytest.approx((0.3, 0.4))
     assert clip.fps == pytest.approx(50)
+
+
+@pytest.mark.parametrize(
+    ("axis", "zoom", "reason"),
+    [
+        (1, 0.0, "pixels are"),
+        (2, -0.3, "pixels are"),
+        (1, np.nan, "pixels are"),
+        (4, 0.0, "its time between frames is 0"),
+        (4, -0.02, "its time between frames is -0.02"),
+        (4, 1e30, "its time between frames is 1e+30"),
+    ],
+)
+def test_a_nifti_whose_sizes_make_no_sense_is_refused(axis, zoom, reason, tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    image = nibabel.Nifti1Image(GREY.transpose(2, 1, 0)[:, :, None, :], np.eye(4))
+    image.header.set_zooms((0.4, 0.3, 1.0, 0.02))
+    image.header.set_xyzt_units("mm", "sec")
+    nibabel.save(image, tmp_path / "a.nii")
+    data = bytearray((tmp_path / "a.nii").read_bytes())
+    data[76 + 4 * axis : 80 + 4 * axis] = np.float32(zoom).tobytes()
+    (tmp_path / "a.nii").write_bytes(data)
+    with pytest.raises(ClipError) as caught:
+        read(tmp_path / "a.nii")
+    assert reason in str(caught.value)
+
+
+def test_a_nifti_without_units_states_no_sizes(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    image = nibabel.Nifti1Image(GREY.transpose(2, 1, 0), np.eye(4))
+    nibabel.save(image, tmp_path / "a.nii")
+    clip = read(tmp_path / "a.nii")
+    assert (clip.fps, clip.spacing) == (None, None)
+
+
+def test_scaled_and_big_endian_nifti_is_read_as_nibabel_reads_it(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    stored = (GREY.transpose(2, 1, 0) // 2).astype(">i2")
+    image = nibabel.Nifti1Image(stored, np.eye(4), nibabel.Nifti1Header(endianness=">"))
+    image.header.set_slope_inter(2, 1)
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    wanted = np.asarray(nibabel.load(tmp_path / "a.nii.gz").dataobj).transpose(2, 1, 0)
+    assert (read(tmp_path / "a.nii.gz").frames == np.rint(wanted)).all()
+
+
+def test_a_nifti_that_ends_early_says_how_many_frames_there_are(tmp_path):
+    nibabel = pytest.importorskip("nibabel")
+    nibabel.save(nibabel.Nifti1Image(GREY.transpose(2, 1, 0), np.eye(4)), tmp_path / "a.nii")
+    (tmp_path / "a.nii").write_bytes((tmp_path / "a.nii").read_bytes()[:-10])
+    with pytest.raises(ClipError, match="4 of its 5 frames"):
+        read(tmp_path / "a.nii")
 
 
 def test_nifti_without_nibabel_says_what_to_install(tmp_path, monkeypatch):

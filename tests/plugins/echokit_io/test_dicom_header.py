@@ -8,7 +8,7 @@ import pytest
 from files_loader import H, T, W, dataset, index, read, save
 from pydicom.dataset import Dataset
 
-from echokit import Box, ClipRef, Rejection, SupportsFingerprint, resolve
+from echokit import Box, ClipError, ClipRef, Rejection, SupportsFingerprint, resolve
 
 GREY = np.arange(T * H * W, dtype=np.uint32).reshape(T, H, W).astype(np.uint8)
 
@@ -27,7 +27,6 @@ RATES = [
     (vector(0, 40, 50, 30) | {"CineRate": 30}, 25),
     ({"FrameTime": 0, "CineRate": 30, "RecommendedDisplayFrameRate": 10}, 30),
     ({"FrameTime": -5, "CineRate": 0, "RecommendedDisplayFrameRate": 10}, 10),
-    ({"FrameTime": 1e-9}, None),
     (vector(0), None),
     (vector(0, -4), None),
     ({"CineRate": 0}, None),
@@ -38,6 +37,17 @@ RATES = [
 @pytest.mark.parametrize(("tags", "fps"), RATES)
 def test_frame_rate(tags, fps, tmp_path):
     assert read(written(tmp_path / "a.dcm", **tags)).fps == fps
+
+
+@pytest.mark.parametrize("tags", [{"FrameTime": 1e300}, {"FrameTime": 1e-9}, {"CineRate": 99999}])
+def test_a_frame_rate_that_no_machine_has_is_refused(tags, tmp_path):
+    with pytest.raises(ClipError, match="plausible are"):
+        read(written(tmp_path / "a.dcm", **tags))
+
+
+def test_a_pixel_size_that_no_machine_has_is_refused(tmp_path):
+    with pytest.raises(ClipError, match="pixels are"):
+        read(written(tmp_path / "a.dcm", PixelSpacing=[1e9, 0.3]))
 
 
 def region(left, top, right, bottom, kind=1, form=1, dx=0.05, dy=0.05, units=3):
@@ -99,7 +109,7 @@ REFUSED = [
     ({"PhotometricInterpretation": "HSV"}, "'HSV'"),
     ({"BitsAllocated": 32, "BitsStored": 32}, "32 bits"),
     ({"NumberOfFrames": 9}, "truncated: 4 of its 9 frames"),
-    ({"Rows": 60000, "Columns": 60000, "NumberOfFrames": 90000}, "GiB"),
+    ({"Rows": 60000, "Columns": 60000, "NumberOfFrames": 90000}, "limits.pixels"),
 ]
 
 

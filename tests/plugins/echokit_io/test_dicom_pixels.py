@@ -113,6 +113,24 @@ def test_12_bits_without_a_window_are_spread_over_all_greys(tmp_path):
         assert far(clip.frames, wanted if photometric[-1] == "2" else 255 - wanted) <= 1
 
 
+@pytest.mark.parametrize(("hot", "type_"), [(65535, np.uint16), (-32768, np.int16)])
+def test_one_faulty_pixel_of_16_bits_makes_no_clip_black(hot, type_, tmp_path):
+    deep = GREY.astype(type_) * 4 + 300
+    sound = read(save(dataset(deep, "MONOCHROME2"), tmp_path / "a.dcm")).frames
+    deep[1, 3, 5] = hot
+    clip = read(save(dataset(deep, "MONOCHROME2"), tmp_path / "b.dcm"))
+    assert far(np.delete(clip.frames, 1, 0), np.delete(sound, 1, 0)) <= 2
+    assert clip.frames[1, 3, 5] == (255 if hot > 0 else 0)
+
+
+def test_many_bright_pixels_are_no_fault(tmp_path):
+    deep = GREY.astype(np.uint16)
+    deep[:, :4] = 4000
+    clip = read(save(dataset(deep, "MONOCHROME2"), tmp_path / "a.dcm"))
+    assert (clip.frames[:, :4] == 255).all()
+    assert clip.frames[:, 4:].max() <= 17
+
+
 def test_big_endian_16_bits(tmp_path):
     deep = (GREY.astype("<u2") * 200).astype(">u2")
     ds = dataset(deep, "MONOCHROME2", ExplicitVRBigEndian)

@@ -54,6 +54,14 @@ def test_rows_become_clips(folder):
     assert {f.view for f in loader(path, view="PLAX").index()} == {"PLAX"}
 
 
+def test_the_clips_of_a_manifest_are_looked_up_not_gathered_anew(folder):
+    path = write(folder, "patient,view,file\n1,A4C,v/a.npy\n2,A4C,v/b.npy\n")
+    made = loader(path)
+    first, second = made.index()
+    assert made._manifest.clips is made._manifest.clips
+    assert (made._find(first)[0].name, made._find(second)[0].name) == ("a.npy", "b.npy")
+
+
 def test_a_folder_with_a_manifest_names_the_files_that_it_does_not_list(folder):
     write(folder, "patient,view,file\n1,A4C,v/a.npy\n2,A4C,./v/b.npy\n")
     clips = [f for f in loader(folder).index() if isinstance(f, ClipRef)]

@@ -148,6 +148,20 @@ def test_truncated_avi(tmp_path):
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mkv", "mpeg4"), ("a.webm", "libvpx-vp9"), ("a.mkv", "ffv1")]
+)
+def test_a_truncated_video_without_a_count_of_frames(name, codec, tmp_path):
+    pixels = "gray" if codec == "ffv1" else "yuv420p"
+    path = write(tmp_path / name, codec, pixels, NOISE)
+    assert len(read(path).frames) == 60
+    data = path.read_bytes()
+    for share in (0.4, 0.6, 0.8):
+        path.write_bytes(data[: int(len(data) * share)])
+        with pytest.raises(ClipError, match="frames could be read"):
+            read(path)
+
+
 def test_playlist_in_disguise_is_not_followed(tmp_path):
     write(tmp_path / "real.mp4", "mpeg4", "yuv420p")
     fake = tmp_path / "fake.mp4"
