@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import select
 import subprocess
@@ -14,8 +15,9 @@ from typing import Any
 
 LIMIT = 6 * 2**30
 """Bytes that the process may ask for."""
-PATIENCE = 40.0
-"""Seconds that a source may take."""
+PATIENCE = 20.0
+"""Seconds of the processor that a source may take."""
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Reader:
@@ -40,14 +42,15 @@ class Reader:
         options = {"source": str(source)} | ({"limits": dict(limits)} if limits else {})
         process.stdin.write(json.dumps([loader, options]) + "\n")
         process.stdin.flush()
-        if select.select([process.stdout], [], [], PATIENCE)[0]:
-            answer = process.stdout.readline()
-            if answer:
-                return dict(json.loads(answer))
-        ended = process.poll()
+        began, taken = _seconds(process.pid), 0.0
+        while not select.select([process.stdout], [], [], 0.2)[0] and taken <= PATIENCE:
+            taken = _seconds(process.pid) - began
+        if taken <= PATIENCE and (answer := process.stdout.readline()):
+            return dict(json.loads(answer))
+        peak, ended = _peak(process.pid), process.poll()
         self.close()
         error = "it never ended" if ended is None else f"the process ended with {ended}"
-        return {"clips": 0, "reasons": [], "error": error, "seconds": PATIENCE, "mb": LIMIT / 1e6}
+        return {"clips": 0, "reasons": [], "error": error, "seconds": taken, "mb": peak}
 
     def close(self) -> None:
         """End the process."""
@@ -59,10 +62,16 @@ class Reader:
             self._process = None
 
 
-def _peak() -> float:
-    """Megabytes that the process had at most since the peak was forgotten."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1000
+def _peak(process: int | str = "self") -> float:
+    """Megabytes that a process had at most since the peak was forgotten; 0 if it has ended."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1000 if "VmHWM:" in status else 0.0
+
+
+def _seconds(process: int) -> float:
+    """Seconds of the processor that a process has taken."""
+    values = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(values[11]) + int(values[12])) / TICKS
 
 
 def _measure(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
