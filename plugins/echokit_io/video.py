@@ -25,6 +25,8 @@ DECODING = 24
 """Bytes for each pixel of a frame that a decoder takes: 16 frames of 1.5 bytes at most."""
 GROWTH = 64 * MB
 """Bytes that are set aside at once, whatever number of frames a container promises."""
+COUNTLESS = frozenset({"matroska", "webm", "asf"})
+"""Containers that state how long they last and not how many frames they have."""
 TOLERANCE = 1.5
 """Frames by which a clip may be shorter than its container says, which rounds times."""
 _CLOCK = re.compile(r"(\d{1,4}):(\d\d):(\d\d(?:\.\d+)?)$")
@@ -80,7 +82,7 @@ def read(path: Path, budget: Budget, colour: Colour = "refuse") -> Clip:
         if packets < promised:
             raise ClipError(f"it is truncated: {film.count} of its {promised} frames could be read")
         fps = _rate(stream)
-        _check_duration(container, stream, film, fps)
+        _check_duration(container, stream, film)
     if film.count < 2:
         raise ClipError(f"{film.count} frames could be read; a clip has at least two")
     return Clip(frames=settle(film.whole(), film.colour, None, colour), fps=fps)
@@ -132,6 +134,8 @@ class _Film:
         """Where the frames are coloured."""
         self.last = -1.0
         """Time of the last frame in seconds; negative if the container states none."""
+        self.gap = 0.0
+        """Longest time between two frames, in seconds."""
 
     def add(self, frame: Any) -> None:
         """Append a frame.
@@ -155,7 +159,9 @@ class _Film:
         self.colour.add(np.rot90(_coloured(frame), round(frame.rotation / 90) % 4), image)
         self.count = n
         if frame.pts is not None and frame.time_base is not None:
-            self.last = max(self.last, float(frame.pts * frame.time_base))
+            moment = float(frame.pts * frame.time_base)
+            self.gap = max(self.gap, moment - self.last if self.last >= 0 else 0.0)
+            self.last = max(self.last, moment)
 
     def whole(self) -> UInt8[np.ndarray, "T H W"]:
         """Return the frames that were added."""
@@ -215,25 +221,27 @@ def _check_size(frames: int, rows: int, columns: int, budget: Budget) -> None:
     budget.check_clip(frames, rows, columns, 1.25, DECODING * rows * columns)
 
 
-def _check_duration(container: Any, stream: Any, film: _Film, fps: float | None) -> None:
+def _check_duration(container: Any, stream: Any, film: _Film) -> None:
     """Refuse a clip that ends before its container says, where the container counts no frames.
 
     Raises:
         ClipError: frames are missing at its end.
     """
     seconds = _duration(container, stream)
-    if stream.frames or fps is None or seconds is None or film.last < 0:
+    if stream.frames or seconds is None or film.last < 0 or film.count < 2:
         return
-    missing = (seconds - film.last) * fps - 1
-    if missing > TOLERANCE:
+    # the last frame may be shown as long as any other
+    if seconds - film.last > (1 + TOLERANCE) * film.gap:
         raise ClipError(
-            f"it is truncated: {film.count} frames could be read, to {film.last + 1 / fps:.2f} of "
+            f"it is truncated: {film.count} frames could be read, to {film.last + film.gap:.2f} of "
             f"its {seconds:.2f} seconds"
         )
 
 
 def _duration(container: Any, stream: Any) -> float | None:
     """Read how long the pictures last, in seconds; None if the container does not say it."""
+    if not COUNTLESS & set(container.format.name.split(",")):
+        return None  # FFmpeg guesses it from the bit rate
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     written = {key.upper(): value for key, value in stream.metadata.items()}.get("DURATION", "")
