@@ -23,6 +23,7 @@ def files(
     columns: Mapping[str, str] | None = None,
     colour: Literal["refuse", "remove"] = "refuse",
     limits: Mapping[str, float] | None = None,
+    isolate: bool = False,
 ) -> Loader:
     """Clips in your own files, whose format is recognised by their content, never by the suffix.
 
@@ -59,6 +60,8 @@ def files(
             megabytes at once (500), `pixels` of a frame (16 million), `frames` of a clip (100,000),
             `rows` of a manifest or sheet (200,000), `seconds` of a clip (60), such as
             `{"memory": 2000}`.
+        isolate: read files in another process with hard limits of memory and time, so that a file
+            that a decoder dies of is one rejection. Every clip is copied once more.
 
     Returns:
         A loader; `read` returns grey uint8 frames (T, H, W) with frames per second, millimetres
@@ -75,11 +78,12 @@ def files(
     from echokit_io.loader import FileLoader
     from echokit_io.newborn_layout import recognise
 
+    open_study = partial(newborn_sheet, limits=limits, isolate=isolate)
     if (
         view is None
         and not columns
         and colour == "refuse"
-        and (study := recognise(source, partial(newborn_sheet, limits=limits))) is not None
+        and (study := recognise(source, open_study)) is not None
     ):
         return study
     return FileLoader.at(
@@ -89,6 +93,7 @@ def files(
         columns=columns or {},
         colour=colour,
         budget=Budget.of(limits),
+        isolate=isolate,
     )
 
 
@@ -101,6 +106,7 @@ def newborn_sheet(
     header: int = 3,
     labels: Mapping[str, str] | None = None,
     limits: Mapping[str, float] | None = None,
+    isolate: bool = False,
 ) -> Loader:
     """The layout of the newborn pulmonary-hypertension study: named videos and one sheet.
 
@@ -126,6 +132,7 @@ def newborn_sheet(
         labels: further label -> the column that it is copied from, such as `{"kapap": "KAPap"}`.
             Other columns are not read, because they may name people.
         limits: what reading may cost, as for the loader `files`.
+        isolate: read files in another process, as for the loader `files`.
 
     Returns:
         A loader; `read` returns the same as the loader `files`.
@@ -145,4 +152,5 @@ def newborn_sheet(
         header=header,
         labels=labels or {},
         budget=Budget.of(limits),
+        isolate=isolate,
     )

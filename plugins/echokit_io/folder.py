@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from echokit import VIEWS, ClipError, ClipRef, Rejection
-from echokit_io.budget import Budget
 from echokit_io.clip_info import ClipInfo
 from echokit_io.colour import Colour
-from echokit_io.formats import USUAL, examine
+from echokit_io.formats import examine
 from echokit_io.naming import PATIENT, PathInfo, canonical, conceal, from_path, pseudonym, unique
 from echokit_io.recognise import stem
 
@@ -85,7 +84,7 @@ def index(
     hashed: bool,
     root_name: str,
     colour: Colour = "refuse",
-    budget: Budget = USUAL,
+    look: Callable[[Path], ClipInfo] = examine,
 ) -> list[ClipRef | Rejection]:
     """Make a reference to every file that is a clip, and a rejection of every other file.
 
@@ -96,10 +95,10 @@ def index(
         hashed: replace patients by pseudonyms, in identifiers of clips too.
         root_name: the patient of a file if neither its header nor its path below `root` names one.
         colour: what happens to clips with colour Doppler.
-        budget: what reading one file may cost.
+        look: reads the head of a file.
     """
     refer = partial(
-        _refer, root, view=view, hashed=hashed, root_name=root_name, colour=colour, budget=budget
+        _refer, root, view=view, hashed=hashed, root_name=root_name, colour=colour, look=look
     )
     items = [refer(entry) for entry in entries]
     refs = [item for item in items if isinstance(item, ClipRef)]
@@ -131,14 +130,14 @@ def _refer(
     hashed: bool,
     root_name: str,
     colour: Colour,
-    budget: Budget,
+    look: Callable[[Path], ClipInfo],
 ) -> ClipRef | Rejection:
     """Make the reference of one file, or reject it."""
     relative = entry.relative
     try:
         if entry.reason:
             raise ClipError(entry.reason)
-        info = examine(root / relative, budget)
+        info = look(root / relative)
         check_colour(info, colour)
     except ClipError as error:
         return Rejection(printable(relative), str(error))

@@ -7,15 +7,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import Literal, final
+from typing import TYPE_CHECKING, Literal, final
 
 from echokit import Clip, ClipError, ClipRef, DataError, OptionError, Rejection
 from echokit_io import folder, manifest
 from echokit_io.budget import Budget
+from echokit_io.clip_info import ClipInfo
 from echokit_io.colour import CHOICES, Colour
 from echokit_io.formats import USUAL, examine, read
 from echokit_io.naming import canonical
 from echokit_io.recognise import open_regular
+
+if TYPE_CHECKING:
+    from echokit_io.isolated import Isolated
 
 MANIFEST = "manifest.csv"
 """Name of the file that makes a folder a listed cohort."""
@@ -38,6 +42,7 @@ class FileLoader:
         columns: Mapping[str, str] | None = None,
         colour: Colour = "refuse",
         budget: Budget = USUAL,
+        isolate: bool = False,
     ) -> None:
         """Make a loader of a known kind of source; `FileLoader.at` finds out the kind.
 
@@ -50,8 +55,14 @@ class FileLoader:
             columns: name that is needed -> name of the manifest's column.
             colour: what happens to clips with colour Doppler.
             budget: what reading may cost.
+            isolate: read files in another process, with hard limits.
         """
         self.colour = colour
+        self._isolated: Isolated | None = None
+        if isolate:
+            from echokit_io.isolated import Isolated  # needs NumPy; listing clips does not
+
+            self._isolated = Isolated(budget)
         self.budget = budget
         self.root = root
         self.only = only
@@ -70,6 +81,7 @@ class FileLoader:
         columns: Mapping[str, str],
         colour: Colour = "refuse",
         budget: Budget = USUAL,
+        isolate: bool = False,
     ) -> FileLoader:
         """Make a loader of a file, a manifest or a folder.
 
@@ -99,6 +111,7 @@ class FileLoader:
             columns=columns,
             colour=colour,
             budget=budget,
+            isolate=isolate,
         )
         if is_folder:
             table = path / MANIFEST
@@ -123,8 +136,18 @@ class FileLoader:
             hashed=self.hashed,
             root_name=self.root.resolve().name or "unknown",
             colour=self.colour,
-            budget=self.budget,
+            look=self.examine,
         )
+
+    def examine(self, path: Path) -> ClipInfo:
+        """Read the head of a file.
+
+        Raises:
+            ClipError: it is not a clip; the message is the reason.
+        """
+        if self._isolated is not None:
+            return self._isolated.examine(path)
+        return examine(path, self.budget)
 
     def read(self, ref: ClipRef) -> Clip:
         """Read one clip as grey uint8 frames (T, H, W).
@@ -133,7 +156,10 @@ class FileLoader:
             ClipError: it cannot be read; the message is the reason.
         """
         path, masks = self._find(ref)
-        clip = read(path, self.colour, self.budget)
+        if self._isolated is not None:
+            clip = self._isolated.read(path, self.colour)
+        else:
+            clip = read(path, self.colour, self.budget)
         if masks is None:
             return clip
         from echokit_io.arrays import read_structures  # needs NumPy; listing clips does not
@@ -174,7 +200,7 @@ class FileLoader:
                 yield row
                 continue
             try:
-                info = examine(row.path, self.budget)
+                info = self.examine(row.path)
                 folder.check_colour(info, self.colour)
                 yield manifest.flagged(row, info.synthetic)
             except ClipError as error:

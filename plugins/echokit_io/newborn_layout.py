@@ -15,7 +15,7 @@ from echokit import Clip, ClipError, ClipRef, DataError, Loader, OptionError, Re
 from echokit_io import folder
 from echokit_io.budget import Budget
 from echokit_io.csv_text import listed
-from echokit_io.formats import USUAL, examine
+from echokit_io.formats import USUAL
 from echokit_io.grade_sheet import GRADE, Row, number_of, read_sheet
 from echokit_io.loader import MANIFEST, FileLoader
 from echokit_io.worksheets import SUFFIXES
@@ -41,6 +41,7 @@ class SheetLoader:
         header: int,
         labels: Mapping[str, str],
         budget: Budget = USUAL,
+        isolate: bool = False,
     ) -> None:
         """Make a loader of a folder, or of the folder of a sheet.
 
@@ -55,7 +56,8 @@ class SheetLoader:
         self.root, self.sheet = _locate(source, sheet)
         self.number, self.grade, self.header = number, grade, header
         self.labels = dict(labels)
-        self._files, self.budget = FileLoader(self.root, budget=budget), budget
+        self.budget = budget
+        self._files = FileLoader(self.root, budget=budget, isolate=isolate)
 
     def index(self) -> Iterator[ClipRef | Rejection]:
         """List every clip; reject every other file, and every row without a clip.
@@ -135,7 +137,7 @@ class SheetLoader:
                 raise ClipError(f"{self.sheet.name} has no row of number {video.number}")
             if row.fault:
                 raise ClipError(f"{self.sheet.name}, row {row.line}: {row.fault}")
-            info = examine(self.root / video.relative, self.budget)
+            info = self._files.examine(self.root / video.relative)
         except ClipError as error:
             return Rejection(where, str(error), video.number, video.view)
         return ClipRef(
