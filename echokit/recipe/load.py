@@ -13,6 +13,9 @@ from echokit.plugins.registry import registry
 from echokit.recipe.recipe import Recipe
 from echokit.recipe.settings import Table, merge, override, parse_setting
 
+LARGEST = 1_000_000
+"""Largest number of bytes of a recipe or a config file."""
+
 
 def load_recipe(
     source: str,
@@ -91,11 +94,19 @@ def _locate(source: str) -> Path:
 
 
 def _read_toml(path: Path) -> Table:
+    if path.exists() and not path.is_file():
+        raise RecipeError(f"{path} is not a regular file, so it is no recipe.")
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise RecipeError(f"{path} has more than {LARGEST:,} bytes: it is no recipe.")
+        return tomllib.loads(data.decode("utf-8"))
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise RecipeError(f"{path} is not valid TOML: it is nested too deeply.") from None
+    except ValueError as error:  # no TOML, no UTF-8, or a number of 5000 digits
         raise RecipeError(f"{path} is not valid TOML: {error}.") from error
 
 

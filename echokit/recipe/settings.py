@@ -76,7 +76,7 @@ def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:
     key, equals, value = text.partition("=")
     try:
         node: Any = tomllib.loads(f"{key} = 0")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         node = 0
     if not equals or not node:
         raise RecipeError(f"--set {text!r} is not key=value, as in --set backbone.width=8.")
@@ -88,6 +88,8 @@ def parse_setting(text: str) -> tuple[tuple[str, ...], Any]:
         return tuple(path), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return tuple(path), value.strip()
+    except (ValueError, RecursionError):  # a number of 5000 digits, or 1000 brackets
+        raise RecipeError(f"--set {text[:60]!r} has a value that is none.") from None
 
 
 Settings = Iterable[str] | Mapping[str, object]

@@ -18,8 +18,9 @@ import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, final
+from typing import Any, final
 
 import numpy as np
 from jaxtyping import UInt8
@@ -87,7 +88,7 @@ class Isolated:
         with self._lock:
             process = self._started()
             assert process.stdin is not None
-            assert process.stdout is not None
+            assert isinstance(process.stdout, BufferedReader)
             try:
                 process.stdin.write(json.dumps(request).encode() + b"\n")
                 process.stdin.flush()
@@ -115,18 +116,18 @@ class Isolated:
             weakref.finalize(self, _end, self._process)
         return self._process
 
-    def _wait(self, answers: BinaryIO) -> None:
+    def _wait(self, answers: BufferedReader) -> None:
         if not select.select([answers], [], [], PATIENCE * self.budget.seconds)[0]:
             raise OSError("it does not answer")
 
-    def _movie(self, answers: BinaryIO, shape: list[int]) -> UInt8[np.ndarray, "T H W"]:
+    def _movie(self, answers: BufferedReader, shape: list[int]) -> UInt8[np.ndarray, "T H W"]:
         count = math.prod(shape)
         if len(shape) != 3 or not 0 < count <= self.budget.bytes:
             raise ValueError("no clip has this shape")
         movie = np.empty(shape, np.uint8)
-        pixels = memoryview(movie.reshape(-1))
+        pixels = movie.reshape(-1).data
         while len(pixels):
-            got = answers.readinto(pixels)  # type: ignore[attr-defined]
+            got = answers.readinto(pixels)
             if not got:
                 raise OSError("it ended")
             pixels = pixels[got:]

@@ -32,6 +32,7 @@ WORDS = (
     *(b"nan", b"inf", b"-1", b"1e300", b"1e-300", b"0", b"", b"\0", b'"', b"'", b"\n", b"=cmd()"),
     *(b"../../x", b"/dev/zero", b"\xff\xfe", b"[", b"]", b"{", b"}", b"99999999999999999999"),
     *(b"true", b"-0.0", b"A" * 300, b"\xe2\x80\xae", b";", b",", b"\t", b"x = [", b"1979-05-27"),
+    *(b"[" * 3000, b"9" * 5000, b"a." * 2000),
 )
 """What stands in the place of a number or a word of a text."""
 LENGTHS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)

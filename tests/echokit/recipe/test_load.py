@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from pathlib import Path
 
 import pytest
 
@@ -128,6 +129,35 @@ def test_unknown_recipes_presets_and_files_say_what_there_is(tmp_path):
     (tmp_path / "broken.toml").write_text("a = = 1")
     with pytest.raises(RecipeError, match=r"broken\.toml is not valid TOML"):
         load_recipe(str(tmp_path / "broken.toml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("x = " + "[" * 5000, "nested too deeply"),
+        ("x = " + "9" * 5000, "is not valid TOML"),
+        ("# " + "x" * 1_000_000, "it is no recipe"),
+        ("x = 1\0", "is not valid TOML"),
+    ],
+    ids=["nested", "digits", "large", "nul"],
+)
+def test_a_hostile_file_is_refused_by_name(text, reason, tmp_path):
+    (tmp_path / "a.toml").write_text(text, "utf-8")
+    with pytest.raises(RecipeError, match=reason):
+        load_recipe(str(tmp_path / "a.toml"))
+    with pytest.raises(RecipeError, match=reason):
+        load_recipe("tiny-study", config=tmp_path / "a.toml")
+
+
+def test_a_device_is_no_config():
+    with pytest.raises(RecipeError, match="not a regular file"):
+        load_recipe("tiny-study", config=Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("value", ["[" * 5000, "9" * 5000])
+def test_a_value_that_is_none_is_refused(value):
+    with pytest.raises(RecipeError, match="has a value that is none"):
+        parse_setting(f"train.epochs={value}")
 
 
 def test_a_quoted_key_reaches_the_label_table():
