@@ -60,26 +60,36 @@ class Budget:
         """Start the clock of one clip."""
         return Clock(self)
 
-    def check_memory(self, needed: float, what: str) -> None:
+    def check_memory(self, needed: float, what: str, *, ends: bool = True) -> None:
         """Refuse what needs more memory than is allowed.
 
         Args:
             needed: bytes.
             what: what needs them, as the beginning of a sentence.
+            ends: False if this is only what was read until now, and more may follow.
 
         Raises:
             ClipError: it needs more.
         """
         if needed > self.bytes:
+            takes = f"{math.ceil(needed / MB):,} MB, more than" if ends else "more than"
+            wanted = needed / MB if ends else 4 * self.memory
             raise ClipError(
-                f"{what}: that takes {math.ceil(needed / MB):,} MB of memory, more than the "
-                f"{self.memory:,.0f} MB that are allowed; if the file is sound, cut it into "
-                "shorter clips, or allow more with the option limits of the loader "
-                f"(--set study.limits.memory={_rounded_up(needed / MB)})"
+                f"{what}: that takes {takes} the {self.memory:,.0f} MB of memory that are allowed; "
+                "if the file is sound, cut it into shorter clips, or allow more with the option "
+                "limits of the loader "
+                f"(--set study.limits.memory={_rounded_up(wanted)})"
             )
 
     def check_clip(
-        self, frames: int, rows: int, columns: int, bytes_of_pixel: float = 1.0, beside: float = 0.0
+        self,
+        frames: int,
+        rows: int,
+        columns: int,
+        bytes_of_pixel: float = 1.0,
+        beside: float = 0.0,
+        *,
+        ends: bool = True,
     ) -> None:
         """Refuse a clip that is larger than allowed, by its size alone.
 
@@ -89,16 +99,19 @@ class Budget:
             columns: width of a frame.
             bytes_of_pixel: bytes that each pixel takes while the clip is read.
             beside: further bytes, such as those that decoding one frame takes.
+            ends: False if these are the frames that were read until now, and more may follow.
 
         Raises:
             ClipError: it is larger.
         """
-        shape = f"it has {frames:,} frames of {rows} x {columns} pixels"
+        least = "" if ends else "at least "
+        shape = f"it has {least}{frames:,} frames of {rows} x {columns} pixels"
         if rows * columns > self.pixels:
             self._refuse(shape, "pixels", rows * columns, "a frame")
         if frames > self.frames:
             self._refuse(shape, "frames", frames, "a clip")
-        self.check_memory(frames * rows * columns * bytes_of_pixel + beside, shape)
+        needed = frames * rows * columns * bytes_of_pixel + beside
+        self.check_memory(needed, shape, ends=ends)
 
     def _refuse(self, what: str, limit: str, given: float, of: str) -> NoReturn:
         raise ClipError(

@@ -112,7 +112,8 @@ def _inflated(file: BinaryIO, budget: Budget) -> BinaryIO:
             while packed and not inflate.eof:
                 plain.write(inflate.decompress(packed, BLOCK))
                 packed = inflate.unconsumed_tail
-                budget.check_memory(plain.tell(), "its deflated data set is large when unpacked")
+                large = "its deflated data set is large when unpacked"
+                budget.check_memory(plain.tell(), large, ends=False)
                 clock.check()
     except zlib.error:
         raise ClipError("its deflated data set is damaged") from None

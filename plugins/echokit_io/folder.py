@@ -15,6 +15,9 @@ from echokit_io.formats import examine
 from echokit_io.naming import PATIENT, PathInfo, canonical, conceal, from_path, pseudonym, unique
 from echokit_io.recognise import stem
 
+DEEPEST = 50
+"""Largest number of folders, one in another, that are looked into."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -47,7 +50,10 @@ def _walk(root: Path, relative: PurePosixPath) -> Iterator[Entry]:
         if entry.name.startswith("."):
             yield Entry(path, "it is hidden: its name begins with a dot")
         elif entry.is_dir(follow_symlinks=False):
-            yield from _walk(root, path)
+            if len(path.parts) > DEEPEST:
+                yield Entry(path, f"it lies more than {DEEPEST} folders deep; move it up")
+            else:
+                yield from _walk(root, path)
         elif _is_link_to_folder(entry):
             yield Entry(path, "it is a link to a folder; links to folders are not followed")
         elif not _is_utf8(entry.name):

@@ -152,7 +152,7 @@ class _Film:
                 f"frame {n} is {image.shape}"
             )
         self.clock.check(f"{n} frames")
-        _check_size(n, image.shape[0], image.shape[1], self.clock.budget)
+        _check_size(n, image.shape[0], image.shape[1], self.clock.budget, ends=False)
         if n > len(self.frames):
             self._grow(image.shape)
         self.frames[n - 1] = image
@@ -216,9 +216,9 @@ def _rate(stream: Any) -> float | None:
     return next((rate for rate in rates if SLOWEST <= rate <= FASTEST), None)
 
 
-def _check_size(frames: int, rows: int, columns: int, budget: Budget) -> None:
+def _check_size(frames: int, rows: int, columns: int, budget: Budget, *, ends: bool = True) -> None:
     """Refuse a clip that is larger than allowed: its frames and colours, and the decoder's."""
-    budget.check_clip(frames, rows, columns, 1.25, DECODING * rows * columns)
+    budget.check_clip(frames, rows, columns, 1.25, DECODING * rows * columns, ends=ends)
 
 
 def _check_duration(container: Any, stream: Any, film: _Film) -> None:

@@ -200,3 +200,10 @@ def test_index_decodes_nothing(tmp_path, monkeypatch):
 
 def test_contract(tmp_path):
     check_loader(loader, str(tree(tmp_path, "30_A4C.npy", "b/PLAX.npy", "c/PLAX.npy")))
+
+
+def test_folders_that_go_down_for_ever_are_named(tmp_path):
+    tmp_path.joinpath(*["d"] * 60).mkdir(parents=True)
+    (item,) = loader(tmp_path).index()
+    assert item.where == "/".join(["d"] * 51)
+    assert "50 folders deep" in item.reason
