@@ -206,20 +206,20 @@ def _sheet(name: str) -> Callable[[Path], Path]:
         + "</mergeCells>",
         "columns": "<cols>" + '<col min="1" max="16384"/>' * 100_000 + "</cols><sheetData/>",
         "inline text": '<sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>'
-        + "x" * 100_000_000
+        + "x" * 40_000_000
         + "</t></is></c></row></sheetData>",
-        "rows": "<sheetData>" + '<row><c r="A1"><v>1</v></c></row>' * 2_000_000 + "</sheetData>",
+        "rows": "<sheetData>" + '<row><c r="A1"><v>1</v></c></row>' * 300_000 + "</sheetData>",
         "wide rows": "<sheetData>"
         + '<row><c r="XFD1"><v>1</v></c></row>' * 100_000
         + "</sheetData>",
         "styles": f"<sheetData>{number}</sheetData>",
-        "cells of one row": f"<sheetData><row>{'<c><v>1</v></c>' * 2_000_000}</row></sheetData>",
+        "cells of one row": f"<sheetData><row>{'<c><v>1</v></c>' * 200_000}</row></sheetData>",
     }
 
     def make(path: Path) -> Path:
         path.mkdir()
         (path / "30KAPAP.mp4").write_bytes(npy(FRAMES)[0])
-        workbook(path / "sheet.xlsx", sheets[name], 2_000_000 if name == "styles" else 1)
+        workbook(path / "sheet.xlsx", sheets[name], 200_000 if name == "styles" else 1)
         return path
 
     return make
@@ -301,6 +301,6 @@ BOMBS: dict[str, tuple[str, Callable[[Path], Path]]] = {
         _manifest(b"patient,view,file," + b"c," * 1_000_000 + b"\n" + b"1," * 1_000_000),
     ),
     "csv of NUL bytes": ("m", _manifest(bytes(50_000_000))),
-    "csv of one clip": ("m", _manifest(b"patient,view,file\n" + b"1,A4C,a.npy\n" * 15_000)),
+    "csv of one clip": ("m", _manifest(b"patient,view,file\n" + b"1,A4C,a.npy\n" * 8_000)),
 }  # fmt: skip
 """Name -> the file's name, and what makes it and returns the source."""

@@ -37,7 +37,7 @@ def test_a_bomb_is_refused_by_name(name, reader, tmp_path):
         assert len(reason) < 500
 
 
-@pytest.mark.parametrize("name", ["MPEG-4 in Matroska", "deflated DICOM"])
+@pytest.mark.parametrize("name", ["MPEG-4 in Matroska"])
 def test_the_usual_limits_hold_too(name, reader, tmp_path):
     file, make = BOMBS[name]
     found = reader(make(tmp_path / file))
