@@ -34,6 +34,7 @@ from echokit.interfaces import (
     Explainer,
     Loader,
     SupportsCam,
+    SupportsCheck,
     SupportsFingerprint,
     SupportsFit,
     SupportsWrite,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from echokit.studies.outcomes import ClipResult, SubjectResult
     from echokit.studies.result import StudyResult
     from echokit.studies.sources import check, read
+    from echokit.system.pseudonyms import pseudonym
 
 __version__ = "0.1.0"
 
@@ -86,6 +88,7 @@ _PLACES = {
     "export_run": "echokit.export.write",
     "load": "echokit.studies.load",
     "open_run": "echokit.runs.start",
+    "pseudonym": "echokit.system.pseudonyms",
     "read": "echokit.studies.sources",
     "run": "echokit.runs.start",
 }
@@ -122,6 +125,7 @@ __all__ = [
     "StudyResult",
     "SubjectResult",
     "SupportsCam",
+    "SupportsCheck",
     "SupportsFingerprint",
     "SupportsFit",
     "SupportsWrite",
@@ -140,6 +144,7 @@ __all__ = [
     "hookimpl",
     "load",
     "open_run",
+    "pseudonym",
     "read",
     "read_weights",
     "resolve",

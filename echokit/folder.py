@@ -5,23 +5,22 @@ from __future__ import annotations
 import contextlib
 import platform
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import echokit
 from echokit.errors import UsageError
 from echokit.recipe import Recipe, load_recipe
-from echokit.recipe.settings import Settings, setting_texts
+from echokit.recipe.resolve import Address, move_data, resolve_recipe
+from echokit.recipe.settings import Settings
 from echokit.system.cost import Cost
-from echokit.system.files import read_json, write_json, write_text
+from echokit.system.files import private_folder, read_json, write_json, write_text
 from echokit.system.machine import machine, packages, version_of
-
-Address = str | PathLike[str]
+from echokit.system.pseudonyms import SALT, fingerprint, is_pseudonym
 
 RESULTS = {
     "crossfit": "crossfit.parquet",
@@ -91,7 +90,7 @@ class RunFolder:
                 "another folder with --out."
             )
         folder = cls(path)
-        path.mkdir(parents=True, exist_ok=True)
+        private_folder(path)
         write_text(path / "recipe.toml", recipe.to_toml())
         write_json(path / "environment.json", environment(recipe))
         folder.state = {
@@ -151,6 +150,23 @@ class RunFolder:
                 path.unlink()
         self.state |= {"recipe_digest": digest, "test_digest": test}
 
+    def keep_secret(self, patients: Collection[str]) -> None:
+        """Record the mark of the secret that the run's pseudonyms were made with.
+
+        Raises:
+            UsageError: the run was begun with another secret, so that its patients would get other
+                pseudonyms.
+        """
+        if not any(map(is_pseudonym, patients)):
+            return
+        known, now = self.state.get("secret"), fingerprint()
+        if known != now and self.state["stages"] and self.is_done("prepare"):
+            raise UsageError(
+                f"{self.path} has pseudonyms by another secret: resume it as the user who began "
+                f"it, or with the same {SALT}, or begin a new run."
+            )
+        self.state["secret"] = now
+
     def forget_results(self, steps: Collection[str] = tuple(RESULTS)) -> None:
         """Mark steps as not done; by default those that depend on networks or the cohort."""
         self.state["stages"] = [row for row in self.state["stages"] if row["name"] not in steps]
@@ -208,11 +224,12 @@ def begin_run(
     data: Address | None,
     preset: str | None,
     settings: Settings,
-    config: Address | None,
+    config: Address | Sequence[Address] | None,
     out: Address | None,
     seed: int | None,
     resume: Address | None,
     test_data: Address | None = None,
+    check: Callable[[Recipe], object] | None = None,
 ) -> RunFolder:
     """Create the folder of a new run, or open that of a run to resume.
 
@@ -221,36 +238,31 @@ def begin_run(
         data: the user's own clips.
         preset: one of the recipe's presets.
         settings: overrides by key, or texts as `--set` takes them.
-        config: a TOML file that overrides the recipe and the preset.
+        config: a TOML file that overrides the recipe and the preset, or several, later ones first.
         out: the run's folder; None takes one below `runs/`.
         seed: short for the setting `seed`.
-        resume: the folder of a run to resume; excludes all other arguments.
+        resume: the folder of a run to resume; excludes all other arguments but `data`, which
+            says where its data are now.
         test_data: an external test cohort.
+        check: refuses a new run that cannot be carried out, before anything is written.
 
     Raises:
         EchokitError: the recipe cannot be used, or the folder is not empty.
     """
     if resume is not None:
-        others = (recipe, data, test_data, preset, settings, config, out)
+        others = (recipe, test_data, preset, settings, config, out)
         if any(others) or seed is not None:
             raise UsageError(
-                "--resume takes only the run's folder; the recipe is the one saved in it."
+                "--resume takes only the run's folder, and --data where its data were moved; the "
+                "recipe is the one saved in it."
             )
-        return RunFolder.open(Path(resume))
-    if recipe is None:
-        raise UsageError(
-            "Name a recipe, as in `echokit run RECIPE`, or --resume a run. "
-            "`echokit recipes` lists recipes."
-        )
-    resolved = load_recipe(
-        recipe,
-        preset=preset,
-        config=None if config is None else Path(config),
-        settings=[*setting_texts(settings), *([] if seed is None else [f"seed={seed}"])],
-        data=None if data is None else Path(data).expanduser().resolve(),
-        test_data=None if test_data is None else Path(test_data).expanduser().resolve(),
-    )
-    resolved.check_components()
+        folder = RunFolder.open(Path(resume))
+        if data is not None:
+            move_data(folder.recipe(), Path(data).expanduser().resolve())
+        return folder
+    resolved = resolve_recipe(recipe, data, preset, settings, config, seed, test_data)
+    if check is not None:
+        check(resolved)
     place = next_free(Path("runs"), resolved.name) if out is None else Path(out)
     return RunFolder.create(place, resolved)
 

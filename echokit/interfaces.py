@@ -153,6 +153,19 @@ class SupportsCam(Protocol):
 
 
 @runtime_checkable
+class SupportsCheck(Protocol):
+    """An explainer that can tell early which models it cannot explain."""
+
+    def check(self, model: nn.Module) -> None:
+        """Refuse a model that is not trained yet, without running it.
+
+        Raises:
+            PluginError: the model cannot be explained; the message says what it lacks.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsFit(Protocol):
     """An aggregator that learns from the training patients before it is used."""
 

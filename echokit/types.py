@@ -56,7 +56,7 @@ class ClipRef:
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Annotations as written, by column: `{"grade": "1.5"}`."""
     where: str = ""
-    """Address that the loader that made this reference reads the clip by."""
+    """Address that the loader that made this reference reads the clip by; it is never shown."""
     synthetic: bool = False
     """True where the clip is simulated; every figure that comes of it must say so."""
 
@@ -66,7 +66,7 @@ class Rejection:
     """One file or clip that is not used, and why. Nothing is dropped without one."""
 
     where: str
-    """File name or clip identifier, as a user would recognise it."""
+    """Clip identifier, or number of a file or row; it is shown, so that it must name nobody."""
     reason: str
     """One sentence: what is wrong with it."""
     patient: str | None = None

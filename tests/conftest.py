@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +18,8 @@ import numpy as np
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # figures repeat, and test processes share the cores
+os.environ["ECHOKIT_SALT"] = "tests"  # no test makes a secret in the home of who runs it
+os.environ["ECHOKIT_CONFIG"] = tempfile.mkdtemp(prefix="echokit-tests-")
 
 from echokit import (
     Clip,
@@ -31,6 +36,7 @@ from echokit.executors import local
 from echokit.plugins.registry import Registry, registry
 
 pytest_plugins = ["small_run"]
+atexit.register(shutil.rmtree, os.environ["ECHOKIT_CONFIG"], ignore_errors=True)
 
 SLOW = (
     "bench/test_accuracy.py",

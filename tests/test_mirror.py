@@ -62,6 +62,7 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
         "bench/leaderboard.py": "echokit/bench/test_accuracy.py",
         "bench/result.py": "echokit/bench/test_accuracy.py",
         "cli/bench.py": "echokit/bench/test_speed.py",
+        "cli/evaluate.py": "echokit/studies/test_evaluate.py",
         "cli/plugins.py": "echokit/cli/test_cli.py",
         "cli/plugins_tried.py": "echokit/cli/test_plugins_check.py",
         "cli/plugins_verdict.py": "echokit/cli/test_plugins_check.py",

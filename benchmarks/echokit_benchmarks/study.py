@@ -18,9 +18,10 @@ from torch import nn
 from echokit import VIEWS, resolve
 from echokit.bench.timing import Claim, in_turns, timing_row
 from echokit.clips.store import Store
+from echokit.components.loading import make_loader
 from echokit.components.networks import make_model
 from echokit.components.parts import make_parts
-from echokit.components.slots import make_aggregator, make_loader
+from echokit.components.slots import make_aggregator
 from echokit.engines.agreement import TOLERANCE
 from echokit.engines.choose import ChosenEngine, EngineRequest
 from echokit.engines.engine import PRECISIONS, Precision

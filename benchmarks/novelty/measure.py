@@ -21,7 +21,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 import echokit
-from echokit.components.slots import make_loader
+from echokit.components.loading import make_loader
 from echokit.runs.start import open_run
 from echokit.types import Clip
 

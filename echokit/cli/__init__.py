@@ -4,37 +4,83 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import Annotated
 
 import typer
 
-from echokit.cli import bench, data, doctor, evaluate, export, plugins, predict, report, run
+import echokit
+from echokit.cli import (
+    bench,
+    data,
+    doctor,
+    evaluate,
+    export,
+    plugins,
+    predict,
+    recipes,
+    report,
+    run,
+)
 from echokit.cli.groups import WithPlugins
-from echokit.errors import EchokitError
+from echokit.errors import DataError, EchokitError, TrainingError
 
 app = typer.Typer(
     name="echokit",
     cls=WithPlugins,
     help="Echocardiogram analysis from plugins. Research software, not a medical device.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"echokit {echokit.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_print_version,
+            help="Print the version of echokit.",
+        ),
+    ] = False,
+) -> None:
+    del version
+
+
 app.command("run")(run.run)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 app.command("report")(report.report)
-app.command("recipes")(plugins.recipes)
+app.add_typer(recipes.app, name="recipes")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 
 
+USAGE, NO_DATA, FAILED = 2, 3, 4
+"""Exit codes: a command that cannot be carried out as typed; no usable data; failed networks."""
+
+
+def exit_code(error: EchokitError) -> int:
+    """Return the exit code of an error; 130 is that of a command that was stopped."""
+    if isinstance(error, TrainingError):
+        return FAILED
+    return NO_DATA if isinstance(error, DataError) else USAGE
+
+
 def main() -> None:
-    """Run the command; an error that echokit raised on purpose is one line and exit code 2."""
+    """Run the command; an error that echokit raised on purpose is one line and an exit code."""
     from echokit.cli.console import one_line
 
     def show(message: Warning | str, category: type[Warning], *place: object) -> None:
@@ -46,7 +92,7 @@ def main() -> None:
         app()
     except EchokitError as error:
         one_line("error", "bold red", str(error))
-        sys.exit(2)
+        sys.exit(exit_code(error))
     except OSError as error:  # no right to write, no space left
         one_line("error", "bold red", f"{error.strerror}: {error.filename}")
         sys.exit(2)

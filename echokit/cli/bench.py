@@ -30,12 +30,12 @@ def speed(
     Leave the machine alone meanwhile: the ratios are of this run, and other work blurs them.
     """
     from echokit.bench.speed import measure_all, sentence, write_speed
-    from echokit.cli.console import Bars, print_json
     from echokit.cli.console import out as console
+    from echokit.cli.console import print_json
+    from echokit.cli.log_lines import progress_of
     from echokit.system.files import read_json
-    from echokit.system.progress import Silent
 
-    rows = measure_all(quick, only or [], Silent() if as_json else Bars())
+    rows = measure_all(quick, only or [], progress_of(as_json))
     page = write_speed(rows, quick, out)
     if as_json:
         print_json(read_json(out / "speed.json"))
@@ -65,6 +65,9 @@ def accuracy(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Override one key of the recipe. Repeatable.")
     ] = None,
+    config: Annotated[
+        list[Path] | None, typer.Option(help="TOML file laid over the recipe. Repeatable.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where runs and tables go.")] = Path(
         "runs/bench-accuracy"
     ),
@@ -78,10 +81,11 @@ def accuracy(
     from echokit.bench.accuracy import train_all
     from echokit.bench.leaderboard import write_leaderboard
     from echokit.bench.suite import Suite, brought_suite, read_suite, slots
-    from echokit.cli.console import Bars, print_json
     from echokit.cli.console import out as console
+    from echokit.cli.console import print_json
+    from echokit.cli.log_lines import progress_of
+    from echokit.recipe.settings import config_texts
     from echokit.system.files import read_json
-    from echokit.system.progress import Silent
 
     given = {
         "backbone": slots(backbone.split(",")) if backbone else None,
@@ -90,13 +94,13 @@ def accuracy(
         "seeds": seeds,
         "recipe": recipe,
         "preset": preset,
-        "settings": settings,
+        "settings": [*config_texts(config or ()), *(settings or ())] or None,
     }
     if suite is None and recipe and backbone and aggregator:
         asked = Suite.model_validate({k: v for k, v in given.items() if v is not None})
     else:
         asked = read_suite(suite or brought_suite(recipe)[1], **given)
-    progress = Silent() if as_json else Bars()
+    progress = progress_of(as_json)
     page = write_leaderboard(asked, train_all(asked, out, progress), out, progress)
     if as_json:
         print_json(read_json(out / "accuracy.json"))

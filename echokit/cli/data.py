@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from echokit.cli import data_forget
 from echokit.cli.groups import WithPlugins
+
+NOTHING_USED = 3
+"""Exit status where no file can be used."""
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     cls=WithPlugins, help="Check clips before they are used, or write some.", no_args_is_help=True
 )
+app.command("forget")(data_forget.forget)
 
 
 @app.command("check")
@@ -26,23 +31,58 @@ def check(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every file and the summary as JSON.")
     ] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(help="New file, for your eyes only, that says whom each pseudonym is of."),
+    ] = None,
     loader: Annotated[
         str | None,
         typer.Option(help="The loader that reads it; by default that of the installed recipes."),
     ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="A recipe that the clips are for: views, sector, labels and splits too."),
+    ] = None,
+    config: Annotated[
+        list[Path] | None, typer.Option(help="TOML file laid over the recipe. Repeatable.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Override one key of the recipe; without --recipe an option of the loader, as in "
+            "--set columns.patient=Nr. Repeatable.",
+        ),
+    ] = None,
 ) -> None:
-    """Say what a folder or manifest holds: every file, used or rejected with its reason."""
+    """Say what a folder or manifest holds: every file, used or rejected with its reason.
+
+    The exit status is 3 where nothing can be used.
+    """
     from echokit.cli.console import Count, out, print_json
     from echokit.studies.sources import check as check_source
+    from echokit.system.pseudonyms import key_file as keep_key
 
-    report = check_source(path, loader=loader, progress=Count())
+    with keep_key(key_file):
+        report = check_source(
+            path,
+            loader=loader,
+            recipe=recipe,
+            config=config or (),
+            settings=settings or (),
+            progress=Count(),
+        )
     if as_json:
         print_json(report.to_json())
-        return
-    out.print(_clips_table(report))
-    for file in report.rejected:
-        out.print(f"rejected: {file.file}: {file.reason}", style="red", markup=False)
-    out.print(_words(report.summary), markup=False)
+    else:
+        out.print(_clips_table(report))
+        for file in report.rejected:
+            out.print(f"rejected: {file.file}: {file.reason}", style="red", markup=False)
+        out.print(_words(report.summary), markup=False)
+        for warning in report.warnings:
+            out.print(f"warning: {warning}", style="yellow", markup=False, soft_wrap=True)
+    if not report.used:
+        raise typer.Exit(NOTHING_USED)
 
 
 def _clips_table(report: CheckReport) -> Table:
@@ -73,5 +113,7 @@ def _words(summary: Mapping[str, Any]) -> str:
         if summary[title]:
             counts = ", ".join(f"{name} × {n}" for name, n in sorted(summary[title].items()))
             lines.append(f"{title.replace('_', ' ')}: {counts}")
+    for task, counts in summary["labels"].items():
+        lines.append(f"{task}: {', '.join(f'{name} {n}' for name, n in counts.items())} patients")
     lines += [f"same content: {', '.join(files)}" for files in summary["duplicates"]]
     return "\n".join(lines)

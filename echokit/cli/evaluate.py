@@ -31,6 +31,10 @@ def evaluate(
     engine: Annotated[
         str, typer.Option(help="What runs the networks, as in `echokit predict`.")
     ] = "auto",
+    key_file: Annotated[
+        Path | None,
+        typer.Option(help="New file, for your eyes only, that says whom each pseudonym is of."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print evaluation.json on standard output.")
@@ -41,26 +45,28 @@ def evaluate(
     Prints a table and writes evaluation.json, metrics.csv, predictions.csv and a page.
     Research software, not a medical device.
     """
-    from echokit.cli.console import Bars, print_json
     from echokit.cli.console import out as console
+    from echokit.cli.console import print_json
+    from echokit.cli.log_lines import progress_of
     from echokit.folder import next_free
     from echokit.recipe.settings import parse_setting
     from echokit.studies.evaluate import evaluate as evaluate_model
     from echokit.studies.write import refuse_existing
-    from echokit.system.progress import Silent
+    from echokit.system.pseudonyms import key_file as keep_key
 
-    target = out or next_free(Path("evaluations"), Path(data).stem or run.name)
+    target = out or next_free(Path("evaluations"), run.name)
     refuse_existing(target)
     options = {".".join(path): value for path, value in map(parse_setting, settings or ())}
-    result = evaluate_model(
-        run,
-        data,
-        task,
-        loader=loader,
-        options=options,
-        engine=engine,
-        progress=Silent() if quiet or as_json else Bars(),
-    )
+    with keep_key(key_file):
+        result = evaluate_model(
+            run,
+            data,
+            task,
+            loader=loader,
+            options=options,
+            engine=engine,
+            progress=progress_of(quiet or as_json),
+        )
     result.save(target)
     if as_json:
         print_json(result.to_json())

@@ -20,10 +20,9 @@ def export(
     A bundle holds the networks, the recipe and a model card, and no data of patients.
     One in onnx or openvino predicts without torch.
     """
-    from echokit.cli.console import Bars
     from echokit.cli.console import out as console
+    from echokit.cli.log_lines import progress_of
     from echokit.export.write import export_run
-    from echokit.system.progress import Silent
 
-    made = export_run(run, to, out, task, progress=Silent() if quiet else Bars())
+    made = export_run(run, to, out, task, progress=progress_of(quiet))
     console.print(str(made), markup=False, soft_wrap=True)

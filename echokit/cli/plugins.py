@@ -1,4 +1,4 @@
-"""`echokit plugins` and `echokit recipes`."""
+"""`echokit plugins`."""
 
 from __future__ import annotations
 
@@ -77,19 +77,6 @@ def show(
             default = f" = {option.default}" if option.default is not None else ""
             out.print(f"  {option.name}: {option.type}{default}", markup=False)
         out.print("\n" + described.doc, markup=False, soft_wrap=True)
-
-
-def recipes() -> None:
-    """List the recipes that `echokit run` knows, with their presets."""
-    for component in registry().of_kind("recipe"):
-        document = tomllib.loads(component.factory.read_text("utf-8"))
-        out.print(f"[bold]{component.name}[/bold]  {document.get('title', '')}")
-        out.print(f"  {document.get('description', '')}", markup=False)
-        presets = ", ".join(
-            f"{name} (default)" if name == document.get("default_preset") else name
-            for name in document.get("presets", {})
-        )
-        out.print(f"  presets: {presets or 'none'}", markup=False)
 
 
 def _what(component: Component) -> str:

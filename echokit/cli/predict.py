@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -64,6 +65,12 @@ def predict(
         str, typer.Option(help="exact: 32 bits; fast: bfloat16 where the processor has it.")
     ] = "exact",
     task: Annotated[str | None, typer.Option(help="Task of the run; by default its first.")] = None,
+    saliency: Annotated[
+        bool,
+        typer.Option(
+            "--saliency/--no-saliency", help="Explain each clip, or leave that out to be faster."
+        ),
+    ] = True,
     test_saliency: Annotated[
         bool,
         typer.Option(
@@ -86,6 +93,18 @@ def predict(
             "folder, which writes JSON, saliency and a page."
         ),
     ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Option of the loader, as in --set colour=remove. Repeatable."),
+    ] = None,
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(help="TOML file whose table [study] holds options of the loader. Repeatable."),
+    ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(help="New file, for your eyes only, that says whom each pseudonym is of."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print prediction.json on standard output.")
@@ -98,25 +117,30 @@ def predict(
     where none is left, the exit status is 3.
     Research software, not a medical device.
     """
-    from echokit.cli.console import Bars, print_json
+    from echokit.cli.console import print_json
+    from echokit.cli.log_lines import progress_of
     from echokit.folder import next_free
+    from echokit.recipe.settings import loader_options
     from echokit.studies.load import load
     from echokit.studies.write import refuse_existing
-    from echokit.system.progress import Silent
+    from echokit.system.pseudonyms import key_file as keep_key
 
     write: Writer | None = resolve("writer", writer) if writer else None
     model = load(run, task, engine, cast(Any, precision))
-    target = out or next_free(Path("predictions"), study.stem or study.name or "study")
+    target = out or next_free(Path("predictions"), f"study-{date.today()}")
     refuse_existing(target)
-    result = model.predict(
-        study,
-        view,
-        view_run=view_run,
-        view_threshold=view_threshold,
-        test_saliency=test_saliency,
-        judge_anyway=judge_anyway,
-        progress=Silent() if quiet or as_json else Bars(),
-    )
+    with keep_key(key_file):
+        result = model.predict(
+            study,
+            view,
+            view_run=view_run,
+            view_threshold=view_threshold,
+            saliency=saliency,
+            test_saliency=test_saliency,
+            judge_anyway=judge_anyway,
+            options=loader_options(config or (), settings or ()),
+            progress=progress_of(quiet or as_json),
+        )
     started = time.monotonic()
     written = write(result, target) if write else result.save(target)
     if as_json:

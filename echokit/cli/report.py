@@ -98,6 +98,9 @@ def _report(path: Path, table: str | None) -> None:
     )
 
     results = read_results(path)
+    if not results.rows and (rows := training_lines(path / "models")):
+        for line in rows:
+            out.print(line, markup=False, soft_wrap=True)
     tables = _asked(results, table, "terminal")
     page = build_run_report(path)
     files = write_tables(path)
@@ -114,6 +117,18 @@ def _report(path: Path, table: str | None) -> None:
         out.print()
     out.print(f"Tables: {files[0].parent}", markup=False, soft_wrap=True)
     out.print(f"Report: {page}", markup=False, soft_wrap=True)
+
+
+def training_lines(models: Path) -> list[str]:
+    """Say how far the networks of an unfinished run are trained: their last epochs."""
+    from echokit.networks.epochs import read_epochs
+
+    return [
+        f"{name}: epoch {rows[-1]['epoch']}, loss {rows[-1]['loss']:.3f} (first "
+        f"{rows[0]['loss']:.3f}), accuracy {rows[-1]['accuracy']:.2f}"
+        for name, rows in read_epochs(models).items()
+        if rows
+    ]
 
 
 def _table(path: Path, table: str | None, form: str, out: Path | None) -> None:

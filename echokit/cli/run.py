@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from echokit.errors import UsageError
+
+if TYPE_CHECKING:
+    from echokit.recipe import Recipe
 
 
 def run(
@@ -27,7 +33,8 @@ def run(
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="TOML file laid over the recipe and its preset.")
+        list[Path] | None,
+        typer.Option(help="TOML file laid over the recipe and its preset. Repeatable."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -40,6 +47,14 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(help="Finish the run in this folder; takes no recipe.")
     ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(help="New file, for your eyes only, that says whom each pseudonym is of."),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what the run would do, from the index of its clips."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the result as JSON on standard output.")
@@ -49,13 +64,20 @@ def run(
 
     Without --data the cohort is synthetic, which the result says wherever it is shown.
     """
-    from echokit.cli.console import Bars, err, print_json
+    from echokit.cli.console import err, print_json
     from echokit.cli.console import out as console
+    from echokit.cli.log_lines import progress_of
+    from echokit.components.outlook import look_ahead
     from echokit.folder import begin_run
+    from echokit.recipe.resolve import resolve_recipe
     from echokit.system.files import read_json
-    from echokit.system.progress import Silent
+    from echokit.system.pseudonyms import key_file as keep_key
 
-    folder = begin_run(recipe, data, preset, settings or (), config, out, seed, resume, test_data)
+    given = (preset, settings or (), config)
+    if dry_run:
+        _say_ahead(resolve_recipe(recipe, data, *given, seed, test_data), out, as_json)
+        return
+    folder = begin_run(recipe, data, *given, out, seed, resume, test_data, check=look_ahead)
 
     from echokit.runs.start import finish  # torch, once the recipe is known to be good
 
@@ -65,7 +87,8 @@ def run(
         preset_said = f", preset {resolved.preset}" if resolved.preset else ""
         err.print(f"{resolved.title or resolved.name}{preset_said} → {folder.path}", markup=False)
     try:
-        finish(folder, resumed=resume is not None, progress=Silent() if silent else Bars())
+        with keep_key(key_file):
+            finish(folder, resumed=resume is not None, progress=progress_of(silent))
     except KeyboardInterrupt:
         err.print(f"\nStopped. Go on with: echokit run --resume {folder.path}", markup=False)
         raise typer.Exit(130) from None
@@ -81,13 +104,55 @@ def run(
         )
     elif not quiet:
         from echokit.report import external_table, summary_table
+        from echokit.report.terminal import left_out
 
         console.print(summary_table(folder.path))
+        for line in left_out(folder.path):
+            console.print(line, markup=False, soft_wrap=True)
         if (external := external_table(folder.path)) is not None:
             console.print(external)
         console.print(
             f"Report: {folder.path / 'report' / 'index.html'}", markup=False, soft_wrap=True
         )
+
+
+def _say_ahead(recipe: Recipe, out: Path | None, as_json: bool) -> None:
+    """Print what a run would do."""
+    from echokit.cli.console import out as console
+    from echokit.cli.console import print_json
+    from echokit.components.outlook import FRAMES, look_ahead
+
+    found = look_ahead(recipe, beside=Path("runs") if out is None else out.parent)
+    if found is None:
+        raise UsageError(
+            "--dry-run cannot tell: a network is to find the views (views.classifier)."
+        )
+    if as_json:
+        print_json(found.to_json())
+        return
+    cohort = found.cohort
+    views = Counter(ref.view for ref in cohort.clips)
+    minutes = "not known: no run beside it has trained these networks"
+    if found.minutes is not None:
+        minutes = f"about {found.minutes:.0f} minutes, by the runs beside it"
+    lines = [
+        f"Cohort: {len(cohort.clips)} clips of {len(cohort.patients)} patients "
+        f"({', '.join(f'{view} {n}' for view, n in sorted(views.items(), key=str))}); "
+        f"{len(cohort.rejected)} files left out",
+        *(f"  left out: {n} × {why}" for why, n in found.reasons.items()),
+        *(
+            f"Task {task}: {', '.join(f'{name} {n}' for name, n in counts.items())} patients; "
+            f"{len(found.splits[task])} splits of {found.splits[task][0][0]} training and "
+            f"{found.splits[task][0][1]} held-out patients"
+            for task, counts in found.labels.items()
+        ),
+        f"Networks: {found.networks}, and {found.inner_networks} inner ones of cross-fitting; "
+        f"{found.sequences} training sequences",
+        f"Training: {minutes}",
+        f"Disk: about {found.megabytes:.0f} MB of prepared clips, at {FRAMES} frames a clip",
+    ]
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _external(path: Path) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from echokit.errors import CohortError
+from echokit.system.sources import reveal_source
 
 INSTEAD = "Leave them out of the test cohort, or take it from elsewhere."
 
@@ -16,7 +17,10 @@ def same_folder(one: str, other: str) -> bool:
     The name of a patient then means the same person in both. Elsewhere a name such as `1` may
     belong to several people.
     """
-    a, b = (_folder(Path(source).expanduser().resolve()) for source in (one, other))
+    sources = [reveal_source(source) for source in (one, other)]
+    if None in sources:  # where one of them is, is not known on this machine
+        return False
+    a, b = (_folder(Path(source or "").expanduser().resolve()) for source in sources)
     return a.is_relative_to(b) or b.is_relative_to(a)
 
 

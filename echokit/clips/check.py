@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from echokit.errors import ClipError
 from echokit.interfaces import Loader, SupportsFingerprint
-from echokit.types import ClipRef, Rejection
+from echokit.types import VIEWS, ClipRef, Rejection
 
 if TYPE_CHECKING:
     import pandas as pd
 
 USED, REJECTED = "used", "rejected"
+MANY = 4
+"""Clips from which on as many patients as clips are worth a word."""
+OTHER_VIEW = "other"
+"""What is shown of a view that is none of the canonical ones: its name may be anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class ClipFacts:
     patient: str
     """Pseudonym of the patient."""
     view: str | None
-    """View, where the source says it."""
+    """Canonical view, or `other`; None where the source says none."""
     frames: int
     """Number of frames."""
     height: int
@@ -50,7 +54,7 @@ class CheckedFile:
     """One file or clip, used or rejected."""
 
     file: str
-    """Its name, as a user would recognise it."""
+    """Identifier of the clip, or what the loader calls a file that is none; never a path."""
     status: str
     """`used` or `rejected`."""
     reason: str
@@ -59,13 +63,17 @@ class CheckedFile:
     """Identifier of the clip; None of a file that is none."""
     facts: ClipFacts | None = None
     """What is known of a used clip."""
+    ref: ClipRef | None = None
+    """The loader's reference of a clip; None of a file that is none."""
 
     def as_json(self) -> dict[str, Any]:
         """Return what is known, in plain values."""
         row: dict[str, Any] = {"file": self.file, "status": self.status, "reason": self.reason}
         if self.clip is not None:
             row["clip"] = self.clip
-        return row | (asdict(self.facts) if self.facts is not None else {})
+        facts = asdict(self.facts) if self.facts is not None else {}
+        facts.pop("labels", None)  # cells of a sheet may name people
+        return row | facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,40 @@ class CheckReport:
     """What was checked."""
     files: tuple[CheckedFile, ...]
     """Every file, in the order of the source."""
+    labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Task -> label -> patients, where a recipe was given."""
+    said: tuple[str, ...] = ()
+    """Why a run would refuse these clips, in a sentence each."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a user should look at before using these clips, in a sentence each."""
+        clips = [file.facts for file in self.used if file.facts is not None]
+        patients, rates = {clip.patient for clip in clips}, {clip.fps for clip in clips if clip.fps}
+        unknown = sum(clip.view is None for clip in clips)
+        other = sum(clip.view == OTHER_VIEW for clip in clips)
+        found = [*self.said]
+        if len(clips) >= MANY and len(patients) == len(clips):
+            found.append(
+                f"There are as many patients as clips ({len(clips)}): if some are of one patient, "
+                "say so in a manifest (echokit data manifest FOLDER drafts one)."
+            )
+        if unknown:
+            found.append(f"{unknown} clips do not say their view: name it in a manifest or --view.")
+        if other:
+            found.append(
+                f"{other} clips have a view by another name: say in the recipe's views.alias which "
+                "one it is."
+            )
+        if self.duplicates:
+            copies = sum(map(len, self.duplicates))
+            found.append(f"{copies} clips have the same content as another one.")
+        if rates and max(rates) > 2 * min(rates):
+            found.append(
+                f"Frame rates differ from {min(rates):g} to {max(rates):g} per second: a sequence "
+                "of as many frames then shows another share of a heart beat."
+            )
+        return found
 
     @property
     def used(self) -> tuple[CheckedFile, ...]:
@@ -102,7 +144,7 @@ class CheckReport:
 
         Returns:
             `files, used, rejected, patients, views, frame_rates, sizes, frames` (fewest and most),
-            `reasons` and `duplicates`.
+            `reasons`, `duplicates`, `labels` and `warnings`.
         """
         clips = [file.facts for file in self.used if file.facts is not None]
         frames = [clip.frames for clip in clips]
@@ -117,6 +159,8 @@ class CheckReport:
             "frames": [min(frames), max(frames)] if frames else [],
             "reasons": dict(Counter(file.reason for file in self.rejected)),
             "duplicates": self.duplicates,
+            "labels": {task: dict(counts) for task, counts in self.labels.items()},
+            "warnings": self.warnings,
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -129,7 +173,6 @@ class CheckReport:
         """Return the summary and every file in plain values, as `echokit data check --json`."""
         return {
             "schema": 1,
-            "source": self.source,
             "summary": self.summary,
             "files": [file.as_json() for file in self.files],
         }
@@ -145,11 +188,10 @@ def check_files(loader: Loader) -> Iterator[CheckedFile]:
         if isinstance(item, Rejection):
             yield CheckedFile(item.where, REJECTED, item.reason)
             continue
-        name = item.where or item.clip
         try:
-            yield CheckedFile(name, USED, "", item.clip, _facts(loader, item))
+            yield CheckedFile(item.clip, USED, "", item.clip, _facts(loader, item), item)
         except ClipError as error:
-            yield CheckedFile(name, REJECTED, str(error), item.clip)
+            yield CheckedFile(item.clip, REJECTED, str(error), item.clip, ref=item)
 
 
 def _facts(loader: Loader, ref: ClipRef) -> ClipFacts:
@@ -157,7 +199,7 @@ def _facts(loader: Loader, ref: ClipRef) -> ClipFacts:
     frames, height, width = clip.frames.shape
     return ClipFacts(
         patient=ref.patient,
-        view=ref.view,
+        view=ref.view if ref.view is None or ref.view in VIEWS else OTHER_VIEW,
         frames=frames,
         height=height,
         width=width,

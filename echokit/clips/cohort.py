@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from echokit.clips.labels import Labelled
+from echokit.clips.labels import Labelled, shown_annotation
 from echokit.clips.splits import Split
 from echokit.errors import CohortError
-from echokit.types import ClipRef, Cohort, Rejection
+from echokit.types import VIEWS, ClipRef, Cohort, Rejection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def gather(
@@ -46,16 +48,22 @@ def separate(
             continue
         # a site may call views by its own names; from here on only canonical names exist
         view = alias.get(item.view, item.view) if item.view else None
-        reason = _refusal(item, view, in_use, clips)
+        # another text may be anything, such as a name in a tag of a header: it is not shown
+        shown = view if view in (*VIEWS, *in_use, *alias.values()) else None
+        reason = _refusal(item, view, shown, in_use, clips)
         if reason:
-            rejected.append(Rejection(item.clip, reason, item.patient, view))
+            rejected.append(Rejection(item.clip, reason, item.patient, shown))
         else:
             clips[item.clip] = replace(item, view=view)
     return tuple(clips.values()), tuple(rejected)
 
 
 def _refusal(
-    ref: ClipRef, view: str | None, in_use: tuple[str, ...], clips: Mapping[str, ClipRef]
+    ref: ClipRef,
+    view: str | None,
+    shown: str | None,
+    in_use: tuple[str, ...],
+    clips: Mapping[str, ClipRef],
 ) -> str:
     """State why a clip cannot be used; empty if it can."""
     if ref.clip in clips:
@@ -68,7 +76,8 @@ def _refusal(
             "let a network find it: --view auto there, --set views.classifier=RUN to `echokit run`"
         )
     if view not in in_use:
-        return f"its view {view!r} is not in use (views in use: {', '.join(in_use)})"
+        named = f"view {shown!r}" if shown else "view has a name that no alias explains, and"
+        return f"its {named} is not in use (views in use: {', '.join(in_use)})"
     return ""
 
 
@@ -82,6 +91,8 @@ def cohort_table(
     cohort: Cohort, labelled: Mapping[str, Labelled], splits: Mapping[str, tuple[Split, ...]]
 ) -> pd.DataFrame:
     """Tabulate every clip and rejection, with its label of each task and its side of each split."""
+    import pandas as pd  # takes a while, and gathering needs none of it
+
     rows: list[dict[str, object]] = []
     for ref in cohort.clips:
         row: dict[str, object] = {
@@ -95,8 +106,9 @@ def cohort_table(
         }
         for task, labels in labelled.items():
             # only the tasks' columns are copied: others of a manifest may identify a person
-            row[f"{task}_annotation"] = ref.labels.get(labels.column, "")
-            row[f"{task}_label"] = labels.clips.get(ref.clip, "")
+            written, name = ref.labels.get(labels.column, ""), labels.clips.get(ref.clip, "")
+            row[f"{task}_annotation"] = written if name else shown_annotation(written)
+            row[f"{task}_label"] = name
             for split in splits[task]:
                 side = split.side(ref.patient) if ref.clip in labels.clips else ""
                 row[f"{task}_split_{split.index:02d}"] = side

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from echokit.errors import CohortError
 from echokit.types import Cohort
 
+HIDDEN = "(text)"
+"""What is shown of an annotation that may be a name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
@@ -56,7 +59,7 @@ def label(
         if not annotation:
             dropped[f"no {column}"] += 1
         elif target is None:
-            dropped[f"{column} {annotation!r} is not in the task's map"] += 1
+            dropped[f"{column} {_quoted(annotation)} is not in the task's map"] += 1
         elif target == drop:
             dropped[f"{column} {annotation} is dropped by the task's map"] += 1
         else:
@@ -67,7 +70,7 @@ def label(
             f"Labels from the column {column!r} leave {len(set(clips.values()))} classes, and "
             f"{'one is' if least == 1 else 'two are'} needed. "
             f"Columns present: {', '.join(columns) or 'none'}. "
-            f"Left out: {dict(dropped) or 'nothing'}."
+            f"Left out: {counted(dropped) or 'nothing'}."
         )
     # a patient has the most severe label of all clips, of whatever view
     patients: dict[str, str] = {}
@@ -76,6 +79,25 @@ def label(
             labels = (clips[ref.clip], patients.get(ref.patient, classes[0]))
             patients[ref.patient] = max(labels, key=classes.index)
     return Labelled(classes, column, clips, patients, dict(dropped))
+
+
+def counted(dropped: Mapping[str, int]) -> str:
+    """Say in words how many clips were left out, for each reason."""
+    return "; ".join(f"{n} × {reason}" for reason, n in dropped.items())
+
+
+def shown_annotation(annotation: str) -> str:
+    """Return an annotation that no map knows, if it is a short number; of others only that it is.
+
+    Where a column was mistaken, a cell may hold a name.
+    """
+    is_word = len(annotation) > 6 or any(character.isalpha() for character in annotation)
+    return HIDDEN if is_word else annotation
+
+
+def _quoted(annotation: str) -> str:
+    shown = shown_annotation(annotation)
+    return shown if shown == HIDDEN else repr(shown)
 
 
 def _normalise(annotation: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from echokit.errors import CohortError
+from echokit.types import ClipRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,6 @@ def split_patients(
     Raises:
         CohortError: a label has too few patients to be on both sides.
     """
-    # scikit-learn takes a second to import, and predicting a study needs none of it
-    from sklearn.model_selection import StratifiedKFold
-
     names = np.array(sorted(patients))  # sorted: the order of a manifest must not change a split
     labels = np.array([patients[name] for name in names])
     counts = Counter(labels.tolist())
@@ -63,6 +61,8 @@ def split_patients(
     if method == "k-fold":
         if splits < 2:
             raise CohortError("k-fold needs at least 2 splits: --set split.splits=5.")
+        from sklearn.model_selection import StratifiedKFold  # takes a second to import
+
         divider = StratifiedKFold(splits, shuffle=True, random_state=seed)
         held = [names[test] for _, test in divider.split(names, labels)]
     else:
@@ -75,6 +75,48 @@ def split_patients(
         ]
     tests = [frozenset(test.tolist()) for test in held]
     return tuple(Split(i, frozenset(names.tolist()) - test, test) for i, test in enumerate(tests))
+
+
+def split_by_column(
+    clips: Iterable[ClipRef], patients: Mapping[str, str], column: str
+) -> tuple[Split, ...]:
+    """Split the patients as a column of their manifest says.
+
+    The column holds `train` and `test`, which is one split; or folds by any other names, of which
+    each is held out once.
+
+    Args:
+        clips: clips of a cohort, with their annotations.
+        patients: patient -> label, of the patients to split.
+        column: name of the column.
+
+    Raises:
+        CohortError: a patient has no fold, or two; or there is one fold only.
+    """
+    folds: dict[str, set[str]] = {patient: set() for patient in patients}
+    for ref in clips:
+        if ref.patient in folds:
+            folds[ref.patient].add(ref.labels.get(column, "").strip())
+    wrong = [patient for patient, named in folds.items() if len(named) != 1 or "" in named]
+    if wrong:
+        raise CohortError(
+            f"The column {column!r} (split.column) must name one fold for each patient, the same "
+            f"in all of the patient's rows. {len(wrong)} patients have none or several, such as "
+            f"{', '.join(sorted(wrong)[:3])}."
+        )
+    of_patient = {patient: next(iter(named)) for patient, named in folds.items()}
+    names = sorted(set(of_patient.values()))
+    sides = {name.lower(): name for name in names}
+    if set(sides) <= {"train", "test"}:
+        names = [sides["test"]] if "test" in sides else []
+    if not names or len(set(of_patient.values())) < 2:
+        raise CohortError(
+            f"The column {column!r} (split.column) names fewer than two folds: write train and "
+            "test, or the number of each patient's fold."
+        )
+    everyone = frozenset(of_patient)
+    tests = [frozenset(p for p, fold in of_patient.items() if fold == name) for name in names]
+    return tuple(Split(i, everyone - test, test) for i, test in enumerate(tests))
 
 
 def _held_out_counts(counts: Mapping[str, int], total: int) -> dict[str, int]:

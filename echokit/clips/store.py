@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 from zarr.codecs import ZstdCodec
 
 from echokit.interfaces import Loader, SupportsFingerprint
-from echokit.system.files import whole_folder
+from echokit.system.files import private_folder, whole_folder
 from echokit.types import Box, Clip, ClipRef
 
 CHUNK = 16
@@ -67,6 +67,7 @@ class Store:
     def put(self, key: str, clip: Clip) -> None:
         """Keep a prepared clip."""
         try:
+            private_folder(self.path)
             with whole_folder(self.path / key) as partial:
                 _write(partial, clip)
         except OSError:

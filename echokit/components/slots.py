@@ -13,7 +13,6 @@ from echokit.interfaces import (
     Aggregator,
     Executor,
     Explainer,
-    Loader,
     SupportsFit,
     Transform,
 )
@@ -23,12 +22,6 @@ from echokit.voting.abstain import AbstentionRule
 
 if TYPE_CHECKING:  # a bundle predicts without torch, and without pandas until its votes are counted
     from echokit.voting.table import PredictionTable
-
-
-def make_loader(slot: Slot, **more: object) -> Loader:
-    """Make the loader that a slot names; `more` overrides its options."""
-    loader: Loader = resolve("loader", slot.use, **{"source": ""} | slot.options | more)
-    return loader
 
 
 def make_transforms(slots: Iterable[Slot]) -> tuple[Transform, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from echokit.components.networks import bare_model, make_model
 from echokit.components.parts import make_parts
@@ -11,6 +12,9 @@ from echokit.components.slots import (
     make_executor,
     make_sequence_spec,
 )
+from echokit.errors import PluginError
+from echokit.interfaces import SupportsCheck
+from echokit.networks.job import device_of
 from echokit.recipe import Recipe
 from echokit.recipe.demo import with_start
 
@@ -25,7 +29,10 @@ def try_components(recipe: Recipe, *, start: bool = False) -> None:
 
     Raises:
         OptionError: a component cannot be made with its options.
+        PluginError: the explainer cannot explain a network.
+        UsageError: there is no such device as `compute.device`.
     """
+    device_of(recipe.compute.device)
     make_sequence_spec(recipe, training=True)
     make_aggregator(recipe.aggregate.subject)
     for slot in recipe.fusion.values():
@@ -36,4 +43,22 @@ def try_components(recipe: Recipe, *, start: bool = False) -> None:
     for name in recipe.enabled_approaches:
         parts = make_parts(recipe, name)
         with torch.random.fork_rng():
-            make(with_start(parts.recipe, recipe.views.networks[0]) if start else parts.recipe, 2)
+            of_view = with_start(parts.recipe, recipe.views.networks[0]) if start else parts.recipe
+            network = make(of_view, 2)
+        if isinstance(parts.explainer, SupportsCheck):
+            _check_explained(parts.explainer, network, name)
+
+
+def _check_explained(explainer: SupportsCheck, network: nn.Module, approach: str) -> None:
+    """Refuse an explainer that cannot explain the network of an approach.
+
+    Raises:
+        PluginError: it cannot, which a run would else find out once all networks are trained.
+    """
+    try:
+        explainer.check(network)
+    except PluginError as error:
+        raise PluginError(
+            f"The explainer cannot explain the network of {approach}. {error} Or take another "
+            "explainer, or none: --set explain=false."
+        ) from error

@@ -97,6 +97,7 @@ def evaluate(
     """
     rows = []
     for (task, approach, views), group in predictions.evaluated.groups(TASK, APPROACH, VIEW):
+        draws = bootstrap if group.n_subjects > 1 else 0  # of one subject all resamples are equal
         row = MetricsRow(
             task=task,
             approach=approach,
@@ -105,10 +106,10 @@ def evaluate(
             n_subjects=group.n_subjects,
             n_predictions=len(group),
             classes=list(classes[task]),
-            **_summary(group, classes[task], bootstrap, seed, task not in unordered),  # type: ignore[typeddict-item]
+            **_summary(group, classes[task], draws, seed, task not in unordered),  # type: ignore[typeddict-item]
         )
         if abstains and len(group.subjects):
-            row["abstention"] = abstention_figures(group, bootstrap, seed)
+            row["abstention"] = abstention_figures(group, draws, seed)
         rows.append(row)
     return rows
 

@@ -19,6 +19,7 @@ from echokit.clips.sequences import digest
 from echokit.networks.arithmetic import arithmetic
 from echokit.networks.checkpoint import Checkpoint, Epoch, State, channels_last, save_tensors
 from echokit.networks.data import TrainingSet
+from echokit.networks.epochs import EPOCHS, write_epochs
 from echokit.networks.figures import Figures
 from echokit.networks.job import Job, data_digest, device_of
 from echokit.networks.learned import Learned, judge_learning
@@ -101,6 +102,7 @@ def train(
     _write_description(result.with_suffix(".json"), job, best, data, settings, len(attempts))
     for checkpoint in checkpoints:
         checkpoint.path.unlink(missing_ok=True)
+    result.with_name(f"{result.name}{EPOCHS}").unlink(missing_ok=True)
 
 
 def _success(attempt: _Attempt) -> tuple[bool, float]:
@@ -135,6 +137,7 @@ def _attempt(
     for epoch in range(len(history), settings.epochs):
         sampler.epoch = epoch
         history.append(_train_epoch(epoch, job, learner, batches, settings, tick))
+        write_epochs(checkpoint.path.with_name(f"{job.stem.name}{EPOCHS}"), history)
         last = epoch == settings.epochs - 1 and settings.retries > 0
         if last or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
             checkpoint.save(state, history)

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 OWN_COMMANDS: Mapping[str, tuple[str, ...]] = {
     "bench": ("accuracy", "speed"),
-    "data": ("check",),
+    "data": ("check", "forget"),
     "doctor": (),
     "evaluate": (),
     "export": (),
     "plugins": ("check", "list", "new", "show"),
     "predict": (),
-    "recipes": (),
+    "recipes": ("list", "show"),
     "report": (),
     "run": (),
 }

@@ -25,6 +25,7 @@ from echokit.plugins.component import (
     check_interface,
 )
 from echokit.plugins.hooks import check_hooks, strays, where_it_raised
+from echokit.plugins.option_types import wanted_instead
 from echokit.plugins.renamed import under_todays_names
 
 __all__ = ["KINDS", "Component", "Kind", "PluginWarning", "Registry", "check_options"]
@@ -241,6 +242,10 @@ def check_options(component: Component, options: Mapping[str, Any]) -> dict[str,
             f"The {component} needs {', '.join(map(repr, missing))}, "
             f"which was not given. Its options: {', '.join(parameters)}."
         )
+    for name, value in given.items():
+        wanted = wanted_instead(parameters[name].annotation, value) if name in parameters else ""
+        if wanted:
+            raise OptionError(f"The {component} was given {name}={value!r}: give {wanted}.")
     return given
 
 

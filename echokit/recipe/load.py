@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,17 +10,14 @@ from pydantic import ValidationError
 from echokit.errors import PluginError, RecipeError, nearest
 from echokit.plugins.registry import registry
 from echokit.recipe.recipe import Recipe
-from echokit.recipe.settings import Table, merge, override, parse_setting
-
-LARGEST = 1_000_000
-"""Largest number of bytes of a recipe or a config file."""
+from echokit.recipe.settings import Table, merge, override, parse_setting, read_toml
 
 
 def load_recipe(
     source: str,
     *,
     preset: str | None = None,
-    config: Path | None = None,
+    config: Path | Sequence[Path] | None = None,
     settings: Iterable[str] = (),
     data: Path | None = None,
     test_data: Path | None = None,
@@ -31,7 +27,7 @@ def load_recipe(
     Args:
         source: name of a registered recipe, or path of a TOML file.
         preset: one of the recipe's `[presets.*]`; None selects its `default_preset`.
-        config: a TOML file that overrides the recipe and the preset.
+        config: TOML files that override the recipe and the preset; later ones override earlier.
         settings: `key=value` texts as for `--set`, which override everything else.
         data: the user's own clips, which replace the recipe's `[data]`. The loader of `[study]`
             reads them, and `data.*` in `config` and `settings` then sets options of that loader.
@@ -42,7 +38,7 @@ def load_recipe(
     Raises:
         RecipeError: a value is unknown, missing or invalid; the message says what to type instead.
     """
-    document = _read_toml(_locate(source))
+    document = read_toml(_locate(source))
     presets = document.pop("presets", {})
     if not isinstance(presets, dict) or not all(isinstance(p, dict) for p in presets.values()):
         raise RecipeError(f"{source}: [presets] must hold a table for each preset.")
@@ -70,10 +66,12 @@ def load_recipe(
         raise RecipeError(f"{source}: {_explain(error)}") from error
 
 
-def _override_all(document: Table, config: Path | None, settings: Iterable[str]) -> Table:
-    """Apply a config file, then each setting."""
-    if config is not None:
-        document = merge(document, _read_toml(config))
+def _override_all(
+    document: Table, config: Path | Sequence[Path] | None, settings: Iterable[str]
+) -> Table:
+    """Apply each config file, then each setting."""
+    for path in [config] if isinstance(config, Path) else config or ():
+        document = merge(document, read_toml(path))
     for text in settings:
         document = override(document, *parse_setting(text))
     return document
@@ -93,29 +91,14 @@ def _locate(source: str) -> Path:
     return registered
 
 
-def _read_toml(path: Path) -> Table:
-    if path.exists() and not path.is_file():
-        raise RecipeError(f"{path} is not a regular file, so it is no recipe.")
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-        if len(data) > LARGEST:
-            raise RecipeError(f"{path} has more than {LARGEST:,} bytes: it is no recipe.")
-        return tomllib.loads(data.decode("utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path} cannot be read: {error.strerror}.") from error
-    except RecursionError:
-        raise RecipeError(f"{path} is not valid TOML: it is nested too deeply.") from None
-    except ValueError as error:  # no TOML, no UTF-8, or a number of 5000 digits
-        raise RecipeError(f"{path} is not valid TOML: {error}.") from error
-
-
 def _explain(error: ValidationError) -> str:
     """State each problem with the key and the value that was given."""
     problems = []
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"])
         message = item["msg"].removeprefix("Value error, ")
+        if item["type"] in ("tuple_type", "list_type") and isinstance(item["input"], str):
+            message = f"Input should be a list, as in --set \"{key}=['{item['input']}']\""
         given = "" if item["type"] in ("value_error", "missing") else f" (given: {item['input']!r})"
         problems.append(f"{key}: {message}{given}" if key else f"{message}{given}")
     return "; ".join(problems)

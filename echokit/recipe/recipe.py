@@ -32,6 +32,9 @@ from echokit.recipe.tables import (
     Views,
 )
 
+OWN: dict[Kind, tuple[str, ...]] = {"backbone": ("num_classes", "in_channels")}
+"""Kind of component -> options that follow from the task and the data."""
+
 
 class Recipe(Strict):
     """Everything that determines a run."""
@@ -174,6 +177,8 @@ class Recipe(Strict):
         )
         if self.aggregate.abstain is None:  # as in recipes written before it could be set
             del rest["aggregate"]["abstain"]
+        if self.split.method != "file":
+            del rest["split"]["column"]
         return self._digest_of(rest | {"train": self.train.determining()})
 
     def test_digest(self) -> str:
@@ -230,6 +235,8 @@ class Recipe(Strict):
             "backbone": {"num_classes": 2, "in_channels": 1},
         }
         for key, kind, slot in self.slots():
+            if own := [name for name in OWN.get(kind, ()) if name in slot.options]:
+                raise RecipeError(f"[{key}] {own[0]} is set by echokit itself: leave it out.")
             try:
                 component = registry().find(kind, slot.use)
                 check_options(component, arguments.get(kind, {}) | slot.options)

@@ -15,6 +15,8 @@ from echokit.errors import nearest
 
 DROP = "drop"
 """Value in a task's `map` that leaves clips of a grade out; they are counted."""
+NUMBERS = (int, float, int | None)
+"""Types of keys that `true`, which Python takes for 1, is no value of."""
 TOGETHER = "all"
 """Name in place of a view for one network that is trained on the clips of all views."""
 VIEW_COLUMN = "view"
@@ -24,15 +26,17 @@ VIEW_COLUMN = "view"
 class Strict(BaseModel):
     """A frozen table that refuses unknown keys and suggests the nearest valid ones."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, value: Any) -> Any:
         if isinstance(value, Mapping):
-            for key in value:
+            for key, given in value.items():
                 if key not in cls.model_fields:
                     raise ValueError(f"there is no key {key!r}: {nearest(key, cls.model_fields)}")
+                if isinstance(given, bool) and cls.model_fields[key].annotation in NUMBERS:
+                    raise ValueError(f"{key} is {str(given).lower()}: give a number")
         return value
 
 
@@ -98,31 +102,34 @@ class Task(Strict):
 class Split(Strict):
     """How patients are split into training and held-out patients."""
 
-    method: Literal["repeated", "k-fold"] = "repeated"
-    splits: int = Field(10, ge=1)
+    method: Literal["repeated", "k-fold", "file"] = "repeated"
+    """`file` takes the folds from a column of the manifest, and none of the keys below but one."""
+    splits: int = Field(10, ge=1, le=1000)
     held_out: float = Field(0.2, gt=0, lt=1)
     """Share of the patients held out; k-fold holds out 1/splits instead."""
+    column: str = "split"
+    """For `file`: column of `train` and `test`, or of the fold in which a patient is held out."""
 
 
 class Sequences(Strict):
     """The sequences that are cut out of a clip (paper, section 2.3)."""
 
-    n: int = Field(10, ge=1)
+    n: int = Field(10, ge=1, le=10_000)
     """Number of sequences that vote for a clip."""
-    k: int = Field(12, ge=1)
+    k: int = Field(12, ge=1, le=10_000)
     """Number of consecutive frames in a sequence."""
 
 
 class Train(Strict):
     """How a network is trained. The defaults are the paper's choices (section 3.1)."""
 
-    epochs: int = Field(150, ge=1)
-    n: int = Field(10, ge=1)
+    epochs: int = Field(150, ge=1, le=100_000)
+    n: int = Field(10, ge=1, le=10_000)
     """Sequences drawn for each training clip in an epoch, on average."""
-    batch: int = Field(8, ge=1)
-    lr: float = Field(1e-3, gt=0)
+    batch: int = Field(8, ge=1, le=65_536)
+    lr: float = Field(1e-3, gt=0, le=1000)
     """Learning rate of Adam; its peak with other schedules than `constant`."""
-    weight_decay: float = Field(1e-3, ge=0)
+    weight_decay: float = Field(1e-3, ge=0, le=1000)
     schedule: Literal["constant", "one-cycle", "cosine"] = "constant"
     augment: float = Field(0.9, ge=0, le=1)
     """Share of the training sequences that at least one of the `augment` transforms changes."""
@@ -187,7 +194,7 @@ class Aggregate(Strict):
 class Evaluate(Strict):
     """How the uncertainty of the figures is estimated."""
 
-    bootstrap: int = Field(1000, ge=0)
+    bootstrap: int = Field(1000, ge=0, le=100_000)
     """Number of resamples of the held-out subjects for 95 % intervals; 0 for no intervals."""
 
 
@@ -199,7 +206,7 @@ class Crossfit(Strict):
     each fold is predicted by a network trained on the other folds. Held-out patients are not used.
     """
 
-    folds: int = Field(0, ge=0)
+    folds: int = Field(0, ge=0, le=100)
     """Number of folds of the training patients, 2 or more; 0 disables everything fitted."""
 
     @model_validator(mode="after")
@@ -215,9 +222,9 @@ class FeatureFusion(Strict):
     """One network for all views at once, to compare with networks that vote."""
 
     enabled: bool = False
-    epochs: int | None = Field(None, ge=1)
+    epochs: int | None = Field(None, ge=1, le=100_000)
     """Passes over the training patients; None for as many as in `[train]`."""
-    embedding: int = Field(32, ge=1)
+    embedding: int = Field(32, ge=1, le=65_536)
     """Number of features of each view."""
     drop: float = Field(0.3, ge=0, lt=1)
     """Probability that a view is left out during training."""
@@ -226,7 +233,7 @@ class FeatureFusion(Strict):
 class Report(Strict):
     """The content of the report."""
 
-    examples: int = Field(1, ge=0)
+    examples: int = Field(1, ge=0, le=10_000)
     """Number of clips to explain for each view and label."""
 
 
@@ -242,7 +249,7 @@ class Compute(Strict):
     deterministic: bool = False
     """Whether a GPU trains with repeatable algorithms only: slower, and the same seed then gives
     the same weights on the same card. A CPU repeats its results anyway."""
-    jobs: int = Field(1, ge=1)
+    jobs: int = Field(1, ge=1, le=1024)
     """Number of networks trained at the same time, each in its own process."""
 
 
@@ -251,4 +258,4 @@ class Approach(Strict):
 
     enabled: bool = True
     backbone: Slot | None = None
-    k: int | None = Field(None, ge=1)
+    k: int | None = Field(None, ge=1, le=10_000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from pathlib import Path
 
 from rich import box
@@ -23,6 +25,8 @@ def how_it_was_made(results: Results) -> list[str]:
     said = []
     if splits.get("method") == "k-fold":
         said.append(f"{splits['n']}-fold cross-validation by patient")
+    elif splits.get("method") == "file":
+        said.append(f"{plural(int(splits.get('n') or 0), 'split')} by a column of the manifest")
     elif splits:
         share = round(100 * float(splits.get("held_out") or 0))
         n = plural(int(splits.get("n") or 0), "repeated stratified split")
@@ -32,6 +36,17 @@ def how_it_was_made(results: Results) -> list[str]:
         if counted:
             said.append(f"Left out of {task}: {counted}")
     return said
+
+
+def left_out(run: Path) -> list[str]:
+    """Count the files and clips of a run that were not used, by reason, most first."""
+    try:
+        with (run / "cohort.csv").open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row.get("status") == "rejected"]
+    except OSError:
+        return []
+    counts = Counter(str(row.get("reason")) for row in rows)
+    return [f"Left out: {n} × {reason}" for reason, n in counts.most_common()]
 
 
 def summary_table(run: Path) -> Table:

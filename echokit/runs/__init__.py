@@ -60,6 +60,7 @@ def carry_out(recipe: Recipe, folder: RunFolder, progress: Progress | None = Non
     folder.follow(recipe)
     with folder.step("cohort") as row:
         cohort = find_cohort(recipe, Store(folder.store), progress)
+        folder.keep_secret(cohort.patients)
         folder.state["synthetic"] = cohort.synthetic
         row["detail"] = f"{len(cohort.clips)} clips of {len(cohort.patients)} patients"
     with folder.step("prepare") as row:

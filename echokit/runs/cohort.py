@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from echokit.clips.cohort import gather
-from echokit.clips.labels import Labelled, label
 from echokit.clips.store import Store
-from echokit.components.slots import make_loader
+from echokit.components.cohorts import gather_cohort, label_tasks
+from echokit.components.loading import make_loader
 from echokit.components.views import open_view_classifier
-from echokit.recipe import DROP, VIEW_COLUMN, Recipe
+from echokit.recipe import Recipe
 from echokit.system.progress import Progress
-from echokit.types import ClipRef, Cohort
+from echokit.types import Cohort
 from echokit.voting.view_classifier import find_views
 
 
@@ -33,21 +32,6 @@ def find_cohort(recipe: Recipe, store: Store, progress: Progress, least: int = 2
     if views.classifier:
         classifier = open_view_classifier(Path(views.classifier), views.threshold)
         index, confidences = find_views(index, loader, classifier, store, progress)
-    cohort = gather(index, views.use, views.alias)
-    clips = tuple(map(_annotate_view, cohort.clips)) if recipe.view_tasks else cohort.clips
-    cohort = replace(cohort, clips=clips, view_confidence=confidences)
+    cohort = replace(gather_cohort(recipe, index), view_confidence=confidences)
     label_tasks(cohort, recipe, least)  # fail before clips are prepared for minutes
     return cohort
-
-
-def _annotate_view(ref: ClipRef) -> ClipRef:
-    """Add a clip's canonical view as an annotation, unless it has one of that name."""
-    return replace(ref, labels={VIEW_COLUMN: ref.view or ""} | dict(ref.labels))
-
-
-def label_tasks(cohort: Cohort, recipe: Recipe, least: int = 2) -> dict[str, Labelled]:
-    """Label the clips of a cohort in every enabled task."""
-    return {
-        name: label(cohort, task.column, task.map, task.labels, DROP, least)
-        for name, task in recipe.enabled_tasks.items()
-    }

@@ -15,9 +15,10 @@ from torch.utils.data import Dataset
 
 import echokit
 from echokit.clips.store import Store
+from echokit.components.loading import make_loader
 from echokit.components.networks import load_model
 from echokit.components.parts import Parts, make_parts
-from echokit.components.slots import make_loader, make_sequence_spec, subject_rule
+from echokit.components.slots import make_sequence_spec, subject_rule
 from echokit.engines.engine import Precision
 from echokit.errors import UsageError, nearest
 from echokit.folder import RunFolder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -28,6 +30,12 @@ from echokit.voting.table import Place, PredictionTable, Row
 CLIPS = 16
 """Largest number of held-out clips on which the effect of the frame order is measured."""
 FOLDER = "saliency"
+LONG = 300.0
+"""Seconds of explaining from which on the user is told."""
+
+
+class SlowWarning(UserWarning):
+    """A step takes long, which the user may not want."""
 
 
 def step(run: Run) -> str:
@@ -76,6 +84,7 @@ def explain_into(run: Run, out: Path) -> str:
     examples = run.recipe.report.examples
     total = sum(len(population.classes(job.task)) * examples for job in jobs)
     with run.progress.bar("Explaining predictions", total, "maps") as tick:
+        tick = _telling(tick, total, run.recipe.explain.use)
         explained = [list(_explain_job(run, job, predictions, out, tick)) for job in jobs]
     verdicts = [network_verdict(c.scores.verdict.passed for c in clips) for clips in explained]
     with run.progress.bar("Shuffling frames", len(jobs), "networks") as tick:
@@ -96,6 +105,27 @@ def explain_into(run: Run, out: Path) -> str:
         f"{len(entries)} maps, {failed} flagged; {len(flagged)} of {len(networks)} networks flagged"
     )
     return f"{summary}: {', '.join(flagged)}" if flagged else summary
+
+
+def _telling(tick: Tick, total: int, explainer: str) -> Tick:
+    """Return a tick that says after the first map how long all will take, if that is long."""
+    started, told = time.monotonic(), False
+
+    def told_tick(done: int) -> None:
+        nonlocal told
+        tick(done)
+        seconds = time.monotonic() - started
+        if not told and seconds * total > LONG:
+            warnings.warn(
+                f"Explaining {total} predictions by {explainer} takes about "
+                f"{seconds * total / 60:.0f} minutes. All else is done: stop it with Ctrl-C, set "
+                "examples = 0 below [report] in the run's recipe.toml, and resume the run without.",
+                SlowWarning,
+                stacklevel=2,
+            )
+        told = True
+
+    return told_tick
 
 
 def _explain_job(

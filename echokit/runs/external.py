@@ -10,13 +10,14 @@ from echokit.clips.apart import refuse_clips, refuse_patients, same_folder
 from echokit.clips.cohort import cohort_table
 from echokit.clips.labels import Labelled
 from echokit.clips.splits import Split
+from echokit.components.cohorts import label_tasks
 from echokit.components.slots import make_abstention
 from echokit.errors import CohortError
 from echokit.evaluation.external import external_differences
 from echokit.evaluation.metrics import evaluate
 from echokit.recipe import Slot
 from echokit.report.words import plural
-from echokit.runs.cohort import find_cohort, label_tasks
+from echokit.runs.cohort import find_cohort
 from echokit.runs.context import Run
 from echokit.runs.jobs import jobs_of
 from echokit.runs.population import Population

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from echokit.clips.preparation import Preparation, prepare
 from echokit.clips.store import Store
-from echokit.components.slots import make_executor, make_loader, make_preparation
+from echokit.components.loading import make_loader
+from echokit.components.slots import make_executor, make_preparation
 from echokit.errors import ClipError
 from echokit.interfaces import Loader, SupportsFingerprint
 from echokit.recipe import Recipe

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import replace
-from zlib import crc32
 
 from echokit.clips import preparation
 from echokit.clips.cohort import cohort_table
-from echokit.clips.labels import Labelled
 from echokit.clips.preparation import too_short
-from echokit.clips.splits import Split, split_patients
 from echokit.clips.store import Store
-from echokit.components.slots import make_loader, make_preparation
+from echokit.components.cohorts import fold_patients, label_tasks, split_cohort, strata
+from echokit.components.loading import make_loader
+from echokit.components.slots import make_preparation
 from echokit.errors import ClipError, CohortError
 from echokit.folder import RunFolder
-from echokit.recipe import VIEW_COLUMN, Recipe
-from echokit.runs.cohort import label_tasks
+from echokit.recipe import Recipe
 from echokit.runs.parallel import prepare_in_processes
 from echokit.runs.population import Population
 from echokit.system.files import write_text
@@ -47,15 +44,10 @@ def prepare_population(
 ) -> Population:
     """Prepare every clip once, then label and split the patients of the usable clips."""
     kept, keys = prepare_clips(cohort, recipe, store, progress)
-    labelled, settings = label_tasks(kept, recipe), recipe.split
-    splits = {
-        task: split_patients(
-            _strata(labels), settings.method, settings.splits, settings.held_out, recipe.seed
-        )
-        for task, labels in labelled.items()
-    }
+    labelled = label_tasks(kept, recipe)
+    splits = {task: split_cohort(kept, labels, recipe) for task, labels in labelled.items()}
     folds = {
-        task: tuple(_fold(split, _strata(labels), recipe) for split in splits[task])
+        task: tuple(fold_patients(split, strata(labels), recipe) for split in splits[task])
         for task, labels in labelled.items()
     }
     return Population(kept, labelled, splits, folds, keys)
@@ -92,30 +84,6 @@ def prepare_clips(
     return replace(cohort, clips=tuple(ready), rejected=tuple(rejected)), keys
 
 
-def _strata(labels: Labelled) -> Mapping[str, str]:
-    """Return the labels by which patients are stratified.
-
-    In a task that predicts the view they are all equal, since a patient has several views.
-    """
-    if labels.column == VIEW_COLUMN:
-        return dict.fromkeys(labels.patients, "any view")
-    return labels.patients
-
-
-def _fold(split: Split, labels: Mapping[str, str], recipe: Recipe) -> tuple[Split, ...]:
-    """Divide the training patients of a split into folds."""
-    if not recipe.crossfit.folds:
-        return ()
-    training = {patient: labels[patient] for patient in split.train}
-    seed = crc32(f"{recipe.seed} crossfit {split.index}".encode())
-    try:
-        return split_patients(training, "k-fold", recipe.crossfit.folds, 0.5, seed)
-    except CohortError as error:
-        raise CohortError(
-            f"Cross-fitting in split {split.index}: {error} Or disable it: --set crossfit.folds=0."
-        ) from error
-
-
 def _other_patient(ref: ClipRef, key: str, first_of: dict[str, ClipRef]) -> str:
     """State that a clip has the content of another patient's clip; empty if it has not."""
     first = first_of.setdefault(key, ref)
@@ -148,6 +116,6 @@ def write_cohort(population: Population, recipe: Recipe, folder: RunFolder) -> N
     }
     folder.state["splits"] = {
         "method": recipe.split.method,
-        "n": recipe.split.splits,
+        "n": max(map(len, population.splits.values())),
         "held_out": recipe.split.held_out,
     }

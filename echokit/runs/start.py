@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 
 from echokit.clips.store import Store
+from echokit.components.outlook import look_ahead
 from echokit.errors import EchokitError
 from echokit.folder import RunFolder, begin_run
 from echokit.recipe import Recipe
@@ -59,7 +60,9 @@ def run(
     >>> run.report()
     PosixPath('runs/ph-newborn/report/index.html')
     """
-    folder = begin_run(recipe, data, preset, settings, config, out, seed, resume, test_data)
+    folder = begin_run(
+        recipe, data, preset, settings, config, out, seed, resume, test_data, check=look_ahead
+    )
     return finish(folder, resumed=resume is not None, progress=progress)
 
 

@@ -16,7 +16,8 @@ import echokit
 from echokit.clips.apart import refuse_clips, refuse_patients, same_folder
 from echokit.clips.labels import Labelled, label
 from echokit.clips.store import Store
-from echokit.components.slots import make_abstention, make_loader
+from echokit.components.loading import make_loader
+from echokit.components.slots import make_abstention
 from echokit.errors import CohortError, UsageError
 from echokit.evaluation.metrics import evaluate as evaluate_table
 from echokit.interfaces import Loader

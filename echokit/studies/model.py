@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from os import PathLike
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from echokit.components.slots import make_abstention
 from echokit.components.views import newest_view_run, open_view_classifier
 from echokit.errors import CohortError, EchokitError, UsageError
 from echokit.interfaces import Aggregator
-from echokit.recipe import Recipe
+from echokit.recipe import Recipe, Slot
 from echokit.studies.clips import Desk, outcome, predict_clips, prepare_clips
 from echokit.studies.networks import Networks
 from echokit.studies.outcomes import ClipResult, SubjectResult
-from echokit.studies.result import StudyResult
+from echokit.studies.result import StudyResult, study_title
 from echokit.studies.sources import Address, Pixels, Source, open_study
 from echokit.system.progress import Listener, Progress, watched
 from echokit.types import Clip, Prediction
@@ -90,6 +91,7 @@ class Model:
         saliency: bool = True,
         test_saliency: bool = False,
         judge_anyway: bool = False,
+        options: Mapping[str, object] | None = None,
         progress: Progress | Listener | None = None,
     ) -> StudyResult:
         """Predict one study. Nothing is written until the result's `save` is called.
@@ -109,6 +111,7 @@ class Model:
             judge_anyway: predict also clips that are unlike the training clips, or that the view
                 network takes for another view; each is marked. Else they are rejected, and a study
                 of such clips alone has no subject.
+            options: options of the loader that reads files, which override the run's recipe.
             progress: a function `(title, done, total)`, or a `Progress`.
 
         Raises:
@@ -130,11 +133,14 @@ class Model:
             classifier = self._view_check()
         sources: Sequence[Address | Pixels]
         sources = [source] if isinstance(source, str | PathLike | Clip | np.ndarray) else source
-        study = open_study(self.recipe.study, sources, self._views(view, len(sources)))
+        slot = self.recipe.study
+        if options:
+            slot = Slot(use=slot.use, **slot.options | dict(options))
+        loader = open_study(slot, sources, self._views(view, len(sources)))
         with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
             desk = Desk(
                 networks=self.networks,
-                loader=study.loader,
+                loader=loader,
                 store=Store(Path(scratch)),
                 progress=watched(progress),
                 view_from="file" if view is None else "--view",
@@ -148,13 +154,13 @@ class Model:
             if not prepared.ready and not prepared.doubted:
                 named = "; ".join(f"{one.where}: {one.reason}" for one in prepared.rejected)
                 raise CohortError(
-                    f"No clip of {_shown(source)} can be used. {named or 'it holds no file'}."
+                    f"No clip of the study can be used. {named or 'it holds no file'}."
                 )
             predicted = predict_clips(desk, prepared)
         clips = [predicted.results[clip] for clip in prepared.ready if clip in predicted.results]
         limits = self.networks.limits
         return StudyResult(
-            study=study.name,
+            study=study_title(date.today(), len(clips)),
             run=self.run,
             recipe=self.recipe.name,
             task=self.task,
@@ -260,8 +266,3 @@ class Model:
             calibrated_probabilities=calibrated,
             label_set=held,
         )
-
-
-def _shown(source: Source) -> str:
-    """Return a source as an error names it."""
-    return str(source) if isinstance(source, str | Path) else "the study"

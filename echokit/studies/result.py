@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     import pandas as pd
 SCHEMA = 1
 """Of `prediction.json`."""
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""Names of months, whatever the language of the machine."""
+
+
+def study_title(day: date, clips: int) -> str:
+    """Return the title of a study, such as `Study of 26 Nov 2026, 3 clips`."""
+    month = MONTHS[day.month - 1]
+    return f"Study of {day.day} {month} {day.year}, {clips} clip{'s' * (clips != 1)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ class StudyResult:
     """
 
     study: str
-    """Name of the study: that of its file or folder."""
+    """Title of the study: the day of the prediction and the number of clips, never a name."""
     run: str
     """Name of the run that trained the networks."""
     recipe: str

@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias, final
 
 import numpy as np
 
-from echokit.clips.check import CheckReport, check_files
-from echokit.components.slots import make_loader
+from echokit.clips.check import CheckReport
+from echokit.components.loading import make_loader
 from echokit.errors import ClipError, EchokitError, UsageError
 from echokit.interfaces import Loader, SupportsFingerprint
 from echokit.plugins.registry import registry, resolve
 from echokit.recipe import Slot, load_recipe
-from echokit.system.progress import Listener, Progress, watched
+from echokit.recipe.settings import Settings
+from echokit.system.progress import Listener, Progress
 from echokit.types import Clip, ClipRef, Rejection
 
 Address: TypeAlias = str | PathLike[str]
@@ -48,7 +49,7 @@ def read(path: Address, *, loader: str | None = None) -> Clip:
     found = list(made.index())
     clips = [item for item in found if isinstance(item, ClipRef)]
     if len(clips) > 1:
-        named = ", ".join(ref.where or ref.clip for ref in clips[:3])
+        named = ", ".join(ref.clip for ref in clips[:3])
         raise UsageError(f"{path} holds {len(clips)} clips ({named} ...): name the file of one.")
     if not clips:
         reasons = [f"{item.where}: {item.reason}" for item in found if isinstance(item, Rejection)]
@@ -57,30 +58,46 @@ def read(path: Address, *, loader: str | None = None) -> Clip:
 
 
 def check(
-    path: Address, *, loader: str | None = None, progress: Progress | Listener | None = None
+    path: Address,
+    *,
+    loader: str | None = None,
+    recipe: str | None = None,
+    config: Sequence[Address] = (),
+    settings: Settings = (),
+    progress: Progress | Listener | None = None,
 ) -> CheckReport:
     """Say what a file, a folder or a manifest holds: every file, used or rejected with its reason.
 
     Args:
         path: a clip's file, a folder, or a CSV manifest.
         loader: name of the loader; None takes the one that recipes read a user's files with.
+        recipe: a recipe that the clips are for. Its views, sector, frames, labels and splits are
+            then checked too, so that a run and a prediction say the same.
+        config: TOML files laid over the recipe.
+        settings: overrides of the recipe's keys; without a recipe options of the loader.
         progress: told of every file that was read; how many there are is not known before.
 
     Raises:
         UsageError: there is nothing at `path`.
 
     >>> report = echokit.check("clips")
-    >>> report.to_frame()[["file", "status"]].values.tolist()
-    [['clip.dcm', 'used'], ['notes.txt', 'rejected']]
+    >>> report.to_frame()[["status", "patient"]].values.tolist()  # doctest: +ELLIPSIS
+    [['used', 'P-...'], ['rejected', nan]]
     >>> report.summary["patients"], report.duplicates
     (1, [])
     """
-    files = []
-    with watched(progress).bar("Reading files", 0, "files") as tick:
-        for file in check_files(open_files(path, loader)):
-            files.append(file)
-            tick(1)
-    return CheckReport(str(path), tuple(files))
+    from echokit.studies.check import check_source  # only here are all parts of a recipe needed
+
+    if not Path(path).exists():
+        raise UsageError(f"There is nothing at {path}.")
+    return check_source(
+        path,
+        loader or ("" if recipe else loader_of_files()),
+        recipe=recipe,
+        config=[Path(one) for one in config],
+        settings=settings,
+        progress=progress,
+    )
 
 
 def open_files(path: Address, loader: str | None = None) -> Loader:
@@ -116,18 +133,9 @@ def loader_of_files() -> str:
     return ranked[0][0]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedStudy:
-    """A study whose clips can be listed and read."""
-
-    name: str
-    """Name of its file or folder; `study` where there is none, or are several."""
-    loader: Loader
-
-
 def open_study(
     slot: Slot, sources: Sequence[Address | Pixels], views: Sequence[str | None]
-) -> OpenedStudy:
+) -> Loader:
     """Open a study: files as a recipe's slot says, or clips in memory.
 
     Args:
@@ -141,17 +149,17 @@ def open_study(
     opened = [_open(slot, one, view) for one, view in zip(sources, views, strict=True)]
     if len(opened) == 1:
         return opened[0]
-    return OpenedStudy("study", JoinedLoader([study.loader for study in opened]))
+    return JoinedLoader(opened)
 
 
-def _open(slot: Slot, source: Address | Pixels, view: str | None) -> OpenedStudy:
+def _open(slot: Slot, source: Address | Pixels, view: str | None) -> Loader:
     if isinstance(source, str | PathLike):
         path = Path(source)
         if not path.exists():
             raise UsageError(f"There is no study at {source}.")
         known = {} if view is None else {"view": view}
-        return OpenedStudy(path.name, make_loader(slot, source=str(source), **known))
-    return OpenedStudy("study", ClipLoader(as_clip(source), view))
+        return make_loader(slot, source=str(source), **known)
+    return ClipLoader(as_clip(source), view)
 
 
 def as_clip(pixels: Pixels) -> Clip:

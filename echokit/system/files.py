@@ -14,6 +14,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+PRIVATE = 0o700
+"""Mode of folders that may hold patients' pixels."""
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder that only its owner may open; one that is there already stays as it is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(PRIVATE, exist_ok=True)
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -49,11 +58,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def unfinished_folder(path: Path) -> Iterator[Path]:
-    """Make a hidden folder beside `path`; the block fills and renames it, or it is removed."""
+    """Make a hidden folder beside `path`; the block fills and renames it, or it is removed.
+
+    Only its owner may open it, also once it is renamed: it may hold patients' pixels.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.mkdir()
+        partial.mkdir(PRIVATE)
         yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)

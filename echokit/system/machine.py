@@ -55,6 +55,12 @@ def installed_torch() -> ModuleType | None:
         return None
 
 
+def has_no_gpu() -> bool:
+    """Return True if this machine surely has no CUDA device, without importing torch."""
+    devices = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd", "/dev/nvmap")
+    return platform.system() == "Linux" and not any(Path(device).exists() for device in devices)
+
+
 def _cpu() -> str:
     """Return the model name of the processor."""
     with contextlib.suppress(OSError):

@@ -27,6 +27,14 @@ class GradCam:
     by_place: bool = False
     """Weigh each place of a channel by its own gradient (HiResCAM), not by the channel's mean."""
 
+    def check(self, model: nn.Module) -> None:
+        """Refuse a model that names no layer.
+
+        Raises:
+            PluginError: it names none.
+        """
+        find_layer(model, self.layer)
+
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Saliency:

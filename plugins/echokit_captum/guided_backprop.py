@@ -24,6 +24,10 @@ class GuidedGradCam:
     layer: str | None = None
     """Dotted name of Grad-CAM's module; None for the model's `cam_layer()`."""
 
+    def check(self, model: nn.Module) -> None:
+        """Refuse a model that names no layer, as `captum-gradcam` does."""
+        find_layer(model, self.layer)
+
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Saliency:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from echokit import Loader, hookimpl
+
+if TYPE_CHECKING:
+    import typer
 
 
 @hookimpl
@@ -13,6 +17,14 @@ def register_loaders(register: Callable[[str, Callable[..., Any]], None]) -> Non
     """Add the loader of files, and the loader of the newborn study's layout."""
     register("files", files)
     register("newborn-sheet", newborn_sheet)
+
+
+@hookimpl
+def register_commands(group: typer.Typer) -> None:
+    """Add `echokit data manifest`, which drafts a manifest."""
+    from echokit_io.command import data
+
+    group.add_typer(data, name="data")
 
 
 def files(
@@ -33,13 +45,13 @@ def files(
     A manifest is a CSV with the columns `patient`, `view`, `file` (relative to the CSV, or
     absolute; `..` may not lead out of its folder) and, if there are any, `clip` (the identifier),
     `masks` (an `.npz` of `structures` (T, H, W) uint8 and `names`) and `synthetic` (`1`, `true` or
-    `yes`). Every other column is a label, kept as written. Patients are also taken as
-    written, because they are the pseudonyms that the manifest's author chose.
+    `yes`). Every other column is a label, kept as written.
 
     Without a manifest every file of the folder is examined. The patient is the DICOM PatientID
     (write a manifest if an anonymiser has set the same one for all). If a file has none, it is the
     topmost folder below `source` that is not a view or a word like `videos`, else the file's name
-    before its view (`30_A4C.mp4`, `30KAPAP.avi`: patient 30). The view is DICOM's ViewName,
+    before its view (`30_A4C.mp4`, `30KAPAP.avi`: patient 30). Views are known by many spellings
+    (4CH, Apical 4, Longaxis; docs/your-data.md lists them). The view is DICOM's ViewName,
     ViewCodeSequence or SeriesDescription, else the one in the name of the file or of a folder. A
     folder in the layout of the loader `newborn-sheet`, with that study's sheet of grades, is read
     by that loader.
@@ -48,9 +60,10 @@ def files(
         source: a clip's file, a CSV manifest, a folder with a `manifest.csv`, or a folder of
             clips in folders.
         view: the view of every clip; None takes it from the manifest or the files.
-        patients: `hash` replaces a patient found in a file or a path by `P-` and ten hexadecimal
-            digits of its SHA-256, in identifiers of clips as well (a pseudonym: anybody with a
-            list of patients can hash it too); `as-is` keeps it.
+        patients: `hash` replaces every patient, wherever it was found, by `echokit.pseudonym` of
+            it, and names files that are no clips by a number: no part of a path, a header or a
+            cell is shown, but for the column `clip`. `as-is` keeps all of them, for patients and
+            files that have pseudonyms already.
         columns: name that is needed -> name of the manifest's column, such as
             `{"patient": "Nummer", "grade": "Score PH"}`.
         colour: `refuse` refuses clips with colour Doppler, which is found in DICOM regions and in
@@ -72,13 +85,11 @@ def files(
         OptionError: `patients` is neither `hash` nor `as-is`, `colour` neither `refuse` nor
             `remove`, or `limits` names something else.
     """
-    from functools import partial
-
     from echokit_io.budget import Budget
     from echokit_io.loader import FileLoader
     from echokit_io.newborn_layout import recognise
 
-    open_study = partial(newborn_sheet, limits=limits, isolate=isolate)
+    open_study = partial(newborn_sheet, patients=patients, limits=limits, isolate=isolate)
     if (
         view is None
         and not columns
@@ -107,6 +118,7 @@ def newborn_sheet(
     labels: Mapping[str, str] | None = None,
     limits: Mapping[str, float] | None = None,
     isolate: bool = False,
+    patients: Literal["hash", "as-is"] = "hash",
 ) -> Loader:
     """The layout of the newborn pulmonary-hypertension study: named videos and one sheet.
 
@@ -117,7 +129,7 @@ def newborn_sheet(
     a file without a row, a row without a clip, two files of one number and view, two grades of
     one number.
 
-    Numbers are the study's own pseudonyms and are not changed. They are compared exactly, whole
+    Numbers are compared exactly, whole
     numbers by value: `30`, `030` and a spreadsheet's `30.0` are one patient; `130` and `300` are
     others. Half steps (`1 bis 2`, `1-2`, `1,5`) become `1.5`. Any other text stays as written, so
     that a task's map decides about it and the report counts it.
@@ -133,13 +145,16 @@ def newborn_sheet(
             Other columns are not read, because they may name people.
         limits: what reading may cost, as for the loader `files`.
         isolate: read files in another process, as for the loader `files`.
+        patients: `hash` replaces numbers by `echokit.pseudonym` of them, and names files that are
+            no clips by a number; `as-is` keeps both, where numbers are the study's own pseudonyms.
 
     Returns:
         A loader; `read` returns the same as the loader `files`.
 
     Raises:
         DataError: there is no such folder, or it has no sheet or several.
-        OptionError: `header` is below 1, or `limits` names something unknown.
+        OptionError: `header` is below 1, `patients` neither `hash` nor `as-is`, or `limits` names
+            something unknown.
     """
     from echokit_io.budget import Budget
     from echokit_io.newborn_layout import SheetLoader
@@ -153,4 +168,5 @@ def newborn_sheet(
         labels=labels or {},
         budget=Budget.of(limits),
         isolate=isolate,
+        patients=patients,
     )

@@ -94,7 +94,7 @@ def read_structures(
                 raise ClipError(f"it holds {_listed(headers)}; needed are structures and names")
             return _structures(archive, headers, shape, budget.start())
     except ClipError as error:
-        raise ClipError(f"its masks {path.name} cannot be used: {error}") from None
+        raise ClipError(f"its masks cannot be used: {error}") from None
 
 
 def _read_npz(archive: zipfile.ZipFile, budget: Budget, clock: Clock) -> Clip:

@@ -25,6 +25,13 @@ US_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.6",
 )
 """Ultrasound (multi-frame) image storage, current and retired."""
+MODALITIES = frozenset(
+    {
+        *("CR", "CT", "DX", "ECG", "ES", "IVUS", "KO", "MG", "MR", "NM"),
+        *("OT", "PR", "PT", "RF", "SC", "SEG", "SR", "XA"),
+    }
+)
+"""Other modalities that an error names."""
 DIRECTORY = "1.2.840.10008.1.3.10"
 """Storage class of a DICOMDIR."""
 
@@ -134,15 +141,16 @@ def _check_kind(tags: Any, syntax: Any) -> None:
     modality, storage = text(tags, "Modality").upper(), text(tags, "SOPClassUID")
     if DIRECTORY in (storage, text(tags.file_meta, "MediaStorageSOPClassUID")):
         raise ClipError("it is a DICOMDIR, the index of a disc, not a clip")
-    # quoted in part only: a damaged tag may hold anything
+    # no other text is quoted: a damaged tag may hold anything
     if modality and modality != "US":
-        raise ClipError(f"its modality is {modality[:16]!r}, not ultrasound ('US')")
+        named = f"{modality!r}" if modality in MODALITIES else "another"
+        raise ClipError(f"its modality is {named}, not ultrasound ('US')")
     if not modality and storage not in US_CLASSES:
         raise ClipError("it does not say that it is ultrasound: Modality is missing or unreadable")
     if not number(tags, "Rows") or not number(tags, "Columns"):
         raise ClipError("it holds no image: Rows and Columns are missing")
     if syntax.is_private or not syntax.is_transfer_syntax:
-        raise ClipError(f"its transfer syntax {str(syntax)[:64]!r} is not one of DICOM's")
+        raise ClipError("its transfer syntax is not one of DICOM's")
 
 
 def _check_size(tags: Any, budget: Budget) -> tuple[int, int, int]:

@@ -51,8 +51,8 @@ def check_decodable(header: Header) -> None:
         (False, True, 3),
     ):
         raise ClipError(
-            f"its photometric interpretation {photometric[:16]!r} with {samples or 0:.0f} samples "
-            f"a pixel is not read; read are {', '.join(GREY)} with 1 and {', '.join(COLOUR)} with 3"
+            f"its photometric interpretation with {samples or 0:.0f} samples a pixel is not read; "
+            f"read are {', '.join(GREY)} with 1 and {', '.join(COLOUR)} with 3"
         )
     if bits not in (8, 16) or stored is None or not 1 <= stored <= bits:
         raise ClipError(

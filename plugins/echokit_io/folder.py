@@ -12,7 +12,7 @@ from echokit import VIEWS, ClipError, ClipRef, Rejection
 from echokit_io.clip_info import ClipInfo
 from echokit_io.colour import Colour
 from echokit_io.formats import examine
-from echokit_io.naming import PATIENT, PathInfo, canonical, conceal, from_path, pseudonym, unique
+from echokit_io.naming import PathInfo, canonical, conceal, from_path, unique
 from echokit_io.recognise import stem
 
 DEEPEST = 50
@@ -87,7 +87,6 @@ def index(
     entries: Iterable[Entry],
     *,
     view: str | None,
-    hashed: bool,
     root_name: str,
     colour: Colour = "refuse",
     look: Callable[[Path], ClipInfo] = examine,
@@ -98,14 +97,11 @@ def index(
         root: the folder that the files are below.
         entries: the files.
         view: the view of all files; None takes it from each file, then from its path.
-        hashed: replace patients by pseudonyms, in identifiers of clips too.
         root_name: the patient of a file if neither its header nor its path below `root` names one.
         colour: what happens to clips with colour Doppler.
         look: reads the head of a file.
     """
-    refer = partial(
-        _refer, root, view=view, hashed=hashed, root_name=root_name, colour=colour, look=look
-    )
+    refer = partial(_refer, root, view=view, root_name=root_name, colour=colour, look=look)
     items = [refer(entry) for entry in entries]
     refs = [item for item in items if isinstance(item, ClipRef)]
     names = iter(unique([ref.clip for ref in refs], [PurePosixPath(ref.where) for ref in refs]))
@@ -133,7 +129,6 @@ def _refer(
     entry: Entry,
     *,
     view: str | None,
-    hashed: bool,
     root_name: str,
     colour: Colour,
     look: Callable[[Path], ClipInfo],
@@ -148,27 +143,13 @@ def _refer(
     except ClipError as error:
         return Rejection(printable(relative), str(error))
     path = from_path(relative)
-    raw = info.patient or path.patient or root_name
-    patient = pseudonym(raw) if hashed else raw
     return ClipRef(
-        clip=_identifier(relative, path, info, patient, hashed),
-        patient=patient,
+        clip=str(relative.with_name(stem(relative.name))),
+        patient=info.patient or path.patient or root_name,
         view=view or _view(path, info),
         where=str(relative),
         synthetic=info.synthetic,
     )
-
-
-def _identifier(
-    relative: PurePosixPath, path: PathInfo, info: ClipInfo, patient: str, hashed: bool
-) -> str:
-    """Name a clip by its path without suffix; with a pseudonym, also without patients' names."""
-    if not hashed:
-        return str(relative.with_name(stem(relative.name)))
-    names_patient = path.by_folder or info.patient is None
-    template = path.template if names_patient else str(relative.with_name(stem(relative.name)))
-    words = (path.patient, *info.names) if path.by_folder else info.names
-    return conceal(template, words, patient).replace(PATIENT, patient)
 
 
 def _view(path: PathInfo, info: ClipInfo) -> str | None:

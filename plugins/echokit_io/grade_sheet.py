@@ -113,7 +113,7 @@ def _row(line: int, cells: Sequence[object], number: int, labels: Mapping[str, i
     texts = {label: _text(cell(column)) for label, column in labels.items()}
     fault = ""
     if isinstance(cell(labels[GRADE]), date):
-        fault = f"its grade is the date {texts[GRADE]}, which spreadsheets make of 1-2: write 1.5"
+        fault = "its grade is a date, which spreadsheets make of 1-2: write 1.5"
     texts[GRADE] = grade_of(texts[GRADE])
     return Row(line, number_of(_text(cell(number))), MappingProxyType(texts), fault)
 
@@ -131,9 +131,11 @@ def _checked(rows: Sequence[Row], number: str) -> list[Row]:
             return f"its {number} is empty"
         for label in row.labels:
             if len(written := lines[row.number, label]) > 1:
-                some = list(written.items())[:SHOWN]  # a sheet of one number would grow as a square
-                values = " and ".join(f"{text[:80]!r} in row {line}" for text, line in some)
-                return f"the {label} of number {row.number} is {values}; keep one"
+                some = list(written.values())[
+                    :SHOWN
+                ]  # a sheet of one number would grow as a square
+                rows = " and ".join(map(str, some))
+                return f"rows {rows} give its number another {label} each; keep one"
         return row.fault
 
     return [replace(row, fault=fault(row)) for row in rows]

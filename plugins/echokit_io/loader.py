@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, final
 
 from echokit import Clip, ClipError, ClipRef, DataError, OptionError, Rejection
-from echokit_io import folder, manifest
+from echokit_io import discreet, folder, manifest
 from echokit_io.budget import Budget
 from echokit_io.clip_info import ClipInfo
 from echokit_io.colour import CHOICES, Colour
@@ -92,7 +92,7 @@ class FileLoader:
         """
         if colour not in CHOICES:
             raise OptionError(f"colour is {colour!r}: write 'refuse' or 'remove'.")
-        if patients not in ("hash", "as-is"):
+        if patients not in discreet.CHOICES:
             raise OptionError(f"patients is {patients!r}: write 'hash' or 'as-is'.")
         hint = "Give a clip's file, a CSV manifest, or a folder of clips."
         if not source:
@@ -126,14 +126,18 @@ class FileLoader:
             DataError: the manifest cannot be used.
         """
         if self.table is not None:
-            yield from self._listed()
-            return
+            listed, explicit = self._listed(), self._manifest.explicit
+        else:
+            listed, explicit = self._found(), frozenset()
+        yield from discreet.hide(listed, explicit) if self.hashed else listed
+
+    def _found(self) -> Iterator[ClipRef | Rejection]:
+        """List the clips of a folder without a manifest, or the one file."""
         entries = [folder.Entry(PurePosixPath(self.only))] if self.only else folder.walk(self.root)
         yield from folder.index(
             self.root,
             entries,
             view=self.view,
-            hashed=self.hashed,
             root_name=self.root.resolve().name or "unknown",
             colour=self.colour,
             look=self.examine,
@@ -204,22 +208,23 @@ class FileLoader:
                 folder.check_colour(info, self.colour)
                 yield manifest.flagged(row, info.synthetic)
             except ClipError as error:
-                yield Rejection(row.ref.clip, str(error), row.ref.patient, row.ref.view)
+                where = row.ref.clip if row.explicit else discreet.LINE.format(row.line)
+                yield Rejection(where, str(error), row.ref.patient, row.ref.view)
         if self.only is None:
             for entry in folder.walk(self.root):
                 if self.root / entry.relative not in self._manifest.mentioned:
-                    reason = entry.reason or f"{MANIFEST} does not list it"
+                    reason = entry.reason or "the manifest does not list it"
                     yield Rejection(folder.printable(entry.relative), reason)
 
     def _find(self, ref: ClipRef) -> tuple[Path, Path | None]:
         """Find the file of a clip and that of its masks."""
         if self.table is not None:
-            row = self._manifest.clips.get(ref.clip)
+            row = self._manifest.by_file.get(ref.where)
             if row is None:
-                raise ClipError(f"{self.table.name} lists no clip {ref.clip!r} that can be used")
+                raise ClipError("the manifest lists no such clip that can be used")
             return row.path, row.masks
         where = PurePosixPath(ref.where)
         # a reference may come from a file that somebody else wrote
         if not ref.where or where.is_absolute() or ".." in where.parts:
-            raise ClipError(f"its address {ref.where!r} is not below the source")
+            raise ClipError("its address is not below the source")
         return self.root / where, None

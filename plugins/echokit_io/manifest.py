@@ -6,13 +6,15 @@ import csv
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from echokit import ClipRef, DataError, Rejection
 from echokit_io.budget import Budget
 from echokit_io.csv_text import listed, read_text, rows_of
+from echokit_io.discreet import LINE
 from echokit_io.naming import canonical
 from echokit_io.recognise import stem
 
@@ -37,9 +39,11 @@ class Row:
     """The file of its ground truth; None if it has none."""
     line: int
     """Line of the CSV, from 1 for the header."""
+    explicit: bool
+    """True if the column `clip` names the clip, and not its file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """The content of a manifest."""
 
@@ -48,12 +52,13 @@ class Manifest:
     mentioned: frozenset[Path]
     """The manifest, and every file that a row names, used or not."""
 
-    clips: Mapping[str, Row] = field(init=False)
-    """The usable rows by clip."""
+    explicit: frozenset[str]
+    """Identifiers of clips in the column `clip`."""
 
-    def __post_init__(self) -> None:
-        usable = {row.ref.clip: row for row in self.rows if isinstance(row, Row)}
-        object.__setattr__(self, "clips", MappingProxyType(usable))
+    @cached_property
+    def by_file(self) -> dict[str, Row]:
+        """The usable rows by their file as written."""
+        return {row.ref.where: row for row in self.rows if isinstance(row, Row)}
 
 
 def read_manifest(
@@ -84,16 +89,21 @@ def read_manifest(
             f"present name as the option columns.{missing[0]}."
         )
     rows = [_row(path, line, header, cells, view) for line, cells in body]
+    explicit = frozenset(
+        cells[header.index("clip")]
+        for _, cells in body
+        if "clip" in header and len(cells) > header.index("clip")
+    )
     mentioned = {
         path.parent / os.path.normpath(cell.replace("\\", "/"))
         for _, cells in body
         for name, cell in zip(header, cells, strict=False)
         if name in ("file", "masks") and cell
     }
-    rows = _refuse_twins(rows, lambda row: row.ref.clip, "name the clip")
+    rows = _refuse_twins(rows, lambda row: row.ref.clip, "name the same clip")
     # resolved, so that two links to one file are the same file
-    rows = _refuse_twins(rows, lambda row: os.path.realpath(row.path), "name the file of")
-    return Manifest(tuple(rows), frozenset({path, *mentioned}))
+    rows = _refuse_twins(rows, lambda row: os.path.realpath(row.path), "name the same file")
+    return Manifest(tuple(rows), frozenset({path, *mentioned}), explicit - {""})
 
 
 def _read_table(path: Path, budget: Budget) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -121,6 +131,12 @@ def _read_table(path: Path, budget: Budget) -> tuple[list[str], list[tuple[int, 
 
 def _rename(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> list[str]:
     """Rename the columns by the option `columns`."""
+    # later cohorts need not have the names of the columns that networks were trained with
+    columns = {
+        name: present
+        for name, present in columns.items()
+        if present in header or not (name in header or name not in NEEDED)
+    }
     absent = [name for name in columns.values() if name not in header]
     if absent:
         raise DataError(
@@ -143,13 +159,11 @@ def _row(
     by_column = dict(zip(header, cells, strict=False))
     written = {name: by_column.get(name, "") for name in header if name}
     clip = written.get("clip") or _without_suffix(written["file"])
-    where, patient = clip or f"{manifest.name}, line {line}", written["patient"]
+    where, patient = written.get("clip") or LINE.format(line), written["patient"]
     clip_view = view or canonical(written.get("view", "")) or None
 
     def refuse(reason: str) -> Rejection:
-        return Rejection(
-            where, f"{manifest.name}, line {line}: {reason}", patient or None, clip_view
-        )
+        return Rejection(where, f"line {line}: {reason}", patient or None, clip_view)
 
     if len(cells) > len(header) and any(cells[len(header) :]):
         return refuse(f"it has {len(cells)} cells under {len(header)} columns")
@@ -159,12 +173,12 @@ def _row(
         return refuse("its patient is empty")
     flag = written.get("synthetic", "").lower()
     if flag not in YES | NO:
-        return refuse(f"its synthetic is {written['synthetic']!r}; write 1, true, yes, or nothing")
+        return refuse("its cell `synthetic` is none of 1, true, yes and nothing")
     paths: list[Path | None] = []
     for column in ("file", "masks"):
         path = _resolve(manifest.parent, written.get(column, ""))
         if isinstance(path, str):
-            return refuse(f"its {column} {written[column]!r} {path}")
+            return refuse(f"its {column} {path}")
         paths.append(path)
     file, masks = paths
     if file is None:
@@ -178,7 +192,7 @@ def _row(
         where=written["file"],
         synthetic=flag in YES,
     )
-    return Row(ref, file, masks, line)
+    return Row(ref, file, masks, line, bool(written.get("clip")))
 
 
 def _without_suffix(file: str) -> str:
@@ -204,7 +218,7 @@ def _resolve(folder: Path, written: str) -> Path | str | None:
     ):
         return "leads out of the manifest's folder; move the file into it, or write the whole path"
     try:
-        return path if path.exists() else f"does not exist in {folder.name or folder}"
+        return path if path.exists() else "does not exist in the manifest's folder"
     except OSError as error:
         return f"cannot be reached: {error.strerror}"
 
@@ -222,9 +236,8 @@ def _refuse_twins(
         if isinstance(row, Rejection) or len(lines[key(row)]) == 1:
             return row
         ref, twins = row.ref, listed(lines[key(row)], " and ")
-        return Rejection(
-            ref.clip, f"lines {twins} {problem} {ref.clip!r}; keep one", ref.patient, ref.view
-        )
+        where = ref.clip if row.explicit else LINE.format(row.line)
+        return Rejection(where, f"lines {twins} {problem}; keep one", ref.patient, ref.view)
 
     return [checked(row) for row in rows]
 

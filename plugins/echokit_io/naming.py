@@ -12,7 +12,22 @@ from pathlib import PurePosixPath
 from echokit import VIEWS
 from echokit_io.recognise import stem
 
-_SPELLING = "|".join(view.replace("-", "[-_ ]?") for view in VIEWS)
+SPELLINGS = {
+    "PLAX": ("Long axis", "Parasternal long axis", "Parasternal long", "PLA", "PSLA", "PSLAX"),
+    "A4C": (
+        *("4CH", "4 CH", "A4CH", "AP4", "AP4C", "Apical 4", "Apical 4 chamber", "Apical 4CH"),
+        *("4 chamber", "4 chamber view", "Four chamber", "Apical four chamber", "4KB"),
+    ),
+    "PSAX-P": ("PSAX pap", "PSAX papillary", "PSAX PM", "PSAX mid", "SAX PM", "SAX mid"),
+    "PSAX-S": ("PSAX AV", "PSAX aortic", "PSAX base", "SAX AV", "SAX aortic"),
+    "PSAX-A": ("PSAX apex", "PSAX apical", "SAX apex", "SAX apical"),
+}
+"""Canonical view -> other spellings, in names of files and folders and in columns. Case, spaces,
+hyphens and underscores do not matter."""
+_WORDS = sorted(
+    (*VIEWS, *(s for words in SPELLINGS.values() for s in words)), key=len, reverse=True
+)
+_SPELLING = "|".join(re.sub(r"[- ]", "[-_ ]?", word) for word in _WORDS)
 _VIEW = re.compile(rf"(?<![A-Za-z0-9])(?:{_SPELLING})(?![A-Za-z0-9])", re.IGNORECASE)
 _NUMBERED = re.compile(rf"(\d+)[ _-]?((?i:{_SPELLING})|[A-Z]{{2,6}})")
 """`<number><VIEW>`, as the newborn study names its files: 30KAPAP is KAPAP of patient 30."""
@@ -22,8 +37,6 @@ _GENERIC = re.compile(
     re.IGNORECASE,
 )
 """Folders that sort files rather than name a patient."""
-PATIENT = "\0"
-"""Placeholder of the patient in a path, until the pseudonym is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +47,20 @@ class PathInfo:
     """The patient; empty if the path names none."""
     view: str | None
     """The view in canonical spelling, or a site's own name."""
-    template: str
-    """The path without its suffix, with `PATIENT` in the place of the patient."""
-    by_folder: bool
-    """True if a folder, not the file's own name, names the patient."""
 
 
 def canonical(view: str) -> str:
     """Return a view in canonical spelling (`psax_p` is `PSAX-P`); a site's name is unchanged."""
-    bare = re.sub(r"[-_\s]", "", view).upper()
-    return {name.replace("-", ""): name for name in VIEWS}.get(bare, view.strip())
+    return _CANONICAL.get(_bare(view), view.strip())
 
 
-def pseudonym(patient: str) -> str:
-    """Make a pseudonym: `P-` and ten hexadecimal digits of the SHA-256 of the identifier."""
-    return f"P-{hashlib.sha256(patient.strip().encode('utf-8', 'replace')).hexdigest()[:10]}"
+def _bare(view: str) -> str:
+    return re.sub(r"[-_\s]", "", view).upper()
+
+
+_CANONICAL = {_bare(name): name for name in VIEWS} | {
+    _bare(word): name for name, words in SPELLINGS.items() for word in words
+}
 
 
 def conceal(text: str, words: Iterable[str], replacement: str) -> str:
@@ -67,34 +79,29 @@ def from_path(relative: PurePosixPath) -> PathInfo:
     patient, who must stay on one side of a split.
     """
     folders, name = relative.parts[:-1], stem(relative.name)
-    view, patient, hidden = _split_name(name)
+    view, patient = _split_name(name)
     if view is None:
         views = map(_view_of, reversed(folders))
         view = next((folder_view for folder_view in views if folder_view), None)
-    for level, folder in enumerate(folders):
+    for folder in folders:
         if not _VIEW.fullmatch(folder) and not _GENERIC.fullmatch(folder):
-            parts = (*folders[:level], PATIENT, *folders[level + 1 :], name)
-            return PathInfo(folder.strip(), view or None, "/".join(parts), True)
-    return PathInfo(patient, view or None, "/".join((*folders, hidden)), False)
+            return PathInfo(folder.strip(), view or None)
+    return PathInfo(patient, view or None)
 
 
-def _split_name(name: str) -> tuple[str | None, str, str]:
-    """Split a file's name into view, patient, and the name without the patient.
+def _split_name(name: str) -> tuple[str | None, str]:
+    """Split a file's name into view and patient.
 
     The view is empty if it is ambiguous, and None if there is none.
     """
     numbered = _NUMBERED.fullmatch(name)
     if numbered:
-        return canonical(numbered[2]), numbered[1], PATIENT + name[numbered.end(1) :]
+        return canonical(numbered[2]), numbered[1]
     views = list(_VIEW.finditer(name))
     if not views:
-        return None, name, PATIENT
+        return None, name
     before, after = name[: views[0].start()], name[views[-1].end() :]
-    if patient := before.strip(" _-."):
-        return _view_of(name), patient, before.replace(patient, PATIENT) + name[len(before) :]
-    patient = after.strip(" _-.")
-    hidden = name[: len(name) - len(after)] + after.replace(patient, PATIENT)
-    return _view_of(name), patient, hidden if patient else name
+    return _view_of(name), before.strip(" _-.") or after.strip(" _-.")
 
 
 def _view_of(text: str) -> str:

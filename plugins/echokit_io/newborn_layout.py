@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import final
+from typing import Literal, final
 
 from echokit import Clip, ClipError, ClipRef, DataError, Loader, OptionError, Rejection
 from echokit_io import folder
 from echokit_io.budget import Budget
 from echokit_io.csv_text import listed
+from echokit_io.discreet import CHOICES, ROW, hide
 from echokit_io.formats import USUAL
 from echokit_io.grade_sheet import GRADE, Row, number_of, read_sheet
 from echokit_io.loader import MANIFEST, FileLoader
@@ -40,6 +41,7 @@ class SheetLoader:
         grade: str,
         header: int,
         labels: Mapping[str, str],
+        patients: Literal["hash", "as-is"] = "hash",
         budget: Budget = USUAL,
         isolate: bool = False,
     ) -> None:
@@ -47,15 +49,18 @@ class SheetLoader:
 
         Raises:
             DataError: there is no such folder, or it has no sheet or several.
-            OptionError: `header` is below 1, or a label has the name of the grade.
+            OptionError: `header` is below 1, a label has the name of the grade, or `patients` is
+                neither `hash` nor `as-is`.
         """
+        if patients not in CHOICES:
+            raise OptionError(f"patients is {patients!r}: write 'hash' or 'as-is'.")
         if header < 1:
             raise OptionError(f"header is {header}: give the row of the columns' names, from 1.")
         if GRADE in labels:
             raise OptionError(f"labels names {GRADE!r}: give its column as the option grade.")
         self.root, self.sheet = _locate(source, sheet)
         self.number, self.grade, self.header = number, grade, header
-        self.labels = dict(labels)
+        self.labels, self.hashed = dict(labels), patients == "hash"
         self.budget = budget
         self._files = FileLoader(self.root, budget=budget, isolate=isolate)
 
@@ -65,6 +70,9 @@ class SheetLoader:
         Raises:
             DataError: the sheet cannot be used.
         """
+        yield from hide(self._listed()) if self.hashed else self._listed()
+
+    def _listed(self) -> Iterator[ClipRef | Rejection]:
         rows = self.rows()
         patients = _by_number(rows)
         used: set[str] = set()
@@ -75,8 +83,8 @@ class SheetLoader:
             yield item
         for row in rows:
             if row.fault or row.number not in used:
-                reason = row.fault or f"no clip of number {row.number} can be used"
-                yield Rejection(f"{self.sheet.name}, row {row.line}", reason, row.number or None)
+                reason = row.fault or "no clip of its number can be used"
+                yield Rejection(ROW.format(row.line), reason, row.number or None)
 
     def rows(self) -> tuple[Row, ...]:
         """Read every row of the sheet.
@@ -123,8 +131,8 @@ class SheetLoader:
                 twins[item.clip].append(str(item.relative))
         for item in items:
             if isinstance(item, _Video) and len(twins[item.clip]) > 1:
-                files = listed(twins[item.clip], " and ")
-                reason = f"{files} are all clip {item.clip}; keep one"
+                count = len(twins[item.clip])
+                reason = f"{count} files are of this number and view {item.view}; keep one"
                 yield Rejection(str(item.relative), reason, item.number, item.view)
             else:
                 yield item
@@ -134,9 +142,9 @@ class SheetLoader:
         where, row = str(video.relative), patients.get(video.number)
         try:
             if row is None:
-                raise ClipError(f"{self.sheet.name} has no row of number {video.number}")
+                raise ClipError("the sheet has no row of its number")
             if row.fault:
-                raise ClipError(f"{self.sheet.name}, row {row.line}: {row.fault}")
+                raise ClipError(f"{ROW.format(row.line)}: {row.fault}")
             info = self._files.examine(self.root / video.relative)
         except ClipError as error:
             return Rejection(where, str(error), video.number, video.view)
@@ -206,7 +214,7 @@ def _parse_name(entry: folder.Entry) -> _Video | Rejection:
     if entry.reason:
         return Rejection(where, entry.reason)
     if suffix.lower() not in VIDEOS:
-        reason = f"it ends in {suffix!r}; clips of this layout end in {' or '.join(VIDEOS)}"
+        reason = f"its name ends in none of {' and '.join(VIDEOS)}, as clips of this layout do"
         return Rejection(where, reason)
     match = _NAME.fullmatch(entry.relative.stem.strip())
     if match is None:

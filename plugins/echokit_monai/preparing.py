@@ -44,7 +44,7 @@ def monai_resize(size: int = 224, mode: Literal["bilinear", "nearest"] = "biline
     from echokit_monai.geometry import resize_transform
 
     checked_choice("mode", mode, ("bilinear", "nearest"))
-    return resize_transform(checked_whole("size", size, 1, 10_000), mode)
+    return resize_transform(checked_whole("size", size, 8, 10_000), mode)
 
 
 def monai_equalise(within: Literal["frame", "sector"] = "frame") -> Transform:

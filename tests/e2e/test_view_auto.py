@@ -88,7 +88,7 @@ def test_an_unclear_view_is_rejected_by_name(
 ) -> None:
     words = ("--view", "auto", "--view-run", view_run, "--view-threshold", "1", "--quiet")
     done = echokit("predict", small_run, study / "loop1.mp4", *words, "--out", tmp_path / "result")
-    assert done.returncode == 2
+    assert done.returncode == 3
     assert done.stderr.count("\n") == 1
     assert "its view is unclear: " in done.stderr
     assert "(threshold 1.00)" in done.stderr

@@ -5,10 +5,19 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tomllib
 import warnings
 
 import pytest
 
+from echokit import (
+    ClipError,
+    CohortError,
+    RecipeError,
+    TrainingError,
+    UsageError,
+    __version__,
+)
 from echokit.cli import main
 from echokit.plugins.registry import KINDS
 
@@ -149,8 +158,51 @@ def test_one_component_is_shown_with_its_options(echokit):
     assert (shown["kind"], shown["options"]) == ("recipe", [])
 
 
-def test_recipes_are_listed_with_their_presets(echokit):
+def test_recipes_are_listed_with_their_presets_and_shown_with_every_key(echokit):
     assert "presets: fast (default), slow" in echokit("recipes")[1]
+    assert echokit("recipes", "list") == echokit("recipes")
+    code, out, _ = echokit("recipes", "show", "tiny-study", "--set", "train.epochs=7")
+    shown = tomllib.loads(out)
+    assert (code, shown["train"]["epochs"], shown["sequences"]["k"]) == (0, 7, 4)
+
+
+def test_the_version_is_printed(echokit):
+    assert echokit("--version") == (0, f"echokit {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UsageError, 2), (RecipeError, 2), (ClipError, 3), (CohortError, 3), (TrainingError, 4)],
+)
+def test_an_error_has_the_exit_code_of_its_kind(echokit, monkeypatch, error, code):
+    def fail(*_: object) -> None:
+        raise error("no")
+
+    monkeypatch.setattr("echokit.plugins.registry.Registry.of_kind", fail)
+    assert echokit("recipes", "list")[0] == code
+
+
+def test_a_dry_run_says_what_a_run_would_do_and_writes_nothing(echokit, tmp_path):
+    code, out, _ = echokit("run", "tiny-study", "--dry-run")
+    assert code == 0
+    assert "Cohort: 20 clips of 10 patients (A4C 10, PLAX 10); 1 files left out" in out
+    assert "none 5, severe 5 patients; 2 splits of 6 training and 4 held-out patients" in out
+    assert "Networks: 4, and 0 inner ones" in out
+    told = json.loads(echokit("run", "tiny-study", "--dry-run", "--json")[1])
+    assert (told["networks"], told["reasons"]) == (4, {"it is not a clip": 1})
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny.toml"}
+
+
+def test_a_run_that_cannot_be_carried_out_is_refused_before_anything_is_read(
+    echokit, tmp_path, parts
+):
+    for setting in ("split.splits=900", "crossfit.folds=4", "tasks.severity.column=score"):
+        words = ("--set", "split.method=k-fold", "--set", setting)
+        code, _, err = echokit("run", "tiny-study", *words)
+        assert (code, err.count("\n")) == (3, 1), err
+    assert echokit("run", "tiny-study", "--data", "")[0] == 2
+    assert parts.TinyLoader.reads == {}
+    assert not (tmp_path / "runs").exists()
 
 
 def test_data_is_checked_as_json_with_every_file(echokit, tmp_path):
@@ -209,7 +261,7 @@ def test_a_saved_recipe_repeats_its_run(echokit, tmp_path):
 
 def test_ones_own_data_go_through_the_studys_loader(echokit, tmp_path):
     code, _, err = echokit("run", "tiny-study", "--data", "nowhere", "--out", "mine", "--quiet")
-    assert (code, err) == (2, "error: there is nothing at nowhere\n")
+    assert (code, err) == (3, "error: there is nothing at nowhere\n")
 
 
 def test_a_resume_that_fails_leaves_the_run_as_it_was(echokit, tmp_path):

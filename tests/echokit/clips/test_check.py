@@ -49,10 +49,10 @@ class WithFingerprints(Loader):
 
 def test_every_file_is_named_once_with_its_state_and_reason():
     assert [(f.file, f.status, f.reason) for f in checked(Loader()).files] == [
-        ("a.dcm", "used", ""),
+        ("a", "used", ""),
         ("notes.txt", "rejected", "it is not a clip"),
-        ("b.mp4", "used", ""),
-        ("broken.dcm", "rejected", "transfer syntax 1.2.3 cannot be decoded"),
+        ("b", "used", ""),
+        ("broken", "rejected", "transfer syntax 1.2.3 cannot be decoded"),
         ("c", "used", ""),
     ]
 
@@ -60,7 +60,7 @@ def test_every_file_is_named_once_with_its_state_and_reason():
 def test_a_used_clip_is_described():
     first, *_, last = checked(Loader()).used
     assert first.as_json() == {
-        "file": "a.dcm",
+        "file": "a",
         "status": "used",
         "reason": "",
         "clip": "a",
@@ -72,11 +72,20 @@ def test_a_used_clip_is_described():
         "fps": 25.0,
         "spacing_mm": (0.3, 0.3),
         "region": True,
-        "labels": {"grade": "1"},
         "synthetic": True,
         "digest": None,
     }
     assert (last.facts.fps, last.facts.spacing_mm, last.facts.region) == (None, None, False)
+
+
+def test_no_path_no_label_and_no_strange_view_is_shown():
+    class Named(Loader):
+        def index(self):
+            yield ClipRef("a", "P-1", "Muster", {"name": "Muster"}, "Muster.dcm")
+
+    shown = json.dumps(checked(Named()).to_json())
+    assert '"view": "other"' in shown
+    assert "Muster" not in shown
 
 
 def test_the_summary_counts_what_the_rows_say():
@@ -94,7 +103,7 @@ def test_the_summary_counts_what_the_rows_say():
 def test_files_of_the_same_content_are_grouped_and_a_vanished_one_is_rejected():
     report = checked(WithFingerprints())
     assert report.rejected[-1].file == "c"
-    assert report.duplicates == report.summary["duplicates"] == [["a.dcm", "b.mp4"]]
+    assert report.duplicates == report.summary["duplicates"] == [["a", "b"]]
 
 
 def test_nothing_found_is_a_summary_too_and_all_of_it_is_json():
@@ -116,4 +125,4 @@ def test_the_table_has_a_row_for_each_file():
 
 def test_clips_are_read_one_at_a_time():
     files = check_files(Loader())
-    assert next(files).file == "a.dcm", "nothing is known of the later ones yet"
+    assert next(files).file == "a", "nothing is known of the later ones yet"

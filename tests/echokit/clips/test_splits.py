@@ -13,7 +13,7 @@ from scipy import stats
 from echokit import VIEWS, ClipRef, CohortError
 from echokit.clips.cohort import cohort_table, gather
 from echokit.clips.labels import label
-from echokit.clips.splits import split_patients
+from echokit.clips.splits import split_by_column, split_patients
 from echokit.folder import RunFolder
 from echokit.recipe import DROP, load_recipe
 from echokit.runs.jobs import inner_jobs, jobs_of
@@ -162,3 +162,35 @@ def test_inner_networks_of_a_run_learn_from_training_patients_only_and_judge_eac
     for place, counts in judged.items():
         assert counts == patients(outer[place], "train")
         assert not set(counts) & set(patients(outer[place], "test"))
+
+
+def by_column(folds):
+    """Split patients by the folds of their rows: {patient: fold, or several}."""
+    refs = [
+        ClipRef(f"{patient}-{i}", patient, "A4C", {"fold": fold})
+        for patient, written in folds.items()
+        for i, fold in enumerate(written)
+    ]
+    return split_by_column(refs, dict.fromkeys(folds, "none"), "fold")
+
+
+def test_folds_of_a_column_are_each_held_out_once():
+    splits = by_column({"a": ["1"], "b": ["2", "2"], "c": ["1"], "d": ["3"]})
+    assert [sorted(split.test) for split in splits] == [["a", "c"], ["b"], ["d"]]
+    assert all(split.train | split.test == {"a", "b", "c", "d"} for split in splits)
+    (split,) = by_column({"a": ["Train"], "b": ["test"], "c": ["Train"]})
+    assert (sorted(split.train), sorted(split.test)) == (["a", "c"], ["b"])
+
+
+@pytest.mark.parametrize(
+    ("folds", "words"),
+    [
+        ({"a": ["1", "2"], "b": ["1"]}, "1 patients have none or several, such as a"),
+        ({"a": [""], "b": ["1"]}, "none or several"),
+        ({"a": ["1"], "b": ["1"]}, "fewer than two folds"),
+        ({"a": ["train"], "b": ["train"]}, "fewer than two folds"),
+    ],
+)
+def test_a_column_that_puts_a_patient_on_both_sides_is_refused(folds, words):
+    with pytest.raises(CohortError, match=words):
+        by_column(folds)

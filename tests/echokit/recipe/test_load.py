@@ -206,3 +206,50 @@ def test_view_sets_count_only_when_all_their_views_are_used():
 def test_another_reader_of_a_users_own_data_keeps_the_source(settings, tmp_path):
     recipe = load_recipe("tiny-study", data=tmp_path, settings=settings)
     assert (recipe.data.use, recipe.data.options["source"]) == ("tiny-other", str(tmp_path))
+
+
+BOUNDS = {
+    "train.n=1000000000": "train.n: Input should be less than or equal to 10000",
+    "train.epochs=true": "epochs is true: give a number",
+    "train.lr=inf": "train.lr: Input should be a finite number",
+    "train.lr=true": "lr is true",
+    "evaluate.bootstrap=100000000": "evaluate.bootstrap: Input should be less than",
+    "split.splits=1000000": "split.splits: Input should be less than",
+    "sequences.n=1000000000": "sequences.n: Input should be less than",
+    "views.use=A4C": r"views.use: Input should be a list, as in --set \"views.use=\['A4C'\]\"",
+}
+
+
+@pytest.mark.parametrize("setting", BOUNDS)
+def test_every_setting_has_bounds(setting, tiny_plugin):
+    with pytest.raises(RecipeError, match=BOUNDS[setting]):
+        load_recipe("tiny-study", settings=[setting])
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        (
+            "backbone.in_channels=3",
+            r"\[approaches.*backbone\] in_channels is set by echokit itself",
+        ),
+        ("backbone.num_classes=3", "num_classes is set by echokit itself"),
+        ("backbone.width=abc", "width='abc': give a whole number"),
+        ("backbone.dropout=true", "dropout=True: give a number"),
+    ],
+)
+def test_what_a_component_cannot_be_given_is_said_before_it_is_made(setting, words, tiny_plugin):
+    with pytest.raises(RecipeError, match=words):
+        load_recipe("tiny-study", settings=[setting]).check_components()
+
+
+def test_config_files_add_up_and_a_table_can_be_replaced_whole(tmp_path):
+    first, second = tmp_path / "a.toml", tmp_path / "b.toml"
+    first.write_text("[train]\nepochs = 7\nn = 5\n")
+    second.write_text(
+        "[train]\nn = 6\n[tasks.severity]\nreplace = true\ncolumn = 'PH'\n"
+        "labels = ['no', 'yes']\nmap = { 0 = 'no', 1 = 'yes' }\n"
+    )
+    recipe = load(config=[first, second])
+    assert (recipe.train.epochs, recipe.train.n) == (7, 6)
+    assert recipe.tasks["severity"].map == {"0": "no", "1": "yes"}

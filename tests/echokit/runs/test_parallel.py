@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from echokit.clips.store import Store
-from echokit.components.slots import make_loader
+from echokit.components.loading import make_loader
 from echokit.recipe import load_recipe
 from echokit.runs import parallel
 from echokit.runs.cohort import find_cohort

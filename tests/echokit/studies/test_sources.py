@@ -94,15 +94,15 @@ def test_several_sources_are_listed_together_and_read_by_the_loader_that_listed_
     slot = Slot(use="tiny", patients=1)
     clips = [parts.square("0", 1), parts.square("2", 2)]
     sources = [tmp_path / "a", clips[0], clips[1].frames, tmp_path / "b"]
-    study = open_study(slot, sources, [None, "A4C", "PLAX", None])
-    found = list(study.loader.index())
+    loader = open_study(slot, sources, [None, "A4C", "PLAX", None])
+    found = list(loader.index())
     refs = [item for item in found if isinstance(item, ClipRef)]
     assert [ref.clip for ref in refs] == ["p00-A4C", "clip", "clip-2", "p00-A4C-2"]
     assert [ref.view for ref in refs] == ["A4C", "A4C", "PLAX", "A4C"]
     assert len(found) == 6, "two sources name a file that is no clip"
     for ref, clip in zip(refs[1:3], clips, strict=True):
-        assert np.array_equal(study.loader.read(ref).frames, clip.frames)
-    digests = {study.loader.fingerprint(ref) for ref in refs}
+        assert np.array_equal(loader.read(ref).frames, clip.frames)
+    digests = {loader.fingerprint(ref) for ref in refs}
     assert len(digests) == 3, "the same content twice"
 
 

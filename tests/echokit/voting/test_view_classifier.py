@@ -16,7 +16,7 @@ import pytest
 from echokit import ClipError, ClipRef, CohortError, RecipeError, Rejection, UsageError, hookimpl
 from echokit.cli import main
 from echokit.clips.store import Store
-from echokit.components.slots import make_loader
+from echokit.components.loading import make_loader
 from echokit.components.views import newest_view_run, open_view_classifier
 from echokit.folder import RunFolder
 from echokit.plugins.registry import registry

@@ -8,9 +8,10 @@ import pytest
 
 from echokit import VIEWS
 from echokit.clips.store import Store
+from echokit.components.cohorts import label_tasks
 from echokit.components.trial import try_components
 from echokit.recipe import Recipe, load_recipe
-from echokit.runs.cohort import find_cohort, label_tasks
+from echokit.runs.cohort import find_cohort
 from echokit.system.progress import Silent
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import socket
 
 import numpy as np
@@ -9,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echokit import ClipError, ClipRef, DataError, OptionError, Rejection, resolve
+from echokit import VIEWS, ClipError, ClipRef, DataError, OptionError, Rejection, pseudonym, resolve
 from echokit.testing import check_loader
 
 FRAMES = np.arange(3 * 20 * 24, dtype=np.uint16).reshape(3, 20, 24).astype(np.uint8)
 
 
 def loader(path, **options):
-    return resolve("loader", "files", source=str(path), **options)
+    return resolve("loader", "files", source=str(path), **{"patients": "as-is"} | options)
 
 
 def tree(root, *names):
@@ -26,10 +27,6 @@ def tree(root, *names):
         with path.open("wb") as file:
             np.save(file, FRAMES)
     return root
-
-
-def pseudonym(patient):
-    return f"P-{hashlib.sha256(patient.encode()).hexdigest()[:10]}"
 
 
 def test_no_file_is_passed_over_in_silence(tmp_path):
@@ -95,36 +92,45 @@ def test_a_name_that_is_not_utf8_is_refused_in_printable_words(tmp_path):
 
 
 PATHS = [
-    ("30_A4C.npy", "30", "A4C", "{}_A4C"),
-    ("A4C_4.npy", "4", "A4C", "A4C_{}"),
-    ("30KAPAP.npy", "30", "KAPAP", "{}KAPAP"),
-    ("130psax-p.npy", "130", "PSAX-P", "{}psax-p"),
-    ("30/PLAX.npy", "30", "PLAX", "{}/PLAX"),
-    ("30/study 2/PSAX_S_01.npy", "30", "PSAX-S", "{}/study 2/PSAX_S_01"),
-    ("PLAX/30.npy", "30", "PLAX", "PLAX/{}"),
-    ("A4C/Videos/CR32.npy", "CR32", "A4C", "A4C/Videos/{}"),
-    ("Videos/0X1A2B.npy", "0X1A2B", None, "Videos/{}"),
-    ("ann/ann_PLAX_vs_A4C.npy", "ann", None, "{}/{}_PLAX_vs_A4C"),
-    ("anna/flax.npy", "anna", None, "{}/flax"),
-    ("1.2.840.55.npy", "1.2.840.55", None, "{}"),
+    ("30_A4C.npy", "30", "A4C"),
+    ("A4C_4.npy", "4", "A4C"),
+    ("30KAPAP.npy", "30", "KAPAP"),
+    ("130psax-p.npy", "130", "PSAX-P"),
+    ("30/PLAX.npy", "30", "PLAX"),
+    ("30/study 2/PSAX_S_01.npy", "30", "PSAX-S"),
+    ("PLAX/30.npy", "30", "PLAX"),
+    ("A4C/Videos/CR32.npy", "CR32", "A4C"),
+    ("Videos/0X1A2B.npy", "0X1A2B", None),
+    ("ann/ann_PLAX_vs_A4C.npy", "ann", None),
+    ("anna/flax.npy", "anna", None),
+    ("1.2.840.55.npy", "1.2.840.55", None),
 ]
 
 
-@pytest.mark.parametrize(("path", "patient", "view", "clip"), PATHS)
-def test_patient_view_and_identifier_from_a_path(path, patient, view, clip, tmp_path):
-    (hashed,) = loader(tree(tmp_path, path)).index()
-    (plain,) = loader(tmp_path, patients="as-is").index()
+def test_a_file_that_is_no_clip_is_named_by_its_number(tmp_path):
+    tree(tmp_path, "b/30_A4C.npy")
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "c.txt").write_text("c")
+    found = list(loader(tmp_path, patients="hash").index())
+    assert [f.where for f in found] == ["file 1", "b/30_A4C.npy", "file 3"]
+
+
+@pytest.mark.parametrize(("path", "patient", "view"), PATHS)
+def test_patient_view_and_identifier_from_a_path(path, patient, view, tmp_path):
+    (plain,) = loader(tree(tmp_path, path)).index()
+    (hashed,) = loader(tmp_path, patients="hash").index()
     assert (plain.patient, plain.view) == (patient, view)
     assert plain.clip == path.removesuffix(".npy")
     assert (hashed.patient, hashed.view) == (pseudonym(patient), view)
-    assert hashed.clip == clip.format(*[pseudonym(patient)] * 2)
+    shown = view if view in VIEWS else "clip"
+    assert re.fullmatch(rf"{pseudonym(patient)}-{shown}-[0-9a-f]{{8}}", hashed.clip)
     assert hashed.where == plain.where == path
 
 
 def test_views_as_file_names_belong_to_the_folder_given(tmp_path):
     study = tree(tmp_path / "baby-7", "A4C.npy", "PLAX.npy")
-    assert {f.patient for f in loader(study).index()} == {pseudonym("baby-7")}
-    assert {f.patient for f in loader(study / "A4C.npy").index()} == {pseudonym("baby-7")}
+    assert {f.patient for f in loader(study).index()} == {"baby-7"}
+    assert {f.patient for f in loader(study / "A4C.npy").index()} == {"baby-7"}
 
 
 def test_the_option_view_goes_before_every_name(tmp_path):
@@ -138,7 +144,7 @@ def test_equal_identifiers_are_told_apart(tmp_path):
     (tmp_path / "p-1").mkdir()
     plain = [f.clip for f in loader(tmp_path, patients="as-is").index()]
     assert plain == ["30_A4C.npy", "30_A4C.npz", "x/30_A4C", "y/30_A4C"]
-    assert len({f.clip for f in loader(tmp_path).index()}) == 4
+    assert len({f.clip for f in loader(tmp_path, patients="hash").index()}) == 4
 
 
 @given(

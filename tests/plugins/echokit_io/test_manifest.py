@@ -16,7 +16,7 @@ FRAMES = np.arange(3 * 20 * 24, dtype=np.uint16).reshape(3, 20, 24).astype(np.ui
 
 
 def loader(path, **options):
-    return resolve("loader", "files", source=str(path), **options)
+    return resolve("loader", "files", source=str(path), **{"patients": "as-is"} | options)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_the_clips_of_a_manifest_are_looked_up_not_gathered_anew(folder):
     path = write(folder, "patient,view,file\n1,A4C,v/a.npy\n2,A4C,v/b.npy\n")
     made = loader(path)
     first, second = made.index()
-    assert made._manifest.clips is made._manifest.clips
+    assert made._manifest.by_file is made._manifest.by_file
     assert (made._find(first)[0].name, made._find(second)[0].name) == ("a.npy", "b.npy")
 
 
@@ -66,7 +66,7 @@ def test_a_folder_with_a_manifest_names_the_files_that_it_does_not_list(folder):
     write(folder, "patient,view,file\n1,A4C,v/a.npy\n2,A4C,./v/b.npy\n")
     clips = [f for f in loader(folder).index() if isinstance(f, ClipRef)]
     assert [f.clip for f in clips] == ["v/a", "v/b"]
-    assert reasons(folder) == {"v/c.npy": "manifest.csv does not list it"}
+    assert reasons(folder) == {"v/c.npy": "the manifest does not list it"}
     assert reasons(folder / "manifest.csv") == {}
 
 
@@ -85,6 +85,13 @@ def test_columns_of_other_names(folder):
     assert (ref.patient, ref.view, dict(ref.labels)) == ("30", "A4C", {"grade": "2 bis 3"})
     with pytest.raises(DataError, match=r"'Numer', which the option `columns`.*Nummer, KAPap"):
         list(loader(path, columns={"patient": "Numer"}).index())
+
+
+def test_a_later_manifest_needs_none_of_trainings_odd_headers(folder):
+    path = write(folder, "patient,view,file\n30,A4C,v/a.npy\n", "later.csv")
+    columns = {"patient": "Nummer", "view": "KAPap", "file": "Pfad", "grade": "Score PH"}
+    (ref,) = loader(path, columns=columns).index()
+    assert (ref.patient, ref.view, ref.where) == ("30", "A4C", "v/a.npy")
 
 
 UNUSABLE = [
@@ -109,13 +116,13 @@ def test_a_manifest_that_is_not_utf8(folder):
 
 
 ROWS = [
-    ("x,1,A4C,v/gone.npy,", "'v/gone.npy' does not exist"),
+    ("x,1,A4C,v/gone.npy,", "its file does not exist"),
     ("x,,A4C,v/a.npy,", "patient is empty"),
     ("x,1,A4C,,", "file is empty"),
     ("x,1,A4C,../v/a.npy,", "leads out of the manifest's folder"),
     ("x,1,A4C,v/../../a.npy,", "leads out of the manifest's folder"),
     ("x,1,A4C,v/a.npy,,stray", "6 cells under 5 columns"),
-    ("x,1,A4C,v/a.npy,perhaps", "synthetic is 'perhaps'"),
+    ("x,1,A4C,v/a.npy,perhaps", "cell `synthetic` is none of"),
     ("x,1,A4C,v,", "a folder"),
     ("x,1,A4C,manifest.csv,", "table, not a clip"),
     ("x,1,A4C,v/a\0.npy,", "NUL"),
@@ -140,9 +147,9 @@ def test_all_rows_of_one_clip_or_one_file_are_refused(folder):
         "y,30,A4C,v/b.npy\nz,130,A4C,link.npy\n",
     )
     assert reasons(path) == {
-        "x": "lines 2 and 3 name the clip 'x'; keep one",
-        "y": "lines 4 and 5 name the file of 'y'; keep one",
-        "z": "lines 4 and 5 name the file of 'z'; keep one",
+        "x": "lines 2 and 3 name the same clip; keep one",
+        "y": "lines 4 and 5 name the same file; keep one",
+        "z": "lines 4 and 5 name the same file; keep one",
     }
 
 
@@ -186,7 +193,7 @@ def test_masks(folder):
     assert made.read(x).structure_names == ("RV",)
     assert made.read(z).structures is None
     assert "masks" not in x.labels
-    with pytest.raises(ClipError, match=r"masks short.npz cannot be used: structures are"):
+    with pytest.raises(ClipError, match=r"its masks cannot be used: structures are"):
         made.read(y)
     before = made.fingerprint(x)
     np.savez(folder / "m.npz", structures=structures * 0, names=["RV"])

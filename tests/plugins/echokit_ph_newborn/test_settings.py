@@ -12,6 +12,7 @@ from echokit import VIEWS, ClipRef, Cohort
 from echokit.clips.sequences import SequenceSpec
 from echokit.clips.splits import split_patients
 from echokit.clips.store import Store
+from echokit.components.cohorts import label_tasks
 from echokit.folder import RunFolder
 from echokit.networks.data import TrainingSet
 from echokit.networks.job import Job
@@ -20,7 +21,6 @@ from echokit.networks.settings import Settings
 from echokit.networks.train import train as train_network
 from echokit.recipe import load_recipe
 from echokit.runs import train
-from echokit.runs.cohort import label_tasks
 from echokit.runs.context import Run
 from echokit.runs.jobs import jobs_of
 from echokit.runs.population import Population
