@@ -13,10 +13,10 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO
-from xml.parsers import expat
+from typing import BinaryIO
 
-from echokit import ClipError, DataError
+from echokit import DataError
+from echokit_io.bounded_xml import Damaged, parse
 from echokit_io.budget import Budget, Clock
 
 Table = list[list[object]]
@@ -28,23 +28,11 @@ FORMATS = 65_536
 """Largest number of cell formats, as in every spreadsheet."""
 COLUMNS = 16_384
 """Largest number of columns of a worksheet, as in every spreadsheet."""
-ELEMENTS = 2_000_000
-"""Largest number of elements of a part; a cell takes two or three."""
-CHARACTERS = 32_000_000
-"""Largest number of characters of the texts of a part."""
-PART = 200_000_000
-"""Largest number of bytes of a part when unpacked."""
-BLOCK = 1 << 16
-"""Bytes that are unpacked at once."""
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _NOT_DATE = re.compile(r'".*?"|\[(?!hh?\]|mm?\]|ss?\])[^\]]*\]|[\\_].')
 _DATE = re.compile(r"[dmhys]", re.IGNORECASE)
 _DATE_FORMATS = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)))
 """Numbers of the built-in formats that show dates."""
-
-
-class _Damaged(Exception):  # noqa: N818 - becomes a DataError that names the file
-    """Raised where a part is none of a workbook's; the message is the reason."""
 
 
 def read_workbook(file: BinaryIO, name: str, budget: Budget) -> dict[str, Table]:
@@ -70,7 +58,7 @@ def read_workbook(file: BinaryIO, name: str, budget: Budget) -> dict[str, Table]
     except (DataError, OSError, MemoryError):
         raise
     except Exception as error:  # a damaged or locked file makes zipfile and expat raise nearly all
-        reason = str(error) if isinstance(error, _Damaged) else type(error).__name__
+        reason = str(error) if isinstance(error, Damaged) else type(error).__name__
         raise DataError(
             f"{name} cannot be read as .xlsx ({reason}): open it in a "
             "spreadsheet and save it again, without a password, or as `CSV UTF-8`."
@@ -167,7 +155,7 @@ class _Workbook:
                 known = number.isdecimal() and len(number) < 5 and int(number) in _DATE_FORMATS
                 self.dates.append(own.get(number, known))
                 if len(self.dates) > FORMATS:
-                    raise _Damaged(f"it has more than {FORMATS:,} formats")
+                    raise Damaged(f"it has more than {FORMATS:,} formats")
 
         self._parse(part, start)
 
@@ -268,68 +256,8 @@ class _Workbook:
         """
         if part not in self.archive.NameToInfo:
             return
-        counting = _Counting(start, end, texts or {})
-        parser = expat.ParserCreate(namespace_separator=" ")
-        parser.buffer_text = True
-        parser.StartDoctypeDeclHandler = _refuse_doctype
-        parser.StartElementHandler = counting.start
-        parser.EndElementHandler = counting.end
-        parser.CharacterDataHandler = counting.characters
-        unpacked = 0
         with self.archive.open(part) as file:
-            while block := file.read(BLOCK):
-                unpacked += len(block)
-                if unpacked > min(PART, self.budget.bytes):
-                    raise _Damaged(f"its {posixpath.basename(part)} unpacks to more than any has")
-                parser.Parse(block, False)
-                try:
-                    self.clock.check()
-                except ClipError:
-                    raise _Damaged(f"it takes more than {self.budget.seconds:g} seconds") from None
-            parser.Parse(b"", True)
-
-
-class _Counting:
-    """Hands on what a parser finds, as long as it is no more than a workbook has."""
-
-    def __init__(
-        self,
-        start: Callable[[str, Mapping[str, str]], None] | None,
-        end: Callable[[str, str], None] | None,
-        texts: Mapping[str, set[str]],
-    ) -> None:
-        self._start, self._end, self._texts = start, end, texts
-        self._elements = self._characters = 0
-        self._path: list[str] = []
-        self._pieces: list[str] = []
-        self._wanted: set[str] = set()
-
-    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        name = tag.rpartition(" ")[2]
-        self._elements += 1
-        if self._elements > ELEMENTS:
-            raise _Damaged(f"it has more than {ELEMENTS:,} elements")
-        self._path.append(name)
-        if name in self._texts:
-            self._pieces, self._wanted = [], self._texts[name]
-        if self._start is not None:
-            self._start(name, attributes)
-
-    def characters(self, text: str) -> None:
-        if self._path[-1] in self._wanted and "rPh" not in self._path[-2:]:  # no readings of kanji
-            self._characters += len(text)
-            if self._characters > CHARACTERS:
-                raise _Damaged(f"it has more than {CHARACTERS:,} characters")
-            self._pieces.append(text)
-
-    def end(self, tag: str) -> None:
-        name = self._path.pop()
-        if name in self._texts and self._end is not None:
-            self._end(name, "".join(self._pieces))
-
-
-def _refuse_doctype(*_: Any) -> None:
-    raise _Damaged("it defines entities")
+            parse(file, posixpath.basename(part), start, end, texts or {}, self.clock)
 
 
 def _index(written: str | None, before: int) -> int:
@@ -337,7 +265,7 @@ def _index(written: str | None, before: int) -> int:
     if written is None:
         return before + 1
     if not written.isdecimal() or not 0 < len(written) < 8:
-        raise _Damaged("a row has no number")
+        raise Damaged("a row has no number")
     return int(written) - 1
 
 
