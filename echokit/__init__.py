@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from echokit.errors import (
     ClipError,
     CohortError,
+    DamagedError,
     DataError,
     EchokitError,
     OptionError,
@@ -46,6 +47,7 @@ from echokit.plugins.registry import resolve
 from echokit.plugins.renamed import deprecated_option
 from echokit.plugins.weights import fit_weights, read_weights
 from echokit.system.files import whole_file, whole_folder
+from echokit.system.paths import is_below
 from echokit.system.progress import Progress
 from echokit.types import (
     VIEWS,
@@ -107,6 +109,7 @@ __all__ = [
     "ClipResult",
     "Cohort",
     "CohortError",
+    "DamagedError",
     "DataError",
     "EchokitError",
     "Evaluation",
@@ -142,6 +145,7 @@ __all__ = [
     "export_run",
     "fit_weights",
     "hookimpl",
+    "is_below",
     "load",
     "open_run",
     "pseudonym",

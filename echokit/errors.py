@@ -2,6 +2,7 @@
 
     EchokitError
     ├── UsageError            a command or call that cannot be carried out as typed
+    │   └── DamagedError      a file of echokit's own that is damaged, changed or missing
     ├── RecipeError           a recipe, preset, config or --set that does not validate
     ├── PluginError           a plugin or component that is unknown, ambiguous or broken
     │   └── OptionError       an option a component does not take, or one it misses
@@ -25,6 +26,10 @@ class EchokitError(Exception):
 
 class UsageError(EchokitError):
     """A command or call that cannot be carried out as typed."""
+
+
+class DamagedError(UsageError):
+    """A file of a run, a store or a bundle that is damaged, changed or missing."""
 
 
 class RecipeError(EchokitError):

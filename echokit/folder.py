@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import platform
-import subprocess
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -12,15 +10,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import echokit
-from echokit.errors import UsageError
+from echokit.errors import DamagedError, RecipeError, UsageError
 from echokit.recipe import Recipe, load_recipe
+from echokit.recipe.environment import environment
 from echokit.recipe.resolve import Address, move_data, resolve_recipe
 from echokit.recipe.settings import Settings
 from echokit.system.cost import Cost
-from echokit.system.files import private_folder, read_json, write_json, write_text
-from echokit.system.machine import machine, packages, version_of
+from echokit.system.digests import NAME as DIGESTS
+from echokit.system.digests import Digests, write_sealed
+from echokit.system.files import private_folder, write_json, write_text
+from echokit.system.locks import NAME as LOCK
+from echokit.system.locks import FolderLock, lock_folder
 from echokit.system.pseudonyms import SALT, fingerprint, is_pseudonym
+from echokit.system.run_record import (
+    BEGUN,
+    FILES,
+    changed_records,
+    is_sound,
+    read_state,
+    warn,
+    weights_digests,
+    without_advice,
+)
 
 RESULTS = {
     "crossfit": "crossfit.parquet",
@@ -41,6 +52,9 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.state: dict[str, Any] = {}
+        self.digests = Digests(path)
+        self.lock: FolderLock | None = None
+        """Held while a process works in the folder; None while it is only read."""
 
     @property
     def models(self) -> Path:
@@ -84,18 +98,26 @@ class RunFolder:
         Raises:
             UsageError: the folder exists and is not empty.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(
-                f"{path} already exists. Finish it with `echokit run --resume {path}`, or choose "
-                "another folder with --out."
-            )
+        _refuse_filled(path)
         folder = cls(path)
         private_folder(path)
+        folder.lock = lock_folder(path)
+        try:
+            _refuse_filled(path)  # another process may have been first
+        except UsageError:
+            folder.release()
+            raise
         write_text(path / "recipe.toml", recipe.to_toml())
         write_json(path / "environment.json", environment(recipe))
-        folder.state = {
+        folder.digests.record(BEGUN)
+        folder.state = folder._new_state(recipe)
+        folder.save()
+        return folder
+
+    def _new_state(self, recipe: Recipe) -> dict[str, Any]:
+        return {
             "schema": 1,
-            "name": path.name,
+            "name": self.path.name,
             "recipe": recipe.name,
             "preset": recipe.preset,
             "seed": recipe.seed,
@@ -104,8 +126,6 @@ class RunFolder:
             "finished": None,
             "stages": [],
         }
-        folder.save()
-        return folder
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -113,6 +133,7 @@ class RunFolder:
 
         Raises:
             UsageError: the folder is not a run.
+            DamagedError: `run.json` or `digests.json` is damaged.
         """
         folder = cls(path)
         if not (path / "run.json").is_file() or not (path / "recipe.toml").is_file():
@@ -120,24 +141,79 @@ class RunFolder:
                 f"{path} is not a run: it has no run.json and recipe.toml. "
                 "`echokit run RECIPE` makes one below runs/."
             )
-        try:
-            folder.state = read_json(path / "run.json")
-            folder.state["stages"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise UsageError(
-                f"{path / 'run.json'} is damaged: {error}. Make the run anew."
-            ) from error
+        folder.state = read_state(path)
+        folder.digests = Digests.read(path)
         return folder
 
+    @classmethod
+    def open_to_resume(cls, path: Path) -> RunFolder:
+        """Open the folder of a run and lock it; what is damaged of its records is begun anew.
+
+        Steps that are not on record are carried out again; trained networks are kept.
+
+        Raises:
+            UsageError: the folder is not a run, or another process works in it.
+        """
+        if not (path / "recipe.toml").is_file():
+            return cls.open(path)
+        folder = cls(path)
+        folder.lock = lock_folder(path)
+        try:
+            folder.state = read_state(path)
+        except DamagedError as error:
+            told = without_advice(error)
+            warn(f"{told}. The record is begun anew, and results are made again.")
+            folder.state = folder._new_state(folder.recipe())
+        try:
+            folder.digests = Digests.read(path)
+        except DamagedError as error:
+            warn(f"{without_advice(error)}. What was changed since cannot be noticed.")
+        return folder
+
+    def release(self) -> None:
+        """Let other processes work in the folder."""
+        if self.lock is not None:
+            self.lock.release()
+            self.lock = None
+
     def recipe(self) -> Recipe:
-        """Load the resolved recipe of the run."""
-        return load_recipe(str(self.path / "recipe.toml"))
+        """Load the resolved recipe of the run.
+
+        Raises:
+            RecipeError: the recipe is damaged.
+        """
+        try:
+            return load_recipe(str(self.path / "recipe.toml"))
+        except RecipeError as error:
+            raise RecipeError(
+                f"{error} Correct it, or make the run again: `echokit run "
+                f"{self.state.get('recipe', 'RECIPE')} --out ANOTHER`."
+            ) from error
+
+    def check_records(self) -> None:
+        """Renew what a run begins with, where it was changed, and say so."""
+        if "environment.json" in changed_records(self.path, self.digests, self.state["stages"]):
+            write_json(self.path / "environment.json", environment(self.recipe()))
+        self.digests.record(BEGUN)
 
     def is_done(self, step: str) -> bool:
         """Return True if a step is finished and its result still exists."""
         result = RESULTS.get(step, "")
         done = any(row["name"] == step and row["done"] for row in self.state["stages"])
         return done and (self.path / result).exists()
+
+    def is_sound(self, step: str) -> bool:
+        """Return True if a step is finished and its files are as it wrote them; else say so.
+
+        Results of later steps depend on it and count as not done any more.
+        """
+        if not self.is_done(step):
+            return False
+        sound = is_sound(self.path, self.digests, step, RESULTS[step])
+        if not sound:
+            order = list(RESULTS)
+            self.forget_results(order[order.index(step) :])
+        return sound
 
     def follow(self, recipe: Recipe) -> None:
         """Record the recipe's digests; if one changed, forget the results that depend on it."""
@@ -184,30 +260,55 @@ class RunFolder:
         else:
             self.state["stages"][self.state["stages"].index(previous)] = row
         earlier = previous or row  # the cost of an interrupted attempt counts too
-        cost = Cost(earlier["seconds"], earlier["peak_memory_mb"])
+        cost = Cost(earlier.get("seconds", 0.0), earlier.get("peak_memory_mb", 0))
+        if name in RESULTS:  # its files are about to change
+            self.digests.forget(FILES.get(name, ()))
         try:
             with cost.measured():
                 yield row
+            self._refuse_removed()
+            known = weights_digests(self.path) if name == "train" else None
+            self.digests.record(FILES.get(name, ()), known)
             row["done"] = True
         finally:
             row |= asdict(cost) | {"seconds": round(cost.seconds, 3)}
-            self.save()
+            if (self.path / "recipe.toml").is_file():
+                self.save()
+
+    def _refuse_removed(self) -> None:
+        """Refuse to go on in a folder that was removed: half a run would look like a run."""
+        if not (self.path / "recipe.toml").is_file():
+            raise UsageError(
+                f"{self.path} was removed while the run worked in it: make the run again, "
+                f"`echokit run {self.state['recipe']}`."
+            )
 
     def remove_begun(self) -> None:
         """Remove the files of a run without results; other files in the folder stay."""
-        for name in ("recipe.toml", "environment.json", "run.json"):
+        self.release()
+        for name in (*BEGUN, "run.json", DIGESTS):
             (self.path / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
 
     def finish(self) -> None:
-        """Record that every step is done."""
+        """Record that every step is done, and the digests of files that have none yet."""
+        every = [pattern for patterns in FILES.values() for pattern in patterns]
+        self.digests.record([*BEGUN, *every], dict(self.digests.files))
         self.state["finished"] = _now()
         self.save()
 
     def save(self) -> None:
         """Write `run.json`."""
-        write_json(self.path / "run.json", self.state)
+        write_sealed(self.path / "run.json", self.state)
+
+
+def _refuse_filled(path: Path) -> None:
+    if path.exists() and (not path.is_dir() or any(p.name != LOCK for p in path.iterdir())):
+        raise UsageError(
+            f"{path} already exists. Finish it with `echokit run --resume {path}`, or choose "
+            "another folder with --out."
+        )
 
 
 def next_free(parent: Path, name: str) -> Path:
@@ -256,7 +357,7 @@ def begin_run(
                 "--resume takes only the run's folder, and --data where its data were moved; the "
                 "recipe is the one saved in it."
             )
-        folder = RunFolder.open(Path(resume))
+        folder = RunFolder.open_to_resume(Path(resume))
         if data is not None:
             move_data(folder.recipe(), Path(data).expanduser().resolve())
         return folder
@@ -265,34 +366,6 @@ def begin_run(
         check(resolved)
     place = next_free(Path("runs"), resolved.name) if out is None else Path(out)
     return RunFolder.create(place, resolved)
-
-
-def environment(recipe: Recipe) -> dict[str, object]:
-    """Describe the versions, seed, commit and machine of a run, without names or addresses."""
-    import torch  # not at the top: commands that only read a run need no torch
-
-    return {
-        "echokit": echokit.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "packages": {name: version_of(name) for name in packages()},
-        "seed": recipe.seed,
-        "recipe_digest": recipe.digest(),
-        "commit": _commit(),
-        "machine": machine(),
-    }
-
-
-def _commit() -> str | None:
-    """Return the commit of echokit's source; None if it is not a git checkout."""
-    source = Path(echokit.__file__).parent
-    if not (source.parent / ".git").exists():
-        return None
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        command = ["git", "-C", str(source), "rev-parse", "HEAD"]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)  # noqa: S603 - fixed words
-        return answer.stdout.strip()
-    return None
 
 
 def _now() -> str:

@@ -18,7 +18,9 @@ from safetensors.torch import load_file
 from echokit import open_run, run
 from echokit.networks.checkpoint import save_tensors
 from echokit.networks.job import Job
-from echokit.system.files import read_json, write_json, write_text
+from echokit.system.checked import read_json
+from echokit.system.digests import WEIGHTS_DIGEST, Digests, file_digest
+from echokit.system.files import write_json, write_text
 
 RESULTS = ("crossfit.parquet", "external.json", "learning.json", "metrics.json")
 """Files of a run that a prediction reads beside the networks."""
@@ -58,6 +60,7 @@ def keep(folder: Path, demo: Path) -> None:
     state = {k: opened.folder.state[k] for k in ("schema", "recipe", "preset", "seed", "started")}
     names = {"name": f"{recipe.name}-demo", "synthetic": True, "stages": [], "finished": None}
     write_json(demo / "run.json", state | names | {"finished": opened.folder.state["finished"]})
+    Digests(demo).record([*RESULTS, "recipe.toml", "models/**/*", "novelty/**/*"])
     size = sum(path.stat().st_size for path in demo.rglob("*") if path.is_file())
     print(f"{demo}: {size / 1e6:.2f} MB")
 
@@ -71,7 +74,8 @@ def _copy_network(weights: Path, folder: Path, demo: Path) -> None:
     }
     save_tensors(place, halved)
     described = read_json(weights.with_suffix(".json"))
-    write_json(place.with_suffix(".json"), described | {"history": described["history"][-1:]})
+    changed = {"history": described["history"][-1:], WEIGHTS_DIGEST: file_digest(place)}
+    write_json(place.with_suffix(".json"), described | changed)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from echokit.recipe import Recipe, load_recipe
 from echokit.runs.jobs import jobs_of
 from echokit.runs.start import open_run
 from echokit.runs.train import view_works
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
 
 ONE_NETWORK = [
     "views.use=['PSAX-P']",

@@ -32,7 +32,8 @@ from echokit.runs import external, predict, train
 from echokit.runs.cohort import find_cohort
 from echokit.runs.context import Run
 from echokit.runs.prepare import prepare_cohort
-from echokit.system.files import read_json, write_text
+from echokit.system.checked import read_json
+from echokit.system.files import write_text
 from echokit.system.machine import machine
 from echokit.system.progress import Silent
 from echokit.types import Votes

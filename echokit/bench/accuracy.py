@@ -24,7 +24,8 @@ from echokit.recipe import Recipe, Slot, load_recipe
 from echokit.runs import carry_out
 from echokit.runs.explain import explain_into
 from echokit.runs.start import open_run
-from echokit.system.files import read_json, write_json
+from echokit.system.checked import read_csv, read_json, read_parquet
+from echokit.system.files import write_json
 from echokit.system.progress import Progress
 from echokit.voting.ballots import ballots
 from echokit.voting.table import (
@@ -97,7 +98,7 @@ def _check_splits(runs: list[Trained]) -> None:
     """Check that all backbones of a seed have the same clips and splits."""
     cohorts: dict[int, pd.DataFrame] = {}
     for trained in runs:
-        cohort = pd.read_csv(trained.folder.path / "cohort.csv", dtype=str)
+        cohort = read_csv(trained.folder.path / "cohort.csv")
         if not cohorts.setdefault(trained.seed, cohort).equals(cohort):
             raise UsageError(
                 f"{trained.folder.path} has other clips or splits than the other runs of seed "
@@ -221,7 +222,7 @@ def measure_cost(trained: Trained) -> BackboneCost:
     network = bare_model(trained.recipe, len(description["classes"])).eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, *description["input_shape"]))
-    table = pd.read_parquet(trained.folder.predictions, columns=["level", "split", "patient"])
+    table = read_parquet(trained.folder.predictions)[["level", "split", "patient"]]
     studies = len(table[table["level"] == "subject"].drop_duplicates())
     steps = {row["name"]: row for row in trained.folder.state["stages"]}
     return BackboneCost(

@@ -15,6 +15,7 @@ from echokit.report.page import write_page
 from echokit.report.words import SYNTHETIC
 from echokit.system.files import write_json, write_text
 from echokit.system.machine import machine, packages, version_of
+from echokit.system.sheets import quote_cell
 
 Row = dict[str, Any]
 """One row of a table, as it stands in the JSON document."""
@@ -128,7 +129,7 @@ def as_csv(rows: Sequence[Row]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, names, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(flat)
+    writer.writerows({name: quote_cell(cell) for name, cell in row.items()} for row in flat)
     return text.getvalue()
 
 

@@ -23,6 +23,7 @@ from echokit.cli import (
 )
 from echokit.cli.groups import WithPlugins
 from echokit.errors import DataError, EchokitError, TrainingError
+from echokit.system.files import system_sentence
 
 app = typer.Typer(
     name="echokit",
@@ -80,8 +81,12 @@ def exit_code(error: EchokitError) -> int:
 
 
 def main() -> None:
-    """Run the command; an error that echokit raised on purpose is one line and an exit code."""
+    """Run the command; an error that echokit raised on purpose is one line and an exit code.
+
+    SIGTERM and SIGHUP end it as Ctrl-C does, with exit codes 143 and 129.
+    """
     from echokit.cli.console import one_line
+    from echokit.cli.stopping import Stopped, end_on_signals
 
     def show(message: Warning | str, category: type[Warning], *place: object) -> None:
         if category.__module__.startswith("echokit"):
@@ -89,10 +94,13 @@ def main() -> None:
 
     warnings.showwarning = show  # type: ignore[assignment]
     try:
-        app()
+        with end_on_signals():
+            app()
+    except Stopped as stop:
+        sys.exit(stop.status)
     except EchokitError as error:
         one_line("error", "bold red", str(error))
         sys.exit(exit_code(error))
     except OSError as error:  # no right to write, no space left
-        one_line("error", "bold red", f"{error.strerror}: {error.filename}")
+        one_line("error", "bold red", system_sentence(error))
         sys.exit(2)

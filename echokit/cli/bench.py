@@ -33,7 +33,7 @@ def speed(
     from echokit.cli.console import out as console
     from echokit.cli.console import print_json
     from echokit.cli.log_lines import progress_of
-    from echokit.system.files import read_json
+    from echokit.system.checked import read_json
 
     rows = measure_all(quick, only or [], progress_of(as_json))
     page = write_speed(rows, quick, out)
@@ -85,7 +85,7 @@ def accuracy(
     from echokit.cli.console import print_json
     from echokit.cli.log_lines import progress_of
     from echokit.recipe.settings import config_texts
-    from echokit.system.files import read_json
+    from echokit.system.checked import read_json
 
     given = {
         "backbone": slots(backbone.split(",")) if backbone else None,

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from echokit.system.progress import Tick
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that command a terminal, or turn the direction of the text."""
+
+
+class Terminal(Console):
+    """A console that shows control characters of names as `?` and does not obey them."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Render to segments whose texts hold no control character."""
+        for segment in super().render(renderable, options):
+            if segment.control is None and _CONTROL.search(segment.text):
+                yield Segment(_CONTROL.sub("?", segment.text), segment.style)
+            else:
+                yield segment
+
+
+out = Terminal(highlight=False)
+err = Terminal(stderr=True, highlight=False)
 
 
 class Bars:
@@ -72,6 +93,20 @@ class Count:
 def print_json(value: Any) -> None:
     """Print a value as JSON on standard output."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def warn_of_changed_recipe(run: Path) -> None:
+    """Say that a run's recipe is not what it was made by: by hand, or by damage."""
+    from echokit.errors import EchokitError
+    from echokit.system.digests import Digests
+
+    try:
+        changed = Digests.read(run).problem("recipe.toml")
+    except EchokitError:  # said by whoever uses the run
+        return
+    if changed:
+        told = f"{run / 'recipe.toml'} was changed since the run was made."
+        one_line("warning", "yellow", told)
 
 
 def one_line(kind: str, style: str, message: str) -> None:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 
 def doctor(
+    run: Annotated[
+        Path | None, typer.Argument(help="Folder of a run or a bundle to check, file by file.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print versions, device and plugin problems, and what to do about them."""
+    """Print versions, device and plugin problems; or check a run whole.
+
+    With RUN, every file and prepared clip is compared with its digest, and what can be made again
+    is said; the exit code is 2 where something is damaged.
+    """
+    if run is not None:
+        from echokit.cli.doctor_run import check
+
+        check(run, as_json)
+        return
     import platform
     import warnings
 

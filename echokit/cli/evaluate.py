@@ -46,7 +46,7 @@ def evaluate(
     Research software, not a medical device.
     """
     from echokit.cli.console import out as console
-    from echokit.cli.console import print_json
+    from echokit.cli.console import print_json, warn_of_changed_recipe
     from echokit.cli.log_lines import progress_of
     from echokit.folder import next_free
     from echokit.recipe.settings import parse_setting
@@ -57,6 +57,7 @@ def evaluate(
     target = out or next_free(Path("evaluations"), run.name)
     refuse_existing(target)
     options = {".".join(path): value for path, value in map(parse_setting, settings or ())}
+    warn_of_changed_recipe(run)
     with keep_key(key_file):
         result = evaluate_model(
             run,

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -72,7 +73,8 @@ def show(
     for component in found:
         described = _describe(component)
         plugin = f"{component.owner} {component.version}".rstrip()
-        out.print(f"[bold]{component.name}[/bold]  {component.kind} of {plugin}")
+        origin = escape(f"{component.kind} of {plugin}")
+        out.print(f"[bold]{escape(component.name)}[/bold]  {origin}")
         for option in described.options:
             default = f" = {option.default}" if option.default is not None else ""
             out.print(f"  {option.name}: {option.type}{default}", markup=False)

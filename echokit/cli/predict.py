@@ -117,7 +117,7 @@ def predict(
     where none is left, the exit status is 3.
     Research software, not a medical device.
     """
-    from echokit.cli.console import print_json
+    from echokit.cli.console import print_json, warn_of_changed_recipe
     from echokit.cli.log_lines import progress_of
     from echokit.folder import next_free
     from echokit.recipe.settings import loader_options
@@ -127,6 +127,7 @@ def predict(
 
     write: Writer | None = resolve("writer", writer) if writer else None
     model = load(run, task, engine, cast(Any, precision))
+    warn_of_changed_recipe(model.folder)
     target = out or next_free(Path("predictions"), f"study-{date.today()}")
     refuse_existing(target)
     with keep_key(key_file):
@@ -152,16 +153,18 @@ def predict(
 
 
 def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
+    from rich.text import Text
+
     from echokit.cli.console import out as console
 
     for subject in result.subjects:
         missing = ", ".join(subject.views_missing)
         why = subject.not_judged or _answer(subject, result)
-        console.print(
-            f"[bold]{subject.patient}[/bold]: {subject.label} ({why}; views "
-            f"{', '.join(subject.views_used)}{f'; without {missing}' if missing else ''})",
-            soft_wrap=True,
+        told = (
+            f": {subject.label} ({why}; views {', '.join(subject.views_used)}"
+            f"{f'; without {missing}' if missing else ''})"
         )
+        console.print(Text.assemble((subject.patient, "bold"), told), soft_wrap=True)
         for clip in subject.clips:
             if clip.unlearned:
                 told = f"the network of {clip.view} did not learn: {clip.unlearned}"
@@ -191,7 +194,8 @@ def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
     seconds = {stage["name"]: stage["seconds"] for stage in result.stages} | {"write": writing}
     console.print(_took(seconds), style="dim", soft_wrap=True)
     for path in [path for path in written if path.suffix == ".html"] or written:
-        console.print(f"{'Page' if path.suffix == '.html' else 'Written'}: {path}", soft_wrap=True)
+        kind = "Page" if path.suffix == ".html" else "Written"
+        console.print(f"{kind}: {path}", markup=False, soft_wrap=True)
 
 
 def _answer(subject: SubjectResult, result: StudyResult) -> str:

@@ -35,10 +35,15 @@ def report(
     Where the recipe has a publication's figures, they stand beside the run's own. The page and
     report/tables/ are written anew, unless a table is asked for as CSV, LaTeX or HTML.
     """
+    from echokit.cli.console import warn_of_changed_recipe
     from echokit.folder import RunFolder
 
     _check(table, form, out)
-    path = RunFolder.open(run).path
+    folder = RunFolder.open(run)
+    path = folder.path
+    if folder.digests.problem("recipe.toml"):  # corrected by hand, or damaged
+        folder.recipe()
+        warn_of_changed_recipe(path)
     if form == "terminal":
         _report(path, table)
     else:
@@ -87,6 +92,8 @@ def _asked(results: Results, table: str | None, form: str) -> list[PaperTable]:
 
 
 def _report(path: Path, table: str | None) -> None:
+    from rich.markup import escape
+
     from echokit.cli.console import out
     from echokit.report import (
         build_run_report,
@@ -112,11 +119,28 @@ def _report(path: Path, table: str | None) -> None:
     if found := run_findings(results):
         out.print("What the paper found, and this run:", style="bold")
         for finding in found:
-            out.print(f"{finding.sentence}: [bold]{finding.verdict}[/bold]", soft_wrap=True)
+            out.print(f"{escape(finding.sentence)}: [bold]{finding.verdict}[/bold]", soft_wrap=True)
             out.print(f"  {finding.detail}", style="dim", markup=False, soft_wrap=True)
         out.print()
     out.print(f"Tables: {files[0].parent}", markup=False, soft_wrap=True)
     out.print(f"Report: {page}", markup=False, soft_wrap=True)
+    _refuse_damaged(results)
+
+
+def _refuse_damaged(results: Results) -> None:
+    """End with an error if a file of the run is damaged, once the rest is shown.
+
+    Raises:
+        DamagedError: one is; the message names each.
+    """
+    from echokit.errors import DamagedError
+
+    if broken := [gap for gap in results.gaps if gap.damaged]:
+        named = "; ".join(f"{results.root / gap.file} {gap.reason}" for gap in broken)
+        raise DamagedError(
+            f"The report leaves out what is damaged: {named}. Type `echokit run --resume "
+            f"{results.root}` to make it again."
+        )
 
 
 def training_lines(models: Path) -> list[str]:
@@ -137,8 +161,10 @@ def _table(path: Path, table: str | None, form: str, out: Path | None) -> None:
     from echokit.system.files import write_text
 
     _, write = WRITERS[form]
-    text = "\n".join(write(one) for one in _asked(read_results(path), table, form))
+    results = read_results(path)
+    text = "\n".join(write(one) for one in _asked(results, table, form))
     if out is None:
         typer.echo(text, nl=False)
     else:
         write_text(out, text)
+    _refuse_damaged(results)

@@ -67,10 +67,12 @@ def run(
     from echokit.cli.console import err, print_json
     from echokit.cli.console import out as console
     from echokit.cli.log_lines import progress_of
+    from echokit.cli.stopping import Stopped, status_of
     from echokit.components.outlook import look_ahead
     from echokit.folder import begin_run
     from echokit.recipe.resolve import resolve_recipe
-    from echokit.system.files import read_json
+    from echokit.system.checked import read_json
+    from echokit.system.files import system_sentence
     from echokit.system.pseudonyms import key_file as keep_key
 
     given = (preset, settings or (), config)
@@ -89,9 +91,14 @@ def run(
     try:
         with keep_key(key_file):
             finish(folder, resumed=resume is not None, progress=progress_of(silent))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped) as stop:
         err.print(f"\nStopped. Go on with: echokit run --resume {folder.path}", markup=False)
-        raise typer.Exit(130) from None
+        raise typer.Exit(status_of(stop)) from None
+    except OSError as error:
+        raise UsageError(
+            f"{system_sentence(error).partition(', and type the command again')[0].rstrip('.')}. "
+            f"Then go on with: echokit run --resume {folder.path}"
+        ) from error
     if as_json:
         print_json(
             {
@@ -157,6 +164,6 @@ def _say_ahead(recipe: Recipe, out: Path | None, as_json: bool) -> None:
 
 def _external(path: Path) -> dict[str, object]:
     """Return the figures on the external test cohort, where there is one."""
-    from echokit.system.files import read_json
+    from echokit.system.checked import read_json
 
     return {"external": read_json(path)} if path.is_file() else {}

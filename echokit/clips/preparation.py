@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from echokit.clips.store import Store
 from echokit.errors import ClipError
 from echokit.interfaces import Loader, Transform
+from echokit.system.digests import DamageWarning
 from echokit.system.prefetch import prefetch
 from echokit.types import Clip, ClipRef
 
@@ -97,12 +99,18 @@ def prepare(
         `(ref, key)` of each stored clip, or `(ref, ClipError)` of a refused one.
     """
     begun: set[str] = set()  # keys under way: the store has them only once they are prepared
+    damaged: dict[str, str] = {}
 
     def fetch(ref: ClipRef) -> tuple[ClipRef, str | ClipError, Clip | None]:
         try:
             key = store.key(loader, ref, preparation.signature)
-            if key in store or key in begun:
+            if key in begun:
                 return ref, key, None
+            if key in store:
+                problem = store.problem(key)
+                if not problem:
+                    return ref, key, None
+                damaged[key] = problem
             begun.add(key)
             return ref, key, loader.read(ref)
         except ClipError as error:
@@ -113,6 +121,10 @@ def prepare(
             yield ref, key
             continue
         try:
+            if key in damaged:
+                told = f"The prepared clip {store.path / key} is damaged: {damaged.pop(key)}."
+                warnings.warn(f"{told} It is prepared again.", DamageWarning, stacklevel=2)
+                store.discard(key)
             if key not in store:
                 # `clip` is None after a refused clip of the same content: it is refused again
                 store.put(key, preparation(clip or loader.read(ref)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections import OrderedDict
 from dataclasses import fields
 from pathlib import Path
@@ -13,7 +14,10 @@ import zarr
 from jaxtyping import UInt8
 from zarr.codecs import ZstdCodec
 
+from echokit.errors import DamagedError
 from echokit.interfaces import Loader, SupportsFingerprint
+from echokit.system.digests import MISSING, Digests
+from echokit.system.digests import NAME as DIGESTS
 from echokit.system.files import private_folder, whole_folder
 from echokit.types import Box, Clip, ClipRef
 
@@ -70,9 +74,36 @@ class Store:
             private_folder(self.path)
             with whole_folder(self.path / key) as partial:
                 _write(partial, clip)
+                Digests(partial).record(("**/*",))
         except OSError:
             if key not in self:  # else another process was first; its copy is the same
                 raise
+
+    def discard(self, key: str) -> None:
+        """Remove a clip, so that it can be prepared again."""
+        for opened in [place for place in self._open if place[0] == key]:
+            del self._open[opened]
+        if (kept := self._kept.pop(key, None)) is not None:
+            self._kept_bytes -= kept.nbytes
+        shutil.rmtree(self.path / key, ignore_errors=True)
+
+    def problem(self, key: str) -> str:
+        """State what is wrong with a stored clip; empty if it is as it was written.
+
+        Of clips stored before digests were kept, missing files alone are noticed.
+        """
+        if key not in self:
+            return MISSING
+        try:
+            digests = Digests.read(self.path / key)
+            problems = digests.problems(("*",))
+            if not digests.files:
+                problems = _missing_shards(zarr.open_group(self.path / key, mode="r"))
+        except DamagedError:
+            return f"its {DIGESTS} is damaged"
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            return str(error) or type(error).__name__
+        return "; ".join(f"{name}: {problem}" for name, problem in problems.items())
 
     def length(self, key: str) -> int:
         """Number of frames in a clip."""
@@ -130,7 +161,11 @@ class Store:
     def _movie(self, key: str, name: str, start: int, stop: int) -> UInt8[np.ndarray, "k H W"]:
         """Read and decode frames; decoding starts at the first frame of a chunk."""
         first = start - start % CHUNK
-        frames = np.asarray(self._array(key, name)[first:stop])
+        array = self._array(key, name)
+        try:
+            frames = np.asarray(array[first:stop])
+        except (OSError, ValueError, RuntimeError) as error:  # gone or changed since it was opened
+            raise self._damaged(key, str(error)) from error
         for i in range(1, len(frames)):
             if i % CHUNK:
                 frames[i] += frames[i - 1]
@@ -138,9 +173,17 @@ class Store:
 
     def _group(self, key: str) -> zarr.Group:
         if (key, "") not in self._open:
+            if problem := self.problem(key):
+                raise self._damaged(key, problem)
             self._open[key, ""] = zarr.open_group(self.path / key, mode="r")
         group: zarr.Group = self._open[key, ""]
         return group
+
+    def _damaged(self, key: str, problem: str) -> DamagedError:
+        return DamagedError(
+            f"The prepared clip {self.path / key} is damaged: {problem}. Resume the run, which "
+            "prepares it again: `echokit run --resume RUN`."
+        )
 
     def _array(self, key: str, name: str) -> Any:
         if (key, name) not in self._open:
@@ -169,6 +212,13 @@ def _write(path: Path, clip: Clip) -> None:
             "structure_names": list(clip.structure_names),
         }
     )
+
+
+def _missing_shards(group: zarr.Group) -> dict[str, str]:
+    """Return the arrays of which files are missing: zarr reads those as zeros, without a word."""
+    return {
+        name: MISSING for name, array in group.arrays() if array.nchunks_initialized < array.nchunks
+    }
 
 
 def _differences(movie: UInt8[np.ndarray, "T H W"]) -> UInt8[np.ndarray, "T H W"]:

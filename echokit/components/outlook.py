@@ -19,7 +19,7 @@ from echokit.components.cohorts import (
 from echokit.components.loading import make_loader
 from echokit.errors import CohortError, EchokitError, UsageError
 from echokit.recipe import TOGETHER, Recipe, load_recipe
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
 from echokit.system.machine import has_no_gpu
 from echokit.types import ClipRef, Cohort
 

@@ -15,7 +15,7 @@ from echokit.interfaces import (
 from echokit.plugins.registry import registry
 from echokit.recipe import TOGETHER, Recipe, load_recipe
 from echokit.recipe.demo import demo_folders, resolve_demo
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
 from echokit.voting.view_classifier import ViewClassifier
 
 
@@ -47,7 +47,8 @@ def open_view_classifier(folder: Path, threshold: float) -> ViewClassifier:
         raise UsageError(
             f"{folder} holds no trained network. Finish it with `echokit run --resume {folder}`."
         )
-    classes = tuple(read_json(stem.with_suffix(".json"))["classes"])
+    run.digests.require(stem.with_suffix(".json").relative_to(run.path).as_posix())
+    classes = tuple(read_json(stem.with_suffix(".json"), "classes")["classes"])
     parts = make_parts(recipe, approach)
 
     @cache

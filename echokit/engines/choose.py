@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -25,8 +24,11 @@ from echokit.engines.agreement import Agreement, compare
 from echokit.engines.engine import PRECISIONS, Engine, EngineWarning, Precision, Running
 from echokit.engines.onnx_runtime import ONNX_RUNTIME
 from echokit.engines.open_vino import OPENVINO
-from echokit.errors import UsageError, nearest
-from echokit.system.files import read_json, whole_folder, write_json
+from echokit.errors import DamagedError, UsageError, nearest
+from echokit.system.checked import read_json
+from echokit.system.digests import Digests
+from echokit.system.files import whole_folder, write_json
+from echokit.system.leftovers import scratch_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -193,10 +195,9 @@ def _load(
 ) -> Running:
     """Load a network into an engine; convert it first unless the folder holds it converted."""
     kept = folder / f"{engine.name}-{engine.version}" if folder else None
-    if kept is not None and (kept / engine.file).is_file():
+    if kept is not None and _is_whole(kept, engine.file):
         return engine.load(kept / engine.file, precision)
-    with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
-        converted = Path(scratch)
+    with scratch_folder() as converted:
         engine.convert(on_cpu(network), sample, converted / engine.file)
         if kept is not None and _keep(converted, kept):
             converted = kept  # weights stay mapped to their file, and the scratch folder goes
@@ -215,4 +216,17 @@ def _keep(converted: Path, folder: Path) -> bool:
     # OSError: no write access, or another process was first
     with suppress(OSError), whole_folder(folder) as partial_copy:
         shutil.copytree(converted, partial_copy, dirs_exist_ok=True)
+        Digests(partial_copy).record(("*",))
     return folder.is_dir()
+
+
+def _is_whole(folder: Path, file: str) -> bool:
+    """Return True if a converted network is there as it was written; a damaged one is removed."""
+    if not (folder / file).is_file():
+        return False
+    try:
+        Digests.read(folder).require("*")
+    except DamagedError:
+        shutil.rmtree(folder, ignore_errors=True)  # it is converted again
+        return False
+    return True

@@ -80,8 +80,12 @@ def _in_a_pool(
                 f"One of {jobs} processes was killed, most likely because memory ran out. Finished "
                 "networks are kept: set compute.jobs lower in the run's recipe.toml and resume it."
             ) from error
-        except BaseException:
+        except BaseException as error:
+            processes = list((pool._processes or {}).values())  # `shutdown` forgets them
             pool.shutdown(wait=False, cancel_futures=True)
+            if not isinstance(error, Exception):  # stopped: do not wait for what they train
+                for process in processes:
+                    process.terminate()
             raise
 
 

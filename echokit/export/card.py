@@ -9,7 +9,7 @@ from echokit.components.slots import make_abstention
 from echokit.evaluation.metric_names import METRICS, NAMES
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
 
 
 def model_card(facts: Mapping[str, Any], run: RunFolder, recipe: Recipe) -> str:

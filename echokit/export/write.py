@@ -26,8 +26,11 @@ from echokit.studies.bundle import CALIBRATION, CROSSFIT, NOVELTY, READERS
 from echokit.studies.load import load
 from echokit.studies.manifest import SUFFIX, probe, seal
 from echokit.studies.model import Model
-from echokit.system.files import read_json, unfinished_folder, write_json, write_text
+from echokit.system.checked import read_json
+from echokit.system.files import unfinished_folder, write_json, write_text
+from echokit.system.leftovers import sweep
 from echokit.system.progress import Listener, Progress, watched
+from echokit.voting.table import PredictionTable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,6 +71,7 @@ def export_run(
     _check_installed(to)
     model = load(run, task)
     folder = RunFolder.open(model.folder)
+    sweep(Path(out))
     with unfinished_folder(Path(out) / f"{model.recipe.name}{SUFFIX}") as partial:
         networks = dict.fromkeys(model.networks.weights.values())
         with watched(progress).bar(f"Exporting to {to}", len(networks), "networks") as tick:
@@ -198,7 +202,7 @@ def _write_ballots(model: Model, run: RunFolder, approach: str, bundle: Path) ->
         return
     import pandas as pd
 
-    rows = pd.read_parquet(run.path / CROSSFIT)
+    rows = PredictionTable.read(run.path / CROSSFIT).frame
     own = (rows["level"] == "view") & (rows["task"] == model.task)
     own &= (rows["approach"] == approach) & (rows["split"] == 0)
     kept = rows[own].drop(columns=["clip", "start"])

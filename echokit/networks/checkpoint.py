@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,28 +21,51 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from echokit.errors import UsageError
+from echokit.networks.job import weights_problem
+from echokit.system.checked import damaged
+from echokit.system.digests import DamageWarning
 from echokit.system.files import whole_file
 
 
 def save_tensors(
     path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
 ) -> None:
-    """Write tensors as safetensors, whole or not at all."""
+    """Write tensors as safetensors, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     with whole_file(path) as partial:
-        save_file({name: t.contiguous() for name, t in tensors.items()}, partial, metadata)
+        try:
+            save_file({name: t.contiguous() for name, t in tensors.items()}, partial, metadata)
+        except SafetensorError as error:
+            raise system_error(error) from error
+
+
+def system_error(error: SafetensorError) -> Exception:
+    """Return the system's error of which the library tells in words; else its own error."""
+    match = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(match[1]), os.strerror(int(match[1]))) if match else error
 
 
 def load_weights(model: nn.Module, path: Path, device: str | torch.device = "cpu") -> nn.Module:
     """Load trained weights into a network, set it to evaluation mode and move it to a device.
 
     Raises:
-        UsageError: the file does not exist, or belongs to another network.
+        UsageError: the file does not exist, was changed after training, or belongs to another
+            network.
     """
     if not path.is_file():
         raise UsageError(f"There is no trained network at {path}. Finish the run first.")
+    if problem := weights_problem(path):
+        raise damaged(path, problem)
     try:
-        model.load_state_dict(load_file(path))
-    except (RuntimeError, SafetensorError) as error:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise damaged(path, error) from error
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"{path} does not fit the recipe's backbone: {reason}") from error
     return channels_last(model.eval()).to(device)
@@ -101,17 +129,27 @@ class Checkpoint:
             "schedule": schedule,
             "history": [asdict(epoch) for epoch in history],
         }
-        save_tensors(self.path, tensors, {"echokit": json.dumps(metadata)})
+        text = json.dumps(metadata)
+        save_tensors(self.path, tensors, {"echokit": text, "content": _content(tensors, text)})
 
     def load(self, training: State) -> list[Epoch]:
-        """Restore the saved state in place; return its history, empty without a saved state."""
+        """Restore the saved state in place; return its history, empty without a saved state.
+
+        A damaged state is not used: training then starts again, which a warning says.
+        """
         if not self.path.is_file():
             return []
-        with safe_open(self.path, "pt") as file:
-            metadata = json.loads(file.metadata()["echokit"])
-            if metadata["digest"] != self.digest:  # of another recipe, or of other clips
-                return []
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        try:
+            metadata, tensors = self._read()
+        except (SafetensorError, ValueError, TypeError, KeyError, OSError):
+            warnings.warn(
+                f"{self.path} is damaged, and this training starts again.",
+                DamageWarning,
+                stacklevel=2,
+            )
+            return []
+        if metadata["digest"] != self.digest:  # of another recipe, or of other clips
+            return []
         training.network.load_state_dict(_below("model/", tensors))
         if training.average is not None:
             training.average.load_state_dict(_below("average/", tensors))
@@ -124,6 +162,26 @@ class Checkpoint:
         schedule = training.schedule.state_dict() | metadata["schedule"]
         training.schedule.load_state_dict(schedule)
         return [Epoch(**row) for row in metadata["history"]]
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+        """Read the file; raise `ValueError` if its content is not what was written."""
+        with safe_open(self.path, "pt") as file:
+            kept = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata: dict[str, Any] = json.loads(kept["echokit"])
+        if kept.get("content", "") not in ("", _content(tensors, kept["echokit"])):
+            raise ValueError("its content is not what was written")
+        return metadata, tensors
+
+
+def _content(tensors: dict[str, torch.Tensor], text: str) -> str:
+    """Compute a digest of tensors and a text."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        flat = tensors[name].detach().cpu().contiguous().reshape(-1)
+        digest.update(name.encode())
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from echokit.clips.sequences import digest
-from echokit.errors import UsageError
-from echokit.system.files import read_json
+from echokit.errors import DamagedError, UsageError
+from echokit.system.checked import read_json
+from echokit.system.digests import CHANGED, WEIGHTS_DIGEST, DamageWarning, file_digest
 
 WEIGHTS = ".safetensors"
 """Suffix of the file of trained weights; what they were trained on stands in `.json` beside it."""
@@ -82,6 +84,18 @@ def data_digest(items: Sequence[Labelled]) -> str:
     return f"{digest(*items):016x}"
 
 
+def weights_problem(weights: Path) -> str:
+    """State that trained weights are not what training wrote; empty if they are.
+
+    Weights of earlier versions, whose description has no digest, are taken as they are.
+    """
+    description = weights.with_suffix(".json")
+    if not description.is_file():
+        return ""
+    expected = read_json(description, "classes").get(WEIGHTS_DIGEST)
+    return "" if expected in (None, file_digest(weights)) else CHANGED
+
+
 def is_trained(job: Job, folder: Path, recipe_digest: str, items: Sequence[Labelled]) -> bool:
     """Return True if this job's network exists and was trained by this recipe on these examples.
 
@@ -89,8 +103,24 @@ def is_trained(job: Job, folder: Path, recipe_digest: str, items: Sequence[Label
     must not be evaluated on that patient, so it is trained again.
     """
     description = (folder / job.stem).with_suffix(".json")
-    if not description.is_file() or not description.with_suffix(WEIGHTS).is_file():
+    weights = description.with_suffix(WEIGHTS)
+    if not description.is_file() or not weights.is_file():
         return False
-    recorded = read_json(description)
+    try:
+        recorded = read_json(description, "recipe_digest")
+        problem = weights_problem(weights)
+    except DamagedError as error:
+        warnings.warn(
+            f"{str(error).partition('. Type `')[0]}. Its network is trained again.",
+            DamageWarning,
+            stacklevel=2,
+        )
+        return False
     expected = {"recipe_digest": recipe_digest, "data_digest": data_digest(items)}
-    return all(recorded.get(name) == value for name, value in expected.items())
+    if any(recorded.get(name) != value for name, value in expected.items()):
+        return False
+    if problem:
+        warnings.warn(
+            f"{weights} is damaged: {problem}. It is trained again.", DamageWarning, stacklevel=2
+        )
+    return not problem

@@ -21,7 +21,7 @@ from echokit.networks.checkpoint import Checkpoint, Epoch, State, channels_last,
 from echokit.networks.data import TrainingSet
 from echokit.networks.epochs import EPOCHS, write_epochs
 from echokit.networks.figures import Figures
-from echokit.networks.job import Job, data_digest, device_of
+from echokit.networks.job import WEIGHTS, Job, data_digest, device_of
 from echokit.networks.learned import Learned, judge_learning
 from echokit.networks.losses import LOSSES, guess_loss
 from echokit.networks.optimisation import (
@@ -33,6 +33,7 @@ from echokit.networks.optimisation import (
 from echokit.networks.plain import confusion_of, plain_batches, re_estimate_batch_norm
 from echokit.networks.sampling import BalancedSampler
 from echokit.networks.settings import Settings
+from echokit.system.digests import WEIGHTS_DIGEST, file_digest
 from echokit.system.files import write_json
 from echokit.system.prefetch import prefetch
 from echokit.system.progress import Tick
@@ -98,7 +99,7 @@ def train(
         if number < settings.retries:
             tick(-settings.epochs * settings.n * len(data.items))
     best = max(attempts, key=_success)
-    save_tensors(result.with_suffix(".safetensors"), best.weights)
+    save_tensors(result.with_suffix(WEIGHTS), best.weights)
     _write_description(result.with_suffix(".json"), job, best, data, settings, len(attempts))
     for checkpoint in checkpoints:
         checkpoint.path.unlink(missing_ok=True)
@@ -304,6 +305,7 @@ def _write_description(
             "seed": attempt.seed,
             "clips": len(data.items),
             "parameters": attempt.parameters,
+            WEIGHTS_DIGEST: file_digest(path.with_suffix(WEIGHTS)),
             "attempts": attempts,
             "learned": attempt.learned.row(),
             "history": rows,

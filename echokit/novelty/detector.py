@@ -27,6 +27,7 @@ from echokit.novelty.distance import (
     rank_threshold,
 )
 from echokit.novelty.statistics import STATISTICS
+from echokit.system.checked import damaged
 from echokit.system.files import whole_file
 
 LEVEL = 0.02
@@ -200,14 +201,25 @@ def load_detector(path: Path) -> Detector:
     """Read a detector.
 
     Raises:
+        DamagedError: the file is damaged.
         UsageError: it was fitted on other statistics than this version describes clips by.
     """
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, "numpy") as file:
-        document = json.loads(file.metadata()["detector"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    if document["statistics"] != [one.name for one in STATISTICS]:
+    try:
+        with safe_open(path, "numpy") as file:
+            document = json.loads(file.metadata()["detector"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        statistics = document["statistics"]
+        return _detector(path, document, tensors, statistics)
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise damaged(path, error) from error
+
+
+def _detector(
+    path: Path, document: dict[str, Any], tensors: dict[str, Any], statistics: list[str]
+) -> Detector:
+    if statistics != [one.name for one in STATISTICS]:
         raise UsageError(
             f"{path} describes clips by other numbers than this version of echokit does: make the "
             "run or bundle again, or predict with the version that made it."

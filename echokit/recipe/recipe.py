@@ -31,6 +31,7 @@ from echokit.recipe.tables import (
     Train,
     Views,
 )
+from echokit.system.paths import name_problem
 
 OWN: dict[Kind, tuple[str, ...]] = {"backbone": ("num_classes", "in_channels")}
 """Kind of component -> options that follow from the task and the data."""
@@ -82,6 +83,21 @@ class Recipe(Strict):
         if value is False:
             return None
         return {"use": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _names_become_files(self) -> Recipe:
+        becoming = {
+            "name": (self.name,),
+            "tasks": self.tasks,
+            "approaches": self.approaches,
+            "views.use": self.views.use,
+            "view_sets": self.view_sets,
+        }
+        for key, names in becoming.items():
+            for name in names:
+                if problem := name_problem(name):
+                    raise ValueError(f"{key}: {problem}")
+        return self
 
     @model_validator(mode="after")
     def _tables_fit_together(self) -> Recipe:

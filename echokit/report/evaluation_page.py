@@ -14,7 +14,7 @@ from echokit.report.documents import Json
 from echokit.report.page import write_page
 from echokit.report.sections.labels import label_view
 from echokit.report.words import DISCLAIMER, SYNTHETIC, interval, mean_sd, plural
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
 
 COLUMNS = (*METRICS, "kappa", "confidence")
 
@@ -60,8 +60,8 @@ def evaluation_table(document: Json) -> Table:
     """The metrics of an evaluation, with intervals and n, the number of patients, beside them."""
     said = [*document["notes"], *filter(None, [_synthetic(document)]), DISCLAIMER]
     table = Table(
-        title=f"{escape(document['run'])}, {escape(document['task'])}: {_patients(document)}",
-        caption=". ".join(sentence.rstrip(".") for sentence in said) + ".",
+        title=escape(f"{document['run']}, {document['task']}: {_patients(document)}"),
+        caption=escape(". ".join(sentence.rstrip(".") for sentence in said) + "."),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -11,6 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
+
+from echokit.errors import DamagedError
+from echokit.system.checked import read_csv, read_json, read_parquet
+from echokit.system.digests import NAME as DIGESTS
+from echokit.system.digests import Digests, read_sealed
+from echokit.voting.table import REQUIRED
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -24,6 +29,8 @@ class Gap:
     """Path within the run."""
     reason: str
     """What is wrong with it, as the end of a sentence that begins with the path."""
+    damaged: bool = False
+    """Whether the file is there and cannot be trusted, or is gone though it was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +116,24 @@ def _any_synthetic(cohort: pd.DataFrame | None) -> bool:
 def read_results(run: Path) -> Results:
     """Read a run's result files; nothing here raises for a file that is absent or broken."""
     gaps: list[Gap] = []
+    digests = _digests(run, gaps)
 
     def get(file: str, read: Callable[[Path], T], absent: T) -> T:
         path = run / file
         if not path.is_file():
-            gaps.append(Gap(file, "is not there"))
+            gaps.append(Gap(file, "is not there", file in digests.files))
+            return absent
+        if digests.problem(file) and file != "recipe.toml":  # which may be corrected by hand
+            gaps.append(Gap(file, "is not what the run wrote", damaged=True))
             return absent
         try:
             return read(path)
         except Exception as error:  # a broken file may raise anything; the page names it
-            gaps.append(Gap(file, f"cannot be read ({type(error).__name__}: {error})"))
+            gaps.append(Gap(file, f"cannot be read ({_reason(error)})", damaged=True))
             return absent
+
+    def besides(file: str, name: str, keys: Iterable[str]) -> tuple[Json, ...]:
+        return () if digests.problem(file) else _besides(run / file, name, keys)
 
     recipe: Json = get("recipe.toml", _toml, {})
     wants_maps = not recipe or "explain" in recipe or (run / "saliency").exists()
@@ -129,26 +143,55 @@ def read_results(run: Path) -> Results:
     wants_external = "test" in recipe or (run / "external.json").exists()
     return Results(
         root=run,
-        run=get("run.json", _object, {}),
+        run=get("run.json", read_sealed, {}),
         recipe=recipe,
         environment=get("environment.json", _object, {}),
         rows=get("metrics.json", _metrics, ()),
-        maps=get("saliency/index.json", _maps, ()) if wants_maps else (),
-        networks=_besides(run / "saliency/index.json", "networks", ("task", "approach", "view")),
-        paired=_besides(run / "metrics.json", "paired", ("task", "approaches", "views")),
-        histories=_histories(run, gaps),
+        maps=_whole_maps(get("saliency/index.json", _maps, ()), digests, gaps)
+        if wants_maps
+        else (),
+        networks=besides("saliency/index.json", "networks", ("task", "approach", "view")),
+        paired=besides("metrics.json", "paired", ("task", "approaches", "views")),
+        histories=_histories(run, digests, gaps),
         cohort=get("cohort.csv", _csv, None),
         predictions=get("predictions.parquet", _predictions, None),
         fusion=get("fusion.json", _fusion, {}) if wants_fusion else {},
-        learning=_besides(run / "learning.json", "rows", ("task", "approach", "view", "split")),
+        learning=get("learning.json", _learning, ()) if (run / "learning.json").exists() else (),
         external=get("external.json", _external, {}) if wants_external else {},
         calibration=get("calibration.json", _calibration, {}) if wants_trust else {},
         gaps=tuple(gaps),
     )
 
 
+def _digests(run: Path, gaps: list[Gap]) -> Digests:
+    """Read the digests of the run's files; a damaged file of digests is a gap, and holds none."""
+    try:
+        return Digests.read(run)
+    except DamagedError:
+        gaps.append(Gap(DIGESTS, "is damaged: no other file was checked", damaged=True))
+        return Digests(run)
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, without its path and without what to type."""
+    if isinstance(error, DamagedError):
+        return str(error).partition(" is damaged: ")[2].partition(". Type `")[0]
+    return f"{type(error).__name__}: {error}"
+
+
+def _whole_maps(maps: tuple[Json, ...], digests: Digests, gaps: list[Gap]) -> tuple[Json, ...]:
+    """Return the maps whose files are as they were written; others are gaps."""
+    whole = []
+    for entry in maps:
+        files = [str(entry[kind]) for kind in ("array", "movie", "strip") if kind in entry]
+        broken = [file for file in files if digests.problem(file)]
+        gaps += [Gap(file, "is not what the run wrote", damaged=True) for file in broken]
+        whole += [] if broken else [entry]
+    return tuple(whole)
+
+
 def _object(path: Path) -> Json:
-    value = json.loads(path.read_text("utf-8"))
+    value = read_json(path)
     if not isinstance(value, dict):
         raise ValueError(f"a JSON object was expected, not {type(value).__name__}")
     return value
@@ -159,20 +202,11 @@ def _toml(path: Path) -> Json:
 
 
 def _csv(path: Path) -> pd.DataFrame | None:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)  # '030' and '30' are two patients
-    for column in ("clip", "patient", "view", "status", "reason"):
-        if column not in table:
-            raise ValueError(f"it has no column {column!r}")
-    return table
+    return read_csv(path, ("clip", "patient", "view", "status", "reason"))
 
 
 def _predictions(path: Path) -> pd.DataFrame | None:
-    table = pd.read_parquet(path)
-    keys = ("level", "task", "approach", "split", "patient", "view", "label", "predicted")
-    for column in (*keys, "confidence", "probabilities"):
-        if column not in table:
-            raise ValueError(f"it has no column {column!r}")
-    return table
+    return read_parquet(path, REQUIRED)
 
 
 def _metrics(path: Path) -> tuple[Json, ...]:
@@ -180,6 +214,10 @@ def _metrics(path: Path) -> tuple[Json, ...]:
     synthetic = {"synthetic": bool(document.get("synthetic"))}
     rows = _rows(document.get("rows"), ("task", "approach", "views"))
     return tuple(row | synthetic for row in rows)
+
+
+def _learning(path: Path) -> tuple[Json, ...]:
+    return _rows(_object(path).get("rows"), ("task", "approach", "view", "split"))
 
 
 def _maps(path: Path) -> tuple[Json, ...]:
@@ -213,7 +251,7 @@ def _besides(path: Path, name: str, keys: Iterable[str]) -> tuple[Json, ...]:
     """A list that earlier versions did not write; that its file is broken is said elsewhere."""
     try:
         return _rows(_object(path).get(name), keys)
-    except (OSError, ValueError):
+    except (DamagedError, ValueError):
         return ()
 
 
@@ -226,19 +264,21 @@ def _rows(rows: Any, keys: Iterable[str]) -> tuple[Json, ...]:
     return tuple(dict(row) for row in rows)
 
 
-def _histories(run: Path, gaps: list[Gap]) -> tuple[History, ...]:
+def _histories(run: Path, digests: Digests, gaps: list[Gap]) -> tuple[History, ...]:
     found = []
     for path in sorted((run / "models").glob("*/*/*/split-*.json")):
         if "-fold-" in path.stem:  # an inner network, which judges nobody of the figures
             continue
         task, approach, view, _ = path.relative_to(run / "models").parts
+        if digests.problem(file := path.relative_to(run).as_posix()):
+            gaps.append(Gap(file, "is not what the run wrote", damaged=True))
+            continue
         try:
             epochs = tuple(_object(path)["history"])
             for epoch in epochs:
                 float(epoch["loss"])
         except Exception as error:  # as above
-            file = path.relative_to(run).as_posix()
-            gaps.append(Gap(file, f"cannot be read ({type(error).__name__}: {error})"))
+            gaps.append(Gap(file, f"cannot be read ({_reason(error)})", damaged=True))
             continue
         found.append(History(task, approach, view, path.stem.removeprefix("split-"), epochs))
     if not found:

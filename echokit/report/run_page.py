@@ -26,6 +26,7 @@ from echokit.report.sections.fusion import fusion_view
 from echokit.report.sections.labels import label_view
 from echokit.report.sections.learning import unlearned_sentences
 from echokit.report.words import findings
+from echokit.system.paths import is_below
 
 BUDGET = 6 * MEGABYTE
 """Characters of a page that may be pictures."""
@@ -156,4 +157,5 @@ def _gallery(results: Results, album: Album) -> dict[str, list[Shown]]:
 def _file(root: Path, name: object) -> Path:
     """A file named in saliency/index.json, relative to the run or to that file."""
     path = root / str(name or "nothing")
-    return path if path.exists() else root / "saliency" / str(name or "nothing")
+    path = path if path.exists() else root / "saliency" / str(name or "nothing")
+    return path if is_below(root, path) else root / "nothing"

@@ -13,7 +13,7 @@ from echokit.report.pictures.embed import MEGABYTE, Album, Picture
 from echokit.report.sections.checks import Checks, checks
 from echokit.report.sections.record import RecordRow, record_of_views
 from echokit.report.words import findings, label_set, listing, number, plural, sureness
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
 
 BUDGET = 6 * MEGABYTE
 """Characters of a page that may be pictures."""

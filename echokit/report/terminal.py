@@ -65,7 +65,7 @@ def summary_table(run: Path) -> Table:
     ]
     table = Table(
         title=f"{escape(results.name)}: held-out patients, mean ± sd over splits, 95 % interval",
-        caption=". ".join([*said, DISCLAIMER]) + ".",
+        caption=escape(". ".join([*said, DISCLAIMER]) + "."),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -94,7 +94,7 @@ def external_table(run: Path) -> Table | None:
         return None
     table = Table(
         title=f"External test cohort: {escape(external.cohort)}; cross-validation → external",
-        caption="\n".join([*external.sentences, *external.notes]),
+        caption=escape("\n".join([*external.sentences, *external.notes])),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),

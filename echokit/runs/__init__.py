@@ -25,6 +25,7 @@ from echokit.runs import (
 from echokit.runs.cohort import find_cohort
 from echokit.runs.context import Run
 from echokit.runs.prepare import prepare_cohort
+from echokit.system.leftovers import sweep
 from echokit.system.progress import Progress, Silent
 
 STEPS = {
@@ -55,8 +56,11 @@ def carry_out(recipe: Recipe, folder: RunFolder, progress: Progress | None = Non
         EchokitError: the data or the recipe cannot be used; finished steps are kept.
     """
     progress = progress or Silent()
+    sweep(folder.path, deep=True)
+    sweep(folder.store)
     recipe.check_components()
     try_components(recipe, start=not train.was_trained(recipe, folder))
+    folder.check_records()
     folder.follow(recipe)
     with folder.step("cohort") as row:
         cohort = find_cohort(recipe, Store(folder.store), progress)
@@ -69,7 +73,7 @@ def carry_out(recipe: Recipe, folder: RunFolder, progress: Progress | None = Non
     with folder.step("train") as row:
         row["detail"] = train.step(run)
     for name, step in STEPS.items():
-        if not folder.is_done(name) and (name != "external" or recipe.test):
+        if not folder.is_sound(name) and (name != "external" or recipe.test):
             with folder.step(name) as row:
                 row["detail"] = step(run)
     folder.finish()

@@ -28,7 +28,7 @@ from echokit.networks.sampling import TrainingClips, VotingClips
 from echokit.recipe import TOGETHER, Recipe
 from echokit.runs.population import Population
 from echokit.runs.results import history_frame, metrics_frame
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
 from echokit.system.progress import Progress, Silent
 from echokit.voting.table import PredictionTable
 

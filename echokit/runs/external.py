@@ -24,6 +24,7 @@ from echokit.runs.population import Population
 from echokit.runs.predict import predict_clips, predict_subjects
 from echokit.runs.prepare import prepare_clips
 from echokit.system.files import write_json, write_text
+from echokit.system.sheets import csv_text
 from echokit.types import Cohort
 from echokit.voting.table import PredictionTable
 
@@ -88,7 +89,7 @@ def _write_cohort(external: Run) -> None:
     population = external.population
     no_splits = dict.fromkeys(population.labelled, ())
     table = cohort_table(population.cohort, population.labelled, no_splits)
-    write_text(external.folder.path / "external.csv", table.to_csv(index=False))
+    write_text(external.folder.path / "external.csv", csv_text(table))
 
 
 def _write_figures(run: Run, population: Population, table: PredictionTable) -> None:

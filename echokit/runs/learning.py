@@ -10,7 +10,8 @@ from echokit.networks.job import Job
 from echokit.networks.learned import beyond_guessing
 from echokit.runs.context import Run
 from echokit.runs.jobs import jobs_of
-from echokit.system.files import read_json, write_json
+from echokit.system.checked import read_json
+from echokit.system.files import write_json
 from echokit.voting.table import PredictionTable
 
 

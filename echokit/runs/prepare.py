@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import replace
 
@@ -17,8 +18,10 @@ from echokit.folder import RunFolder
 from echokit.recipe import Recipe
 from echokit.runs.parallel import prepare_in_processes
 from echokit.runs.population import Population
+from echokit.system.digests import file_digest
 from echokit.system.files import write_text
 from echokit.system.progress import Progress
+from echokit.system.sheets import csv_text
 from echokit.types import ClipRef, Cohort, Rejection
 
 
@@ -100,10 +103,11 @@ def write_cohort(population: Population, recipe: Recipe, folder: RunFolder) -> N
     cohort, path = population.cohort, folder.path / "cohort.csv"
     table = cohort_table(cohort, population.labelled, population.splits)
     table["content"] = table["clip"].map({clip: key for clip, (key, _) in population.keys.items()})
-    text = table.fillna("").to_csv(index=False)
-    if path.is_file() and path.read_text("utf-8") != text:
+    content = csv_text(table.fillna("")).encode()
+    kept = folder.digests.files.get(path.name)  # of the cohort, though its file be damaged
+    if path.is_file() and (kept or file_digest(path)) != hashlib.sha256(content).hexdigest():
         folder.forget_results()
-    write_text(path, text)
+    write_text(path, content.decode())
     labelled = population.labelled.items()
     folder.state["cohort"] = {
         "patients": len(cohort.patients),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from echokit.evaluation.frame import flat_frame
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
 
 
 def metrics_frame(path: Path) -> pd.DataFrame:

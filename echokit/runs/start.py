@@ -74,6 +74,8 @@ def finish(folder: RunFolder, *, resumed: bool, progress: Progress | Listener | 
         if not resumed and not folder.is_done("cohort"):  # it holds nothing to resume
             folder.remove_begun()
         raise
+    finally:
+        folder.release()
 
 
 def open_run(

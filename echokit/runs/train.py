@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from echokit.components.networks import make_model
 from echokit.components.slots import make_executor
-from echokit.errors import CohortError
+from echokit.errors import CohortError, DamagedError
 from echokit.folder import RunFolder
 from echokit.networks.job import WEIGHTS, Job
 from echokit.networks.sampling import TrainingSequences
@@ -15,8 +16,10 @@ from echokit.recipe.demo import with_start
 from echokit.runs.context import Run
 from echokit.runs.feature_fusion import fused_works
 from echokit.runs.jobs import Work, inner_jobs, jobs_of
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
+from echokit.system.digests import MISSING
 from echokit.system.progress import Tick
+from echokit.system.run_record import warn
 
 
 def step(run: Run) -> str:
@@ -26,15 +29,31 @@ def step(run: Run) -> str:
         *view_works(run, inner_jobs(run)),
         *fused_works(run),
     ]
-    missing = {work.job.stem.as_posix(): work for work in works if not work.is_done}
+    damaged = _damaged_descriptions(run.folder)
+    missing = {
+        stem: work
+        for work in works
+        if (stem := work.job.stem.as_posix()) in damaged or not work.is_done
+    }
     if missing:  # results of other networks must not stand beside the new ones
         run.folder.forget_results()
+        run.folder.digests.forget(f"models/{stem}.*" for stem in missing)
         samples = {key: work.samples for key, work in missing.items()}
         execute = make_executor(run.recipe)
         title = f"Training {len(missing)} networks"
         with run.progress.bar(title, sum(samples.values()), "samples") as tick:
             execute(_carry_out, missing, samples, tick)
     return f"{len(works)} networks trained"
+
+
+def _damaged_descriptions(folder: RunFolder) -> set[str]:
+    """Return the networks whose descriptions were changed since; weights are checked with them."""
+    stems = set()
+    for name, problem in folder.digests.problems(("models/**/split-*.json",)).items():
+        stems.add(name.removeprefix("models/").removesuffix(".json"))
+        if problem != MISSING:  # what is missing is trained without a word
+            warn(f"{folder.path / name} is damaged: {problem}. Its network is trained again.")
+    return stems
 
 
 def _carry_out(work: Work, tick: Tick) -> None:
@@ -50,7 +69,10 @@ def was_trained(recipe: Recipe, folder: RunFolder) -> bool:
     descriptions = [
         path for path in folder.models.rglob("*.json") if path.with_suffix(WEIGHTS).is_file()
     ]
-    digests = {read_json(path)["recipe_digest"] for path in descriptions}
+    digests = set()
+    for path in descriptions:
+        with suppress(DamagedError):  # trained again, which is said then
+            digests.add(read_json(path, "recipe_digest")["recipe_digest"])
     wanted = {recipe.of_approach(name).training_digest() for name in recipe.enabled_approaches}
     return folder.is_done("train") and wanted <= digests
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,10 @@ from echokit.errors import UsageError
 from echokit.evaluation.fitted import Fitted
 from echokit.recipe import Recipe, load_recipe
 from echokit.studies.limits import NOT_FITTED, OLD_BUNDLE, Limits, detector_files
-from echokit.studies.manifest import probe, unseal
+from echokit.studies.manifest import NAME, probe, unseal
 from echokit.studies.model import Model
 from echokit.studies.networks import Networks, Opened, Opener
-from echokit.system.files import read_json
+from echokit.system.checked import damaged, read_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,7 @@ READERS: Mapping[str, tuple[Engine, ...]] = {
     "openvino": (OPENVINO,),
 }
 """Which engines read which format, the fastest first. The third format is torch's own."""
+TORCH = "torch-export"
 CALIBRATION = "calibration.json"
 """In a bundle: temperatures, and scores for label sets."""
 NOVELTY = "novelty"
@@ -61,10 +63,14 @@ def open_bundle(folder: Path, asked_task: str | None, request: EngineRequest) ->
         raise UsageError(f"{folder} is for the task {task!r} alone, not {asked_task!r}.")
     recipe = load_recipe(str(folder / "recipe.toml"))
     classes = tuple(manifest["classes"])
+    if manifest["format"] not in (*READERS, TORCH):
+        raise damaged(folder / NAME, f"its 'format' is {manifest['format']!r}")
+    if task not in recipe.tasks or approach not in recipe.approaches:
+        raise damaged(folder / NAME, f"its recipe has no task {task!r}, or not by {approach!r}")
     weights = {view: folder / facts["file"] for view, facts in manifest["views"].items()}
     limits = _limits(folder, manifest, weights)
     without = ""
-    if manifest["format"] == "torch-export":
+    if manifest["format"] == TORCH:
         need_torch(f"{folder}, a bundle in the format torch-export,")
         opener = _torch_opener(recipe, weights, len(classes), request, limits.detectors)
     else:
@@ -151,7 +157,7 @@ def _open(
     if sample.shape[1:] != shape:
         raise UsageError(f"Clips are prepared to {sample.shape[1:]}, the network wants {shape}.")
     for engine in engines:
-        running = engine.load(files[view], request.precision)
+        running = _load(engine, files[view], request, len(facts[view]["logits"][0]))
         agreement = _agreement(running, request, recipe, facts[view])
         if agreement.holds:
             return Opened(ChosenEngine(running, request.precision, agreement), None)
@@ -160,6 +166,35 @@ def _open(
         f"No engine agrees with what torch said of {view} when the bundle was exported"
         f"{': try --precision exact' if request.precision == 'fast' else ''}."
     )
+
+
+def _load(engine: Engine, file: Path, request: EngineRequest, labels: int) -> Running:
+    """Load a network whose logits are counted whenever it runs.
+
+    Raises:
+        DamagedError: the engine cannot read the file, or the network has other logits.
+    """
+    try:
+        running = engine.load(file, request.precision)
+    except Exception as error:  # a file that is no network makes engines raise errors of any class
+        raise damaged(file, f"{engine.name} cannot read it: {error}") from error
+
+    def counted(logits: Float32[np.ndarray, "B K"]) -> Float32[np.ndarray, "B K"]:
+        if logits.ndim != 2 or logits.shape[1] != labels:
+            raise damaged(file, f"it gives {logits.shape[-1]} logits for {labels} labels")
+        return logits
+
+    both = running.both
+    return replace(
+        running,
+        forward=lambda sequences: counted(running.forward(sequences)),
+        both=both and (lambda sequences: _with_features(both(sequences), counted)),
+    )
+
+
+def _with_features(found: Any, counted: Callable[[Any], Any]) -> Any:
+    logits, features = found
+    return counted(logits), features
 
 
 def _agreement(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 import echokit
 from echokit.clips.apart import refuse_clips, refuse_patients, same_folder
@@ -27,6 +24,8 @@ from echokit.studies.evaluation import Evaluation
 from echokit.studies.load import load
 from echokit.studies.model import Model
 from echokit.studies.outcomes import ClipResult, Outcome
+from echokit.system.checked import read_csv
+from echokit.system.leftovers import scratch_folder
 from echokit.system.progress import Listener, Progress, watched
 from echokit.types import Cohort, Prediction
 from echokit.voting.subjects import vote_subjects
@@ -84,11 +83,11 @@ def evaluate(
     elif task not in (None, model.task):
         raise UsageError(f"The model is for the task {model.task!r}, not {task!r}: load another.")
     slot = _slot(model.recipe.study, str(data), loader, options or {})
-    with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
+    with scratch_folder() as scratch:
         desk = Desk(
             networks=model.networks,
             loader=make_loader(slot),
-            store=Store(Path(scratch)),
+            store=Store(scratch),
             progress=watched(progress),
             view_from="file",
             view_classifier=None,
@@ -174,7 +173,7 @@ def _learned(model: Model) -> tuple[set[str], dict[str, str]] | None:
     file, side = model.folder / "cohort.csv", f"{model.task}_split_00"
     if not file.is_file():
         return None
-    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    table = read_csv(file, ("patient", "clip"))
     if side not in table or "content" not in table:  # written by an early version
         return None
     mine = table[table[side] == "train"]

@@ -13,6 +13,7 @@ from echokit.evaluation.frame import flat_frame
 from echokit.evaluation.rows import MetricsRow
 from echokit.studies.outcomes import Inference
 from echokit.system.files import whole_folder, write_json, write_text
+from echokit.system.sheets import csv_text
 from echokit.types import Rejection
 from echokit.voting.table import PROBABILITIES, PredictionTable
 
@@ -101,7 +102,7 @@ class Evaluation:
         refuse_existing(folder)
         with whole_folder(folder) as partial:
             write_json(partial / "evaluation.json", self.to_json())
-            write_text(partial / "metrics.csv", self.metrics.to_csv(index=False))
+            write_text(partial / "metrics.csv", csv_text(self.metrics))
             write_text(partial / "predictions.csv", self._csv())
             build_evaluation_page(partial)
         names = ("evaluation.json", "metrics.csv", "predictions.csv", "index.html")
@@ -113,4 +114,4 @@ class Evaluation:
             self.table.probabilities, columns=[f"p_{name}" for name in self.classes]
         )
         plain = self.table.frame.drop(columns=PROBABILITIES).reset_index(drop=True)
-        return pd.concat([plain, shares], axis=1).to_csv(index=False)
+        return csv_text(pd.concat([plain, shares], axis=1))

@@ -13,7 +13,7 @@ from echokit.evaluation.fitted import Fitted, mean_of_views
 from echokit.interfaces import Aggregator, SupportsFit
 from echokit.novelty.detector import SUFFIX, Detector, load_detector
 from echokit.studies.outcomes import ClipResult
-from echokit.system.files import read_json
+from echokit.system.checked import read_rows
 from echokit.types import Prediction
 from echokit.voting.votes import vote_views
 
@@ -116,7 +116,8 @@ def detector_files(folder: Path, views: Iterable[str]) -> dict[str, Path]:
 def read_unlearned(run: Path, task: str, approach: str) -> dict[str, str]:
     """Read which views' networks of a run's first split did not learn, and why."""
     path = run / "learning.json"
-    rows = read_json(path)["rows"] if path.is_file() else ()
+    keys = ("task", "approach", "view", "split", "reason")
+    rows = read_rows(path, keys) if path.is_file() else ()
     place = (task, approach, 0)
     return {
         row["view"]: row["reason"]
@@ -132,7 +133,8 @@ def read_record(
     rows: list[Mapping[str, Any]] = []
     for kind, name in RECORDS.items():
         path = run / name
-        found = read_json(path).get("rows", ()) if path.is_file() else ()
+        keys = ("task", "approach", "views", "n_subjects", "n_splits")
+        found = read_rows(path, keys) if path.is_file() else ()
         own = [row for row in found if (row["task"], row["approach"]) == (task, approach)]
         rows += _record_rows(kind, own, view_sets)
     return tuple(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -20,13 +20,15 @@ from echokit.folder import RunFolder
 from echokit.interfaces import SupportsFit
 from echokit.plugins.registry import registry
 from echokit.recipe import TOGETHER, Recipe
-from echokit.recipe.demo import resolve_demo
+from echokit.recipe.demo import demo_folders, resolve_demo
 from echokit.studies.bundle import open_bundle, training_predictions
 from echokit.studies.limits import Limits, detector_files, read_record, read_unlearned
 from echokit.studies.manifest import is_bundle
 from echokit.studies.model import Model
 from echokit.studies.networks import Networks, Opened, Opener
-from echokit.system.files import read_json
+from echokit.system.checked import damaged, read_json, read_rows
+from echokit.system.digests import MISSING, WEIGHTS_DIGEST
+from echokit.system.run_record import warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,17 +81,31 @@ def _open_run(path: Path, task: str | None, request: EngineRequest) -> Model:
         )
     approach = recipe.enabled_approaches[0]
     networks = {view: TOGETHER if recipe.views.together else view for view in recipe.views.use}
-    below = folder.models / task / approach
+    place = f"{task}/{approach}"
+    folder.digests.require(
+        *("cohort.csv", "learning.json", "crossfit.parquet"),
+        *(f"novelty/{place}/*", f"models/{place}/*/split-00.json"),
+    )
+    folder.digests.require("metrics.json", "external.json", "saliency/index.json", missing=False)
+    below = folder.models / place
     weights = {
         view: file
         for view, network in networks.items()
         if (file := below / network / "split-00.safetensors").is_file()
     }
+    for network in sorted(set(networks.values())):
+        file = below / network / "split-00.safetensors"
+        if file.with_suffix(".json").is_file() and not file.is_file():
+            raise damaged(file, MISSING)
     if not weights:
         raise UsageError(
             f"{path} holds no trained network. Finish it with `echokit run --resume {path}`."
         )
-    classes = tuple(read_json(next(iter(weights.values())).with_suffix(".json"))["classes"])
+    description = read_json(next(iter(weights.values())).with_suffix(".json"), "classes")
+    classes = tuple(description["classes"])
+    folder.digests.require(*_without_digest(folder, weights.values()))
+    if not folder.digests.files and path not in demo_folders().values():
+        warn(f"{path} was made before digests were kept: changed weights cannot be noticed.")
     parts = make_parts(recipe, approach)
     limits = Limits(
         fitted=cache(lambda: fitted_of_run(folder, parts.recipe, task, approach, classes)),
@@ -120,6 +136,15 @@ def _open_run(path: Path, task: str | None, request: EngineRequest) -> Model:
     )
 
 
+def _without_digest(folder: RunFolder, weights: Iterable[Path]) -> list[str]:
+    """Return weights whose descriptions hold no digest, so that the run's own is asked."""
+    return [
+        file.relative_to(folder.path).as_posix()
+        for file in weights
+        if WEIGHTS_DIGEST not in read_json(file.with_suffix(".json"), "classes")
+    ]
+
+
 def _by_view(of_network: Mapping[str, str], networks: Mapping[str, str]) -> dict[str, str]:
     """Return view -> what is said of its network; one network may serve all views."""
     return {view: of_network[name] for view, name in networks.items() if name in of_network}
@@ -137,7 +162,8 @@ def fitted_of_run(
 def _records(index: Path, task: str, approach: str) -> dict[str, dict[str, int]]:
     """Count the maps of each view's network that the run tested, and those that passed."""
     records: dict[str, dict[str, int]] = {}
-    for one in read_json(index)["maps"] if index.is_file() else ():
+    keys = ("task", "approach", "view", "scores")
+    for one in read_rows(index, keys, "maps") if index.is_file() else ():
         verdict = one["scores"].get("verdict")
         if (one["task"], one["approach"]) == (task, approach) and verdict:
             record = records.setdefault(one["view"], {"maps": 0, "passed": 0})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from echokit.errors import UsageError
-from echokit.system.files import read_json, write_json
+from echokit.errors import DamagedError, UsageError
+from echokit.system.checked import damaged, read_json
+from echokit.system.files import write_json
+from echokit.system.paths import resolve_below
 from echokit.types import Clip
 
 if TYPE_CHECKING:
@@ -22,6 +24,22 @@ SUFFIX = ".echokit"
 SCHEMA = 1
 DIGITS = 12
 """Of the digest that a bundle's name ends with."""
+FORMS: Mapping[str, type | tuple[type, ...]] = {
+    "echokit": str,
+    "format": str,
+    "run": str,
+    "recipe": str,
+    "task": str,
+    "approach": str,
+    "classes": list,
+    "synthetic": (bool, type(None)),
+    "views": dict,
+    "records": dict,
+    "files": dict,
+}
+"""Key of `bundle.json` -> the form of its value."""
+NETWORK: Mapping[str, type] = {"file": str, "shape": list, "logits": list, "agreement": list}
+"""Key of what `bundle.json` says of a view's network -> the form of its value."""
 
 
 def is_bundle(path: Path) -> bool:
@@ -45,8 +63,8 @@ def unseal(folder: Path) -> dict[str, Any]:
     """Read `bundle.json` once it is certain that no file of the bundle was changed.
 
     Raises:
-        UsageError: the bundle is of a later echokit, or a file is missing or changed, which the
-            message names.
+        UsageError: the bundle is of a later echokit, or a file is missing, changed, added or
+            outside it, which the message names.
     """
     name = folder.resolve().name
     digest = _digest(folder / NAME)[:DIGITS]
@@ -55,14 +73,14 @@ def unseal(folder: Path) -> dict[str, Any]:
             f"{folder / NAME} was changed, or its folder renamed: by its content the name ends "
             f"with {digest}{SUFFIX}. Export the bundle again, or give the folder its name back."
         )
-    manifest: dict[str, Any] = read_json(folder / NAME)
+    manifest: dict[str, Any] = read_json(folder / NAME, "schema", "echokit")
     if manifest["schema"] != SCHEMA:
         raise UsageError(
             f"{folder} was exported by echokit {manifest['echokit']}: upgrade echokit."
         )
+    _check_form(folder / NAME, manifest, FORMS)
     for file, expected in manifest["files"].items():
-        if PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
-            raise UsageError(f"{folder / NAME} names {file}, which is outside the bundle.")
+        resolve_below(folder, file, folder / NAME)
         if not (folder / file).is_file():
             raise UsageError(f"{folder / file} is missing. Copy the bundle again, whole.")
         if _digest(folder / file) != expected:
@@ -70,7 +88,45 @@ def unseal(folder: Path) -> dict[str, Any]:
                 f"{folder / file} is not what was exported: its digest differs from that in "
                 f"{NAME}. Copy the bundle again, or export it again."
             )
+    _refuse_added(folder, manifest["files"])
+    _check_networks(folder, manifest)
     return manifest
+
+
+def _check_form(path: Path, document: Mapping[str, Any], forms: Mapping[str, Any]) -> None:
+    for key, form in forms.items():
+        if key not in document:
+            raise damaged(path, f"it lacks {key!r}")
+        if not isinstance(document[key], form):
+            raise damaged(path, f"its {key!r} is {document[key]!r}"[:100])
+
+
+def _refuse_added(folder: Path, files: Mapping[str, str]) -> None:
+    """Refuse files that have no digest: some are read if they are there."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden and name not in (NAME, *files):
+            raise DamagedError(f"{path} was added to the bundle after its export: remove it.")
+
+
+def _check_networks(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Check that each network is a sealed file of the bundle and has a logit for each label."""
+    path, labels = folder / NAME, len(manifest["classes"])
+    if labels < 2 or not all(isinstance(name, str) for name in manifest["classes"]):
+        raise damaged(path, f"its 'classes' are {manifest['classes']!r}")
+    for view, facts in manifest["views"].items():
+        if not isinstance(facts, dict):
+            raise damaged(path, f"of the view {view!r} it says {facts!r}"[:100])
+        _check_form(path, facts, NETWORK)
+        resolve_below(folder, facts["file"], path)
+        if facts["file"] not in manifest["files"]:
+            raise damaged(path, f"the network {facts['file']!r} of {view!r} has no digest there")
+        rows = facts["logits"]
+        if not rows or any(not isinstance(row, list) or len(row) != labels for row in rows):
+            raise damaged(path, f"the network of {view!r} does not have {labels} labels' logits")
+        if any(isinstance(size, bool) or not isinstance(size, int) for size in facts["shape"]):
+            raise damaged(path, f"its shape of {view!r} is {facts['shape']!r}")
 
 
 def probe(shape: tuple[int, ...], spec: SequenceSpec) -> Float32[np.ndarray, "2 1 k H W"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,6 +22,7 @@ from echokit.studies.networks import Networks
 from echokit.studies.outcomes import ClipResult, SubjectResult
 from echokit.studies.result import StudyResult, study_title
 from echokit.studies.sources import Address, Pixels, Source, open_study
+from echokit.system.leftovers import scratch_folder
 from echokit.system.progress import Listener, Progress, watched
 from echokit.types import Clip, Prediction
 from echokit.voting.abstain import NOT_JUDGED
@@ -137,11 +137,11 @@ class Model:
         if options:
             slot = Slot(use=slot.use, **slot.options | dict(options))
         loader = open_study(slot, sources, self._views(view, len(sources)))
-        with tempfile.TemporaryDirectory(prefix="echokit-") as scratch:
+        with scratch_folder() as scratch:
             desk = Desk(
                 networks=self.networks,
                 loader=loader,
-                store=Store(Path(scratch)),
+                store=Store(scratch),
                 progress=watched(progress),
                 view_from="file" if view is None else "--view",
                 view_classifier=classifier,

@@ -11,6 +11,7 @@ from echokit.report.study_page import build_study_page
 from echokit.saliency.record import record
 from echokit.studies.clip_saliency import ClipSaliency
 from echokit.system.files import whole_folder, write_json
+from echokit.system.leftovers import sweep
 from echokit.types import Clip
 
 
@@ -41,6 +42,7 @@ def write_folder(
         UsageError: `out` exists.
     """
     refuse_existing(out)
+    sweep(out.parent)
     with whole_folder(out) as partial:
         for one in saliency:
             stem = partial / "saliency" / one.stem

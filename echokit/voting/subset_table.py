@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from echokit.system.checked import read_parquet
 from echokit.system.files import whole_file
 from echokit.types import Prediction
 from echokit.voting.table import (
@@ -68,7 +69,7 @@ class SubsetTable:
     @classmethod
     def read_if_there(cls, path: Path) -> SubsetTable:
         """Read a table, or return an empty one where there is no file."""
-        return cls(pd.read_parquet(path) if path.is_file() else pd.DataFrame())
+        return cls(read_parquet(path) if path.is_file() else pd.DataFrame())
 
     def write(self, path: Path) -> None:
         """Write a Parquet file, whole or not at all."""

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
+from echokit.system.checked import read_parquet
 from echokit.system.files import whole_file
 from echokit.types import Prediction, Votes
 from echokit.voting.abstain import Reason
@@ -115,13 +116,9 @@ class PredictionTable:
         """Read a table from a Parquet file.
 
         Raises:
-            ValueError: a column is missing; the message names it.
+            DamagedError: the file is damaged, or a column is missing; the message names it.
         """
-        frame = pd.read_parquet(path)
-        for column in REQUIRED if len(frame.columns) else ():
-            if column not in frame:
-                raise ValueError(f"it has no column {column!r}")
-        return cls(frame)
+        return cls(read_parquet(path, REQUIRED))
 
     @classmethod
     def read_if_there(cls, path: Path) -> PredictionTable:

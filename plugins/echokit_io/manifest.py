@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from echokit import ClipRef, DataError, Rejection
+from echokit import ClipRef, DataError, Rejection, is_below
 from echokit_io.budget import Budget
 from echokit_io.csv_text import listed, read_text, rows_of
 from echokit_io.discreet import LINE
@@ -203,8 +203,8 @@ def _without_suffix(file: str) -> str:
 def _resolve(folder: Path, written: str) -> Path | str | None:
     """Find the path that a cell names; returns None if it is empty, and a text if it is wrong.
 
-    A relative path may not leave the manifest's folder, because a manifest is moved together with
-    its files. An absolute path is the author's decision.
+    A relative path may not leave the manifest's folder, not even by a link in it, because a
+    manifest is moved together with its files. An absolute path is the author's decision.
     """
     if not written:
         return None
@@ -212,10 +212,7 @@ def _resolve(folder: Path, written: str) -> Path | str | None:
     if "\\" in written and not os.path.lexists(path):  # written on Windows
         written = written.replace("\\", "/")
         path = folder / written
-    inside = os.path.normpath(folder / written)
-    if not Path(written).is_absolute() and not Path(inside).is_relative_to(
-        os.path.normpath(folder)
-    ):
+    if not Path(written).is_absolute() and not is_below(folder, path):
         return "leads out of the manifest's folder; move the file into it, or write the whole path"
     try:
         return path if path.exists() else "does not exist in the manifest's folder"

@@ -19,6 +19,7 @@ def test_a_run_leaves_behind_what_the_docs_promise(small_run: Path) -> None:
     names = {path.name for path in small_run.iterdir()}
     assert names == {
         "recipe.toml",
+        "digests.json",
         "environment.json",
         "external.csv",
         "external.json",

@@ -27,7 +27,7 @@ def state(folder: RunFolder):
 def test_a_run_begins_with_its_resolved_recipe_and_its_environment(tmp_path, recipe):
     folder = RunFolder.create(tmp_path / "runs" / "one", recipe)
     names = {path.name for path in folder.path.iterdir()}
-    assert names == {"recipe.toml", "environment.json", "run.json"}
+    assert names == {"recipe.toml", "environment.json", "run.json", "digests.json", ".lock"}
     assert folder.recipe() == recipe
     assert tomllib.loads((folder.path / "recipe.toml").read_text())["backbone"]["width"] == 3
     made_with = json.loads((folder.path / "environment.json").read_text())

@@ -29,6 +29,7 @@ EXPECTED = [
     "ClipResult",
     "Cohort",
     "CohortError",
+    "DamagedError",
     "DataError",
     "EchokitError",
     "Evaluation",
@@ -64,6 +65,7 @@ EXPECTED = [
     "export_run",
     "fit_weights",
     "hookimpl",
+    "is_below",
     "load",
     "open_run",
     "pseudonym",
@@ -104,7 +106,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
 
 def test_every_error_is_an_echokit_error():
     errors = [getattr(echokit, name) for name in echokit.__all__ if name.endswith("Error")]
-    assert len(errors) == 9
+    assert len(errors) == 10
     assert all(issubclass(error, echokit.EchokitError) for error in errors)
 
 

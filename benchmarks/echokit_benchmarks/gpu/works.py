@@ -12,7 +12,7 @@ from echokit.recipe import load_recipe
 from echokit.runs.jobs import Work, jobs_of
 from echokit.runs.start import open_run
 from echokit.runs.train import view_works
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
 from echokit_benchmarks.training import ONE_NETWORK
 
 EVEN = "data.prevalence=[1, 1, 1]"

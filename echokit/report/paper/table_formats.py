@@ -17,6 +17,7 @@ from echokit.report.paper.findings import findings_json, run_findings
 from echokit.report.paper.publication import Figures
 from echokit.report.paper.tables import Line, PaperTable, paper_table, require_figures, run_tables
 from echokit.report.results import read_results
+from echokit.system import sheets
 from echokit.system.files import write_json, write_text
 
 NONE = "–"
@@ -28,7 +29,7 @@ def print_table(console: Console, table: PaperTable) -> None:
     """Print a table; a terminal that is too narrow for it wraps lines, and no figure is cut."""
     least = sum(_widths(table)) + len(_widths(table)) - 1
     if console.width < least:
-        console = Console(file=console.file, width=least, highlight=False)
+        console = type(console)(file=console.file, width=least, highlight=False)
     console.print(terminal_table(table))
 
 
@@ -89,7 +90,7 @@ def csv_text(table: PaperTable) -> str:
     """The table in long form: one row for each metric of each row, figures at full precision."""
     frame = pd.DataFrame([_record(table, x, m) for x in table.lines for m in table.metrics])
     counts = {"n_subjects": "Int64", "n_splits": "Int64"}
-    return frame.astype(counts).to_csv(index=False, lineterminator="\n")
+    return sheets.csv_text(frame.astype(counts))
 
 
 def _record(table: PaperTable, line: Line, metric: str) -> dict[str, object]:

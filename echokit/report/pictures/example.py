@@ -14,6 +14,7 @@ from echokit.report.documents import Json
 from echokit.report.sections.checks import checks
 from echokit.report.words import number
 from echokit.saliency.overlay import overlay, place
+from echokit.system.paths import is_below
 
 SURE = 0.5
 """Quality of found phases from which no doubt is printed."""
@@ -117,8 +118,8 @@ def read_example(root: Path, facts: Json) -> Example | str:
     """Read the arrays of one explained sequence, or say why they cannot be drawn."""
     if not facts.get("array"):
         return "saliency/index.json names no array"
-    path = (root / str(facts["array"])).resolve()
-    if not path.is_relative_to(root.resolve()):
+    path = root / str(facts["array"])
+    if not is_below(root, path):
         return "its array lies outside the run"
     try:
         with np.load(path) as arrays:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from stored_clips import clip, same
 
-from echokit import Clip
+from echokit import Clip, DamagedError
 from echokit.clips import store as stores
 from echokit.clips.store import CHUNK, SHARD, Store
 
@@ -53,8 +53,10 @@ def test_only_the_chunks_of_a_window_are_read(tmp_path, monkeypatch):
     size = (len(data) - index) // chunks  # noise does not shrink: all chunks are alike
     data[2 * size : -index] = bytes(len(data) - index - 2 * size)
     shard.write_bytes(data)
+    (tmp_path / "key" / "digests.json").unlink()  # else the clip is refused whole
+    store = Store(tmp_path)
     assert np.array_equal(store.window("key", 10, 12), whole.frames[10:22])
-    with pytest.raises(RuntimeError, match="Zstd"):
+    with pytest.raises(DamagedError, match="Zstd"):
         store.window("key", 22, 12)
 
 
@@ -134,3 +136,57 @@ def test_no_more_small_clips_are_kept_than_fit(tmp_path, monkeypatch):
         assert np.array_equal(store.window(key, 0, 5), clip(40).frames[:5])
     assert list(store._kept) == ["c", "d"]
     assert store._kept_bytes == 2 * size
+
+
+def damage(folder, kind):
+    shard = folder / "frames" / "c" / "0" / "0" / "0"
+    if kind == "missing":
+        shard.unlink()
+    elif kind == "group":
+        (folder / "zarr.json").write_text("{")
+    elif kind == "digests":
+        (folder / "digests.json").write_text("{")
+    else:
+        content = bytearray(shard.read_bytes())
+        content[len(content) // 3] ^= 1
+        kept = {"flip": len(content), "half": len(content) // 2, "empty": 0}[kind]
+        shard.write_bytes(content[:kept])
+
+
+KINDS = ("missing", "flip", "half", "empty", "group", "digests")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_clip_is_refused_by_name_and_not_read(tmp_path, kind):
+    Store(tmp_path).put("key", clip(40))
+    assert Store(tmp_path).problem("key") == ""
+    damage(tmp_path / "key", kind)
+    for use in (
+        lambda store: store.window("key", 3, 12),
+        lambda store: store.clip("key"),
+        lambda store: store.length("key"),
+        lambda store: store.sector("key"),
+    ):
+        with pytest.raises(DamagedError, match=f"prepared clip {tmp_path}/key is damaged: .* run"):
+            use(Store(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["missing", "group"])
+def test_of_a_clip_without_digests_what_is_missing_is_noticed(tmp_path, kind):
+    Store(tmp_path).put("key", clip(40))
+    (tmp_path / "key" / "digests.json").unlink()
+    assert same(Store(tmp_path).clip("key"), clip(40)), "as earlier versions stored it"
+    damage(tmp_path / "key", kind)
+    with pytest.raises(DamagedError, match="prepared clip"):
+        Store(tmp_path).clip("key")
+
+
+def test_a_clip_that_goes_while_it_is_used_is_said_to_be_gone(tmp_path):
+    store = Store(tmp_path)
+    with pytest.raises(DamagedError, match="it is missing"):
+        store.length("key")
+    store.put("key", clip(40))
+    store.length("key")
+    store.discard("key")
+    with pytest.raises(DamagedError, match="it is missing"):
+        store.length("key")

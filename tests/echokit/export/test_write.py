@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from echokit import UsageError, hookimpl
+from echokit import DamagedError, DataError, EchokitError, UsageError, hookimpl
 from echokit.clips.sequences import SequenceSpec
 from echokit.engines.choose import EngineRequest
 from echokit.engines.engine import EngineWarning
@@ -23,8 +23,9 @@ from echokit.runs import carry_out
 from echokit.studies import bundle as opening
 from echokit.studies.bundle import open_bundle
 from echokit.studies.load import load
-from echokit.studies.manifest import is_bundle, probe, unseal
-from echokit.system.files import read_json, write_json
+from echokit.studies.manifest import is_bundle, probe, seal, unseal
+from echokit.system.checked import read_json
+from echokit.system.files import write_json
 
 pytestmark = [pytest.mark.usefixtures("tiny_plugin"), pytest.mark.slow]
 
@@ -178,10 +179,70 @@ def test_a_bundle_of_another_name_or_with_files_of_others_is_refused(bundle, tmp
         load(copied)
     evil = tmp_path / "evil"
     evil.mkdir()
-    write_json(evil / "bundle.json", {"schema": 1, "files": {"../../secret": "0" * 64}})
+    facts = read_json(bundle / "bundle.json") | {"files": {"../../secret": "0" * 64}}
+    write_json(evil / "bundle.json", facts)
     end = hashlib.sha256((evil / "bundle.json").read_bytes()).hexdigest()[:12]
-    with pytest.raises(UsageError, match="outside the bundle"):
+    with pytest.raises(DataError, match="leads out of"):
         unseal(evil.rename(tmp_path / f"evil-{end}.echokit"))
+
+
+def sealed_again(bundle, change):
+    """Change a bundle's facts, and seal it as its export does."""
+    facts = read_json(bundle / "bundle.json")
+    change(facts)
+    (bundle / "bundle.json").unlink()
+    changed = {key: value for key, value in facts.items() if key not in ("schema", "files")}
+    return bundle.rename(bundle.with_name(f"sealed-{seal(bundle, changed)}.echokit"))
+
+
+CHANGES = {
+    "outside": (lambda facts: facts["views"]["A4C"].update(file="../../x.onnx"), "leads out of"),
+    "unsealed": (lambda facts: facts["views"]["A4C"].update(file=".x.onnx"), "has no digest"),
+    "labels": (lambda facts: facts["classes"].append("third"), "does not have 3 labels' logits"),
+    "logits": (lambda facts: facts["views"]["A4C"]["logits"][0].pop(), "2 labels' logits"),
+    "task": (lambda facts: facts.update(task="other"), "no task 'other'"),
+    "format": (lambda facts: facts.update(format="other"), "its 'format' is 'other'"),
+    "view": (lambda facts: facts["views"].update(A4C=3), "it says 3"),
+    **{
+        key: (lambda facts, key=key: facts.pop(key), f"it lacks '{key}'")
+        for key in ("echokit", "format", "task", "classes", "views", "synthetic", "records")
+    },
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_bundle_that_was_changed_and_sealed_again_is_refused_in_a_sentence(bundle, name):
+    change, words = CHANGES[name]
+    with pytest.raises(EchokitError, match=words) as refused:
+        load(sealed_again(bundle, change))
+    assert "bundle.json" in str(refused.value)
+
+
+def test_a_network_that_is_junk_or_has_other_logits_is_refused_by_its_file(bundle, study):
+    for file in bundle.rglob("model.onnx"):
+        file.write_bytes(np.random.default_rng(0).bytes(9999))
+    junk = sealed_again(bundle, lambda facts: None)
+    for engine in ("onnxruntime", "openvino"):
+        with pytest.raises(DamagedError, match=rf"model\.onnx is damaged: {engine} cannot read"):
+            load(junk, engine=engine).predict(study)
+
+
+def test_a_network_with_fewer_logits_than_labels_is_refused_though_it_once_agreed(bundle, study):
+    def third(facts):
+        facts["classes"].append("third")
+        for network in facts["views"].values():
+            network["logits"] = [[*row, 0.0] for row in network["logits"]]
+
+    with pytest.raises(DamagedError, match="it gives 2 logits for 3 labels"):
+        load(sealed_again(bundle, third)).predict(study)
+
+
+def test_a_file_that_was_added_to_a_bundle_is_refused(bundle):
+    (bundle / ".DS_Store").touch()  # of a desktop, which nobody reads
+    load(bundle)
+    (bundle / "crossfit.parquet").touch()
+    with pytest.raises(DamagedError, match=r"crossfit\.parquet was added to the bundle"):
+        load(bundle)
 
 
 def test_the_same_run_makes_the_same_bundle_and_leaves_nothing_else(trained, bundle):

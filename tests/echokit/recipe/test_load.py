@@ -253,3 +253,21 @@ def test_config_files_add_up_and_a_table_can_be_replaced_whole(tmp_path):
     recipe = load(config=[first, second])
     assert (recipe.train.epochs, recipe.train.n) == (7, 6)
     assert recipe.tasks["severity"].map == {"0": "no", "1": "yes"}
+
+
+NAMES = {
+    "name": "name = '{}'",
+    "tasks": "tasks.'{}' = {{ column = 'grade', labels = ['none', 'severe'], map = {{}} }}",
+    "approaches": "approaches.'{}' = {{ k = 3 }}",
+    "views.use": "views.use = ['{}']",
+    "view_sets": "view_sets.'{}' = ['A4C', 'PLAX']",
+}
+
+
+@pytest.mark.parametrize("key", NAMES)
+@pytest.mark.parametrize("name", ["../../outside", "/outside", "..", "a/b", "[/bold]", "a\tb"])
+def test_a_name_that_becomes_a_file_cannot_leave_the_run_s_folder(tiny_plugin, tmp_path, key, name):
+    config = tmp_path / "config.toml"
+    config.write_text(NAMES[key].format(name))
+    with pytest.raises(RecipeError, match=rf"{key}: the name .* becomes a file: .* as in '\w"):
+        load_recipe("tiny-study", config=config)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import echokit
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
 

@@ -14,7 +14,7 @@ from echokit.runs import carry_out
 from echokit.runs.jobs import inner_jobs, jobs_of
 from echokit.runs.start import open_run
 from echokit.studies.load import load
-from echokit.system.files import read_json
+from echokit.system.checked import read_json
 
 pytestmark = pytest.mark.usefixtures("learner")
 

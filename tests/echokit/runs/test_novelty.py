@@ -19,6 +19,7 @@ from echokit.novelty.detector import load_detector
 from echokit.recipe import load_recipe
 from echokit.runs import carry_out
 from echokit.studies.load import load
+from echokit.system.digests import Digests
 from echokit.voting.table import PredictionTable
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
@@ -123,6 +124,7 @@ def test_the_command_leaves_with_a_status_of_its_own(run, tmp_path, monkeypatch,
         from echokit.novelty.detector import save_detector
 
         save_detector(lowered, path)
+    Digests.read(strange).record(("recipe.toml", "novelty/**/*"))  # as if the run had written them
     (tmp_path / "study").mkdir()
     words = ["echokit", "predict", str(strange), str(tmp_path / "study"), "--out"]
     monkeypatch.setattr(sys, "argv", [*words, str(tmp_path / "a")])

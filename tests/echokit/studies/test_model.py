@@ -22,6 +22,7 @@ from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
 from echokit.runs import carry_out
 from echokit.studies.load import load
+from echokit.system.digests import Digests
 from echokit.system.files import write_json
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
@@ -116,6 +117,7 @@ def test_a_map_carries_the_runs_tests_of_its_network(trained, study, tmp_path):
         ]
     }
     write_json(trained / "saliency" / "index.json", index)
+    Digests.read(trained).record(("saliency/**/*",))  # as if the run had written it
     document = predicted(trained, study, tmp_path / "out")
     for subject in document["subjects"]:
         [clip] = subject["clips"]

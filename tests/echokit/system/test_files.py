@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from echokit.system.files import read_json, whole_file, whole_folder, write_json, write_text
+from echokit.system.checked import read_json
+from echokit.system.files import whole_file, whole_folder, write_json, write_text
 
 
 def test_a_block_that_ends_well_leaves_the_file_and_nothing_beside_it(tmp_path):

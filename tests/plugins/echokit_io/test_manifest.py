@@ -121,6 +121,7 @@ ROWS = [
     ("x,1,A4C,,", "file is empty"),
     ("x,1,A4C,../v/a.npy,", "leads out of the manifest's folder"),
     ("x,1,A4C,v/../../a.npy,", "leads out of the manifest's folder"),
+    ("x,1,A4C,beyond/a.npy,", "leads out of the manifest's folder"),
     ("x,1,A4C,v/a.npy,,stray", "6 cells under 5 columns"),
     ("x,1,A4C,v/a.npy,perhaps", "cell `synthetic` is none of"),
     ("x,1,A4C,v,", "a folder"),
@@ -131,6 +132,8 @@ ROWS = [
 
 @pytest.mark.parametrize(("row", "reason"), ROWS)
 def test_a_row_that_cannot_be_used_is_refused_with_the_reason(folder, row, reason):
+    (folder / "beyond").symlink_to(folder.parent)  # a link is followed, and leads out
+    (folder.parent / "a.npy").touch()
     path = write(folder, f"clip,patient,view,file,synthetic\n{row}\ny,2,A4C,v/b.npy,\n")
     assert [f.clip for f in loader(path).index() if isinstance(f, ClipRef)] == ["y"]
     assert reason in reasons(path)["x"]
