@@ -95,13 +95,14 @@ def test_a_width_that_does_not_fit_is_refused_with_what_to_type(tmp_path):
 
 
 @pytest.mark.slow
-def test_it_carries_over_to_hearts_of_another_simulator_which_it_calls_unusual(tmp_path):
-    """Of 90 such hearts its balanced accuracy was 0.73, and all were unlike its training clips."""
+def test_it_carries_over_to_hearts_of_another_simulator_of_which_it_calls_many_unusual(tmp_path):
+    """Of 90 such hearts its balanced accuracy was 0.85, and 41 were unlike its training clips."""
     from second_renderer import SecondCohort
 
     cohort = SecondCohort(patients=30, views=("PSAX-P",), size=112, frames=30, seed=5)
     found = echokit.evaluate("demo", cohort.write(tmp_path / "second"))
     row = found.metrics[found.metrics["views"] == "PSAX-P"].iloc[0]
     assert row["n_subjects"] == 30
-    assert row["balanced_accuracy"] > 0.5, "guessing gives a third"
-    assert any("30 of 30 clips are unlike every clip" in note for note in found.notes)
+    assert row["balanced_accuracy"] > 0.6, "guessing gives a third"
+    (unusual,) = (note for note in found.notes if "unlike every clip" in note)
+    assert int(unusual.split()[0]) >= 5, "its false alarms are 2 %"
