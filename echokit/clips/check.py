@@ -100,7 +100,7 @@ class CheckReport:
         if len(clips) >= MANY and len(patients) == len(clips):
             found.append(
                 f"There are as many patients as clips ({len(clips)}): if some are of one patient, "
-                "say so in a manifest (echokit data manifest FOLDER drafts one)."
+                "list them with their patients in a manifest (docs/your-data.md)."
             )
         if unknown:
             found.append(f"{unknown} clips do not say their view: name it in a manifest or --view.")

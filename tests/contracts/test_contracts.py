@@ -28,6 +28,7 @@ SMALL = tomllib.loads((Path(__file__).parent / "small.toml").read_text("utf-8"))
 
 
 class FilesContract(LoaderContract):
+    options: ClassVar[dict[str, Any]] = {"patients": "as-is"}  # names are shown, to be compared
     patients: ClassVar[dict[str, str]] = {"A4C.npy": "30", "PLAX.npy": "130"}
 
     def source(self, folder: Path) -> str:
@@ -42,6 +43,7 @@ class FilesContract(LoaderContract):
 
 
 class SheetContract(LoaderContract):
+    options: ClassVar[dict[str, Any]] = {"patients": "as-is"}
     patients: ClassVar[dict[str, str]] = {"30CV": "30", "130LA": "130"}
 
     def source(self, folder: Path) -> str:
@@ -72,7 +74,7 @@ def attributes(component: Component) -> dict[str, Any]:
 def contract(component: Component) -> Contract:
     """The contract of a registered component, with what it must be told."""
     kind = LOADERS.get(component.name, CONTRACTS[component.kind])
-    own = {"component": component.full_name, "options": options(component)}
+    own = {"component": component.full_name, "options": {**kind.options, **options(component)}}
     if component.kind == "backbone":
         own["has_cam_layer"] = True  # unless small.toml says that it has none
     return type(kind.__name__, (kind,), own | attributes(component))()

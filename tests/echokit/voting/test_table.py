@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from echokit import Prediction
+from echokit import DamagedError, Prediction
 from echokit.voting.ballots import ballots
 from echokit.voting.subset_table import SubsetRow, SubsetTable
 from echokit.voting.table import Place, PredictionTable, Row
@@ -71,7 +71,7 @@ def test_a_subject_that_is_not_judged_is_marked_and_a_table_without_marks_still_
 def test_a_file_that_lacks_a_column_is_refused_by_its_name(tmp_path):
     frame = PredictionTable.of([row()]).frame.drop(columns="confidence")
     frame.to_parquet(tmp_path / "table.parquet")
-    with pytest.raises(ValueError, match="no column 'confidence'"):
+    with pytest.raises(DamagedError, match=r"table\.parquet is damaged: .* no column 'confidence'"):
         PredictionTable.read(tmp_path / "table.parquet")
 
 

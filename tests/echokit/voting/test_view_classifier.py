@@ -352,7 +352,8 @@ def test_a_study_says_who_told_each_view(ph_run, view_run, tmp_path):
     assert (found.view, found.view_from) == ("A4C", "network")
     assert 0.5 < found.view_confidence <= 1
     [refused] = result.to_json()["rejected"]
-    assert (refused["view"], refused["view_from"]) == ("subcostal", "file")
+    assert refused["view"] is None, "a word that is no view may be a name"
+    assert "subcostal" not in json.dumps(result.to_json())
     result.save(tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
     assert f"View: by the view network ({found.view_confidence:.2f})" in page
