@@ -89,7 +89,7 @@ def test_training_from_it_begins_where_it_ended(tmp_path):
 
 
 def test_a_width_that_does_not_fit_is_refused_with_what_to_type(tmp_path):
-    settings = {"backbone.width": 4, "data.patients": 3, "test": False}
+    settings = {"backbone.width": 4, "data.patients": 30, "data.files": 0, "test": False}
     with pytest.raises(echokit.OptionError, match="weights"):
         echokit.run("ph-newborn", preset="quick", settings=settings, out=tmp_path / "run")
 
