@@ -105,9 +105,11 @@ def _clips_table(report: CheckReport) -> Table:
 
 
 def _words(summary: Mapping[str, Any]) -> str:
+    from echokit.report.words import plural
+
     lines = [
-        f"{summary['files']} files: {summary['used']} used, {summary['rejected']} rejected, "
-        f"{summary['patients']} patients"
+        f"{plural(summary['files'], 'file')}: {summary['used']} used, "
+        f"{summary['rejected']} rejected, {plural(summary['patients'], 'patient')}"
     ]
     for title in ("views", "frame_rates", "sizes"):
         if summary[title]:

@@ -128,6 +128,7 @@ def _say_ahead(recipe: Recipe, out: Path | None, as_json: bool) -> None:
     from echokit.cli.console import out as console
     from echokit.cli.console import print_json
     from echokit.components.outlook import FRAMES, look_ahead
+    from echokit.report.words import plural
 
     found = look_ahead(recipe, beside=Path("runs") if out is None else out.parent)
     if found is None:
@@ -143,14 +144,14 @@ def _say_ahead(recipe: Recipe, out: Path | None, as_json: bool) -> None:
     if found.minutes is not None:
         minutes = f"about {found.minutes:.0f} minutes, by the runs beside it"
     lines = [
-        f"Cohort: {len(cohort.clips)} clips of {len(cohort.patients)} patients "
+        f"Cohort: {plural(len(cohort.clips), 'clip')} of {plural(len(cohort.patients), 'patient')} "
         f"({', '.join(f'{view} {n}' for view, n in sorted(views.items(), key=str))}); "
-        f"{len(cohort.rejected)} files left out",
+        f"{plural(len(cohort.rejected), 'file')} left out",
         *(f"  left out: {n} × {why}" for why, n in found.reasons.items()),
         *(
             f"Task {task}: {', '.join(f'{name} {n}' for name, n in counts.items())} patients; "
-            f"{len(found.splits[task])} splits of {found.splits[task][0][0]} training and "
-            f"{found.splits[task][0][1]} held-out patients"
+            f"{plural(len(found.splits[task]), 'split')} of {found.splits[task][0][0]} training "
+            f"and {found.splits[task][0][1]} held-out patients"
             for task, counts in found.labels.items()
         ),
         f"Networks: {found.networks}, and {found.inner_networks} inner ones of cross-fitting; "

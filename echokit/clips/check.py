@@ -103,15 +103,17 @@ class CheckReport:
                 "list them with their patients in a manifest (docs/your-data.md)."
             )
         if unknown:
-            found.append(f"{unknown} clips do not say their view: name it in a manifest or --view.")
+            found.append(
+                f"Clips that do not say their view: {unknown}; name it in a manifest or --view."
+            )
         if other:
             found.append(
-                f"{other} clips have a view by another name: say in the recipe's views.alias which "
-                "one it is."
+                f"Clips whose view has another name: {other}; say in the recipe's views.alias "
+                "which view it is."
             )
         if self.duplicates:
             copies = sum(map(len, self.duplicates))
-            found.append(f"{copies} clips have the same content as another one.")
+            found.append(f"Clips with the same content as another one: {copies}.")
         if rates and max(rates) > 2 * min(rates):
             found.append(
                 f"Frame rates differ from {min(rates):g} to {max(rates):g} per second: a sequence "
@@ -213,4 +215,4 @@ def _facts(loader: Loader, ref: ClipRef) -> ClipFacts:
 
 
 def _rate(fps: float | None) -> str:
-    return f"{fps:g}" if fps else "unknown"
+    return f"{fps:.4g}" if fps else "unknown"
