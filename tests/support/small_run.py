@@ -29,6 +29,7 @@ SMALL = [
     "backbone.weights=none",
     "crossfit.folds=0",
     "train.epochs=2",
+    "train.lr=0.004",
     "train.retries=0",
     "compute.jobs=1",
     "sequences.n=4",

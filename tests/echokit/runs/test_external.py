@@ -14,6 +14,7 @@ from echokit.evaluation.metrics import evaluate
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
 from echokit.runs import carry_out
+from echokit.system.digests import DamageWarning
 from echokit.voting.table import PredictionTable
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
@@ -126,13 +127,15 @@ def test_a_changed_test_cohort_does_this_step_again_and_no_other(run, tmp_path, 
     for step in ("predict", "evaluate", "calibrate"):
         monkeypatch.setitem(echokit.runs.STEPS, step, lambda *_, s=step: pytest.fail(s))
     monkeypatch.setattr("echokit.networks.train.train", lambda *_: pytest.fail("trained again"))
-    again = echokit.run(resume=path)
+    with pytest.warns(DamageWarning, match=r"recipe\.toml was changed since the run was made"):
+        again = echokit.run(resume=path)
     assert again.external_metrics["n_subjects"].tolist() == [4, 4, 4]
     changed = {p.name for p, blob in before.items() if p.read_bytes() != blob}
     assert changed == {"external.parquet"}
     text = saved.read_text()
     saved.write_text(text[: text.index("[test]")] + text[text.index("[views]") :])
-    done = echokit.run(resume=path)
+    with pytest.warns(DamageWarning, match=r"recipe\.toml was changed"):
+        done = echokit.run(resume=path)
     assert done.recipe.test is None
     assert not list(path.glob("external.*"))
     assert "external" not in stages(path)

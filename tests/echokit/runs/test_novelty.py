@@ -19,7 +19,7 @@ from echokit.novelty.detector import load_detector
 from echokit.recipe import load_recipe
 from echokit.runs import carry_out
 from echokit.studies.load import load
-from echokit.system.digests import Digests
+from echokit.system.digests import DamageWarning, Digests
 from echokit.voting.table import PredictionTable
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
@@ -142,7 +142,8 @@ def test_the_command_leaves_with_a_status_of_its_own(run, tmp_path, monkeypatch,
 
 def test_the_headline_is_the_calibrated_probability_and_the_label_set(run, parts, tmp_path):
     model = load(run)
-    result = model.predict([parts.square("2", 7)] * 2, view=["A4C", "PLAX"], judge_anyway=True)
+    clips = [parts.square("2", 7), parts.square("2", 8)]
+    result = model.predict(clips, view=["A4C", "PLAX"], judge_anyway=True)
     table = PredictionTable.read(run / "crossfit.parquet")
     fitted = fit_predictions(table, model.classes, model.rule)
     assert result.calibrated
@@ -206,9 +207,11 @@ def test_a_run_of_an_earlier_version_is_predicted_with_and_says_what_is_missing(
 
     old = Path(shutil.copytree(run, tmp_path / "runs" / "old"))
     shutil.rmtree(old / "novelty")
-    for name in ("novelty.json", "metrics.json", "crossfit.parquet"):
+    for name in ("novelty.json", "metrics.json", "crossfit.parquet", "digests.json"):
         (old / name).unlink()
-    result = load(old).predict(noise(parts), view="PLAX")
+    with pytest.warns(DamageWarning, match="made before digests were kept"):
+        model = load(old)
+    result = model.predict(noise(parts), view="PLAX")
     assert result.clips[0].novelty is None
     assert not result.calibrated
     result.save(tmp_path / "out")

@@ -10,6 +10,7 @@ import pytest
 from echokit.folder import RunFolder
 from echokit.recipe import load_recipe
 from echokit.runs import carry_out
+from echokit.system.digests import DamageWarning
 
 pytestmark = pytest.mark.usefixtures("tiny_plugin")
 
@@ -109,7 +110,8 @@ def test_another_voting_rule_in_a_run_gone_on_with_is_counted_with_the_same_netw
     saved.write_text(saved.read_text().replace("n = 3", "n = 2"))
     monkeypatch.setattr("echokit.networks.train.train", lambda *a: pytest.fail("trained again"))
     folder = RunFolder.open(done.path)
-    carry_out(folder.recipe(), folder)
+    with pytest.warns(DamageWarning, match=r"recipe\.toml was changed since the run was made"):
+        carry_out(folder.recipe(), folder)
     after = pd.read_parquet(done.predictions)
     assert (after["level"] == "sequence").sum() * 3 == (before["level"] == "sequence").sum() * 2
 

@@ -11,6 +11,7 @@ import echokit
 from echokit.plugins import resolve
 from echokit.report.study_page import build_study_page
 from echokit.studies.limits import read_unlearned
+from echokit.system.digests import Digests
 
 PLACE = ("severity", "spatio-temporal")
 
@@ -31,6 +32,7 @@ def run(small_run, tmp_path):
         row("PSAX-P", "of another task", task="binary"),
     ]
     (tmp_path / "run" / "learning.json").write_text(json.dumps({"schema": 1, "rows": rows}))
+    Digests.read(tmp_path / "run").record(["learning.json"])  # as if the run had written it
     return tmp_path / "run"
 
 
