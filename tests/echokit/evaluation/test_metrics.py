@@ -131,7 +131,7 @@ def test_bootstrap_intervals_are_those_of_a_slow_loop_over_scikit_learn(case, se
         defined = [values.mean() for values in means if len(values)]
         if row[name] is None:
             assert not defined
-        elif not defined:
+        elif not defined or table["patient"].nunique() == 1:  # one patient has no spread
             assert row[name]["ci95"] is None
         else:
             expected = np.quantile(defined, [0.025, 0.975])
