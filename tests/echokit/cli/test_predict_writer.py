@@ -34,7 +34,9 @@ def predict(isolated_plugins, monkeypatch, tmp_path):
 
     def load(*given: Any) -> Any:
         opened.append(given)
-        return SimpleNamespace(predict=lambda *given, **options: tiny_result())
+        return SimpleNamespace(
+            predict=lambda *given, **options: tiny_result(), folder=tmp_path / "run"
+        )
 
     monkeypatch.setattr("echokit.studies.load.load", load)
 

@@ -25,7 +25,12 @@ cli.main()
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_command_with_its_number_and_nothing_left(tmp_path, number):
-    with subprocess.Popen([sys.executable, "-c", CODE, tmp_path], stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", CODE, tmp_path],
+        stdout=subprocess.PIPE,
+        # tests that outlive their terminal are deaf to SIGHUP, and so would the child be
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    ) as child:
         assert child.stdout.readline() == b"begun\n"
         assert len(list(tmp_path.iterdir())) == 1
         child.send_signal(number)
