@@ -12,6 +12,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from threading import Timer
 
 LIBRARIES = (
     "captum.attr",
@@ -24,6 +25,9 @@ LIBRARIES = (
     "torch",
     "zarr",
 )
+
+LONGEST = 600
+"""Seconds that a command may take."""
 
 
 def serve() -> None:
@@ -88,7 +92,13 @@ class Commands:
         assert self.process.stdout
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
-        code = int(self.process.stdout.readline())
+        # exporting a network in a copy of this process waits for ever on a lock of another thread
+        watch = Timer(LONGEST, self.process.kill)
+        watch.start()
+        answer = self.process.stdout.readline()
+        watch.cancel()
+        assert answer, f"no answer in {LONGEST} s: run the command by fresh_echokit ({words})"
+        code = int(answer)
         return subprocess.CompletedProcess(words, code, out.read_text(), err.read_text())
 
     def close(self) -> None:
