@@ -2,6 +2,7 @@
 # make test    the same for tests: ruff, mypy --strict, pytest
 # make check   the quick part of it, under two minutes: ruff, mypy --strict, the core's fast tests
 # make fuzz    read N damaged files of every kind (N=20000 for a night) and count how they end
+# make attack  damage every file of a finished run in every way, and go on with it, report and predict
 # make locked  install for tests exactly what the lock names, each file held to its hash (Linux, 3.11)
 # make lock    write the lock and its bill of materials anew; UPGRADE=--upgrade takes newer versions
 PYTHON ?= python3
@@ -19,7 +20,7 @@ LOCKED := build/locked
 LOCKING := --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
   --exclude-newer "7 days" --constraint constraints.txt --custom-compile-command "make lock"
 
-.PHONY: run test check lint fuzz locked lock clean
+.PHONY: run test check lint fuzz attack locked lock clean
 run: $(VENV)/.installed
 	$(BIN)/echokit run ph-newborn
 
@@ -32,6 +33,9 @@ check: lint
 N ?= 2000
 fuzz: $(VENV)/.installed-test
 	PYTHONPATH=tests/support $(BIN)/python tests/support/fuzz_night.py $(N)
+
+attack: $(VENV)/.installed-test
+	ECHOKIT_ATTACK=1 $(BIN)/pytest -s -k damaged_in_every_way tests/echokit/runs/test_damage.py
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

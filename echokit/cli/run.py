@@ -68,8 +68,8 @@ def run(
     from echokit.cli.console import out as console
     from echokit.cli.log_lines import progress_of
     from echokit.cli.stopping import Stopped, status_of
+    from echokit.components.begin import begin_run
     from echokit.components.outlook import look_ahead
-    from echokit.folder import begin_run
     from echokit.recipe.resolve import resolve_recipe
     from echokit.system.checked import read_json
     from echokit.system.files import system_sentence

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from os import PathLike
 from pathlib import Path
 
 from echokit.clips.store import Store
+from echokit.components.begin import begin_run
 from echokit.components.outlook import look_ahead
 from echokit.errors import EchokitError
-from echokit.folder import RunFolder, begin_run
+from echokit.folder import RunFolder
 from echokit.recipe import Recipe
+from echokit.recipe.resolve import Address
 from echokit.recipe.settings import Settings
 from echokit.runs import carry_out
 from echokit.runs.cohort import find_cohort
@@ -18,8 +19,6 @@ from echokit.runs.context import Run
 from echokit.runs.population import Population
 from echokit.runs.prepare import prepare_population
 from echokit.system.progress import Listener, Progress, watched
-
-Address = str | PathLike[str]
 
 
 def run(

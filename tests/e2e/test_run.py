@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -121,12 +122,15 @@ def test_the_report_names_the_cohort_synthetic_and_is_no_medical_device(small_ru
 
 
 def test_a_finished_run_is_left_alone_by_resume(small_run: Path, echokit) -> None:
-    before = {p: p.stat().st_mtime_ns for p in small_run.rglob("*.safetensors")}
-    metrics = (small_run / "metrics.json").read_bytes()
-    done = echokit("run", "--resume", small_run, "--quiet")
+    # a copy beside the store, because other tests look at the run meanwhile
+    run = shutil.copytree(small_run, small_run.with_name("resumed"))
+    before = {p: p.stat().st_mtime_ns for p in run.rglob("*.safetensors")}
+    names, metrics = {p.name for p in run.iterdir()}, (run / "metrics.json").read_bytes()
+    done = echokit("run", "--resume", run, "--quiet")
     assert done.returncode == 0, done.stderr
-    assert {p: p.stat().st_mtime_ns for p in small_run.rglob("*.safetensors")} == before
-    assert (small_run / "metrics.json").read_bytes() == metrics
+    assert {p: p.stat().st_mtime_ns for p in run.rglob("*.safetensors")} == before
+    assert (run / "metrics.json").read_bytes() == metrics
+    assert {p.name for p in run.iterdir()} == names
 
 
 @pytest.mark.slow
