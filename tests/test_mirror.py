@@ -36,7 +36,6 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
         "recipe/tables.py": "echokit/recipe/test_load.py",
         "components/slots.py": "echokit/recipe/test_load.py",
         "components/views.py": "echokit/voting/test_view_classifier.py",
-        "engines/open_vino.py": "echokit/engines/test_choose.py",
         "evaluation/rows.py": "echokit/evaluation/test_metrics.py",
         "voting/subset_table.py": "echokit/evaluation/test_voting_rules.py",
         "plugins/component.py": "echokit/plugins/test_registry.py",

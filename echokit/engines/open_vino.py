@@ -29,7 +29,22 @@ def _core() -> Any:
     Each runtime installs a stack for signals in the thread that makes it. Once two runtimes have
     been deleted, that stack is freed but still in use, and Ctrl-C ends in a segmentation fault.
     """
-    return _openvino().Core()
+    core = _openvino().Core()
+    _use_once(core)
+    return core
+
+
+def _use_once(core: Any) -> None:
+    """Run a network of one addition, so that OpenVINO's bindings were used before threads use them.
+
+    Their first use takes a lock of C++ while it waits for Python's. If two threads are the first,
+    each holds one of the locks and waits for the other for ever.
+    """
+    openvino = _openvino()
+    one = openvino.opset8.parameter([1], np.float32)
+    model = openvino.Model([openvino.opset8.add(one, one)], [one])
+    request = core.compile_model(model, "CPU").create_infer_request()
+    request.infer({0: np.ones(1, np.float32)})[0].copy()
 
 
 def save_openvino(network: Any, example: Float32[np.ndarray, "B C T H W"], file: Path) -> None:

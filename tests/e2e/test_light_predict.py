@@ -13,12 +13,12 @@ NETWORKS = {"captum", "pytorchvideo", "torch", "torchvision"}
 
 
 @pytest.fixture(scope="module")
-def imported(small_run: Path, fresh_echokit, tmp_path_factory: pytest.TempPathFactory):
+def imported(small_run: Path, echokit, fresh_echokit, tmp_path_factory: pytest.TempPathFactory):
     """A function that exports the run, predicts in a fresh process and gives what was imported."""
     parent = tmp_path_factory.mktemp("light")
 
     def predict(to: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-        done = fresh_echokit("export", small_run, "--to", to, "--out", parent / to)
+        done = echokit("export", small_run, "--to", to, "--out", parent / to)
         assert done.returncode == 0, done.stderr
         (bundle,) = (parent / to).glob("*.echokit")
         monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")

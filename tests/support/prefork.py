@@ -92,12 +92,11 @@ class Commands:
         assert self.process.stdout
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
-        # exporting a network in a copy of this process waits for ever on a lock of another thread
         watch = Timer(LONGEST, self.process.kill)
         watch.start()
         answer = self.process.stdout.readline()
         watch.cancel()
-        assert answer, f"no answer in {LONGEST} s: run the command by fresh_echokit ({words})"
+        assert answer, f"no answer in {LONGEST} s: {words}"
         code = int(answer)
         return subprocess.CompletedProcess(words, code, out.read_text(), err.read_text())
 
