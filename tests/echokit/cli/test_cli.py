@@ -185,7 +185,7 @@ def test_an_error_has_the_exit_code_of_its_kind(echokit, monkeypatch, error, cod
 def test_a_dry_run_says_what_a_run_would_do_and_writes_nothing(echokit, tmp_path):
     code, out, _ = echokit("run", "tiny-study", "--dry-run")
     assert code == 0
-    assert "Cohort: 20 clips of 10 patients (A4C 10, PLAX 10); 1 files left out" in out
+    assert "Cohort: 20 clips of 10 patients (A4C 10, PLAX 10); 1 file left out" in out
     assert "none 5, severe 5 patients; 2 splits of 6 training and 4 held-out patients" in out
     assert "Networks: 4, and 0 inner ones" in out
     told = json.loads(echokit("run", "tiny-study", "--dry-run", "--json")[1])

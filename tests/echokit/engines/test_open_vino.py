@@ -32,7 +32,7 @@ print(*users)
 
 
 def test_one_thread_uses_the_bindings_before_several_do(tmp_path):
-    """Else two threads sometimes wait for each other for ever: in 1 of 25 processes, measured."""
+    """Else two threads sometimes wait for each other for ever: in 10 of 100 processes, measured."""
     command = [sys.executable, "-c", CODE, tmp_path / "model.xml"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

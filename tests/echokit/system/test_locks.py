@@ -15,10 +15,17 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from echokit.system.locks import lock_folder
-lock = lock_folder(Path(sys.argv[1]))
+folder, begin, seconds = Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
+time.sleep(max(0, begin - time.time()))
+lock = lock_folder(folder)
 print("held", flush=True)
-time.sleep(60)
+time.sleep(seconds)
 """
+
+
+def hold(folder, *, begin=0.0, seconds=60.0):
+    command = [sys.executable, "-c", HOLD, folder, str(begin), str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
 def write(folder, process):
@@ -42,7 +49,7 @@ def test_a_lock_that_nobody_holds_any_more_is_given_up(tmp_path):
 
 
 def test_a_lock_of_a_living_process_is_respected_and_that_of_a_killed_one_taken(tmp_path):
-    with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE) as other:
+    with hold(tmp_path) as other:
         assert other.stdout.readline() == b"held\n"
         with pytest.raises(UsageError, match=rf"Process {other.pid} on .* --out"):
             lock_folder(tmp_path)
@@ -67,13 +74,6 @@ def test_of_a_process_of_another_machine_nothing_is_known(tmp_path):
 
 def test_of_many_that_begin_at_once_one_gets_the_lock(tmp_path):
     begin = time.time() + 1.5
-    code = HOLD.replace("lock = ", f"time.sleep(max(0, {begin} - time.time()))\nlock = ").replace(
-        "60", "1.5"
-    )
-    others = [
-        subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE,
-                         stderr=subprocess.DEVNULL)
-        for _ in range(4)
-    ]  # fmt: skip
+    others = [hold(tmp_path, begin=begin, seconds=1.5) for _ in range(4)]
     said = [other.communicate()[0] for other in others]
     assert sorted(said) == [b"", b"", b"", b"held\n"]
