@@ -188,6 +188,19 @@ class SupportsFingerprint(Protocol):
 
 
 @runtime_checkable
+class SupportsFile(Protocol):
+    """A loader that can tell which file holds a clip, for writers that refer to it."""
+
+    def file(self, ref: ClipRef) -> Path:
+        """Return the path of the clip's file on this machine.
+
+        Raises:
+            ClipError: it has none.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsWrite(Protocol):
     """A loader that can write its cohort to disk as ordinary files with a manifest."""
 

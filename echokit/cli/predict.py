@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from echokit.interfaces import Writer
-from echokit.plugins.registry import resolve
-
 if TYPE_CHECKING:
     from echokit.studies.outcomes import SubjectResult
     from echokit.studies.result import StudyResult
@@ -30,7 +27,13 @@ def predict(
             "networks that come with echokit, which learned from synthetic clips."
         ),
     ],
-    study: Annotated[Path, typer.Argument(help="A DICOM or video file, or a folder of them.")],
+    study: Annotated[
+        str,
+        typer.Argument(
+            help="A DICOM or video file, a folder of them, or LOADER:ADDRESS for another loader "
+            "of `echokit plugins list --kind loader`."
+        ),
+    ],
     view: Annotated[
         str | None,
         typer.Option(
@@ -86,11 +89,20 @@ def predict(
             "for another view; each is marked.",
         ),
     ] = False,
-    writer: Annotated[
+    writers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--write",
+            "--writer",
+            help="What writes the result, as in `echokit plugins list --kind writer`; by default "
+            "folder, which writes JSON, saliency and a page. Repeatable: each then has a folder.",
+        ),
+    ] = None,
+    send: Annotated[
         str | None,
         typer.Option(
-            help="What writes the result, as in `echokit plugins list --kind writer`; by default "
-            "folder, which writes JSON, saliency and a page."
+            help="Address that writers with the option `send` send to what they wrote, such as "
+            "an archive's."
         ),
     ] = None,
     settings: Annotated[
@@ -119,13 +131,14 @@ def predict(
     """
     from echokit.cli.console import print_json, warn_of_changed_recipe
     from echokit.cli.log_lines import progress_of
+    from echokit.cli.writing import make_writers, write_all
     from echokit.folder import next_free
     from echokit.recipe.settings import loader_options
     from echokit.studies.load import load
     from echokit.studies.write import refuse_existing
     from echokit.system.pseudonyms import key_file as keep_key
 
-    write: Writer | None = resolve("writer", writer) if writer else None
+    chosen = make_writers(writers or (), send)
     model = load(run, task, engine, cast(Any, precision))
     warn_of_changed_recipe(model.folder)
     target = out or next_free(Path("predictions"), f"study-{date.today()}")
@@ -143,7 +156,7 @@ def predict(
             progress=progress_of(quiet or as_json),
         )
     started = time.monotonic()
-    written = write(result, target) if write else result.save(target)
+    written = write_all(chosen, result, target)
     if as_json:
         print_json(result.to_json())
     elif not quiet:

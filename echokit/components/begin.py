@@ -8,7 +8,8 @@ from pathlib import Path
 from echokit.errors import UsageError
 from echokit.folder import RunFolder, next_free
 from echokit.recipe import Recipe
-from echokit.recipe.resolve import Address, move_data, resolve_recipe
+from echokit.recipe.address import Address
+from echokit.recipe.resolve import move_data, resolve_recipe, whole_address
 from echokit.recipe.settings import Settings
 
 
@@ -51,7 +52,7 @@ def begin_run(
             )
         folder = RunFolder.open_to_resume(Path(resume))
         if data is not None:
-            move_data(folder.recipe(), Path(data).expanduser().resolve())
+            move_data(folder.recipe(), whole_address(data))
         return folder
     resolved = resolve_recipe(recipe, data, preset, settings, config, seed, test_data)
     if check is not None:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from echokit.errors import PluginError, RecipeError, nearest
 from echokit.plugins.registry import registry
+from echokit.recipe.address import Address, split_address
 from echokit.recipe.recipe import Recipe
 from echokit.recipe.settings import Table, merge, override, parse_setting, read_toml
 
@@ -19,8 +20,8 @@ def load_recipe(
     preset: str | None = None,
     config: Path | Sequence[Path] | None = None,
     settings: Iterable[str] = (),
-    data: Path | None = None,
-    test_data: Path | None = None,
+    data: Address | None = None,
+    test_data: Address | None = None,
 ) -> Recipe:
     """Load and validate a recipe with its overrides.
 
@@ -30,8 +31,9 @@ def load_recipe(
         config: TOML files that override the recipe and the preset; later ones override earlier.
         settings: `key=value` texts as for `--set`, which override everything else.
         data: the user's own clips, which replace the recipe's `[data]`. The loader of `[study]`
-            reads them, and `data.*` in `config` and `settings` then sets options of that loader.
-            The recipe's own external test cohort is left out.
+            reads them, or the one that `LOADER:ADDRESS` names, and `data.*` in `config` and
+            `settings` then sets options of that loader. The recipe's own external test cohort is
+            left out.
         test_data: an external test cohort, which replaces the recipe's `[test]`, read in the same
             way; `test.*` sets options of its loader.
 
@@ -55,7 +57,11 @@ def load_recipe(
     # the overrides may have replaced the loader of [study]
     reader = _override_all(document, config, settings).get("study", {})
     given = {slot: str(path) for slot, path in own.items() if path is not None}
-    document |= {slot: reader | {"source": path} for slot, path in given.items()}
+    for slot, path in tuple(given.items()):
+        loader: Table = reader
+        if (named := split_address(path)) is not None:
+            loader, given[slot] = {"use": named[0]}, named[1]
+        document[slot] = loader | {"source": given[slot]}
     document = _override_all(document, config, settings)
     for slot, path in given.items():
         if isinstance(document.get(slot), dict):  # a setting that replaces the loader drops it

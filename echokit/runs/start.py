@@ -11,7 +11,7 @@ from echokit.components.outlook import look_ahead
 from echokit.errors import EchokitError
 from echokit.folder import RunFolder
 from echokit.recipe import Recipe
-from echokit.recipe.resolve import Address
+from echokit.recipe.address import Address
 from echokit.recipe.settings import Settings
 from echokit.runs import carry_out
 from echokit.runs.cohort import find_cohort

@@ -16,12 +16,12 @@ from echokit.components.slots import make_abstention
 from echokit.components.views import newest_view_run, open_view_classifier
 from echokit.errors import CohortError, EchokitError, UsageError
 from echokit.interfaces import Aggregator
-from echokit.recipe import Recipe, Slot
+from echokit.recipe import Recipe
 from echokit.studies.clips import Desk, outcome, predict_clips, prepare_clips
 from echokit.studies.networks import Networks
 from echokit.studies.outcomes import ClipResult, SubjectResult
 from echokit.studies.result import StudyResult, study_title
-from echokit.studies.sources import Address, Pixels, Source, open_study
+from echokit.studies.sources import Address, Pixels, Source, files_of, open_study
 from echokit.system.leftovers import scratch_folder
 from echokit.system.progress import Listener, Progress, watched
 from echokit.types import Clip, Prediction
@@ -97,8 +97,8 @@ class Model:
         """Predict one study. Nothing is written until the result's `save` is called.
 
         Args:
-            source: a clip's file, a folder of them, a `Clip`, grey frames as a uint8 array
-                (T, H, W), or a list of these.
+            source: a clip's file, a folder of them, `LOADER:ADDRESS`, a `Clip`, grey frames as a
+                uint8 array (T, H, W), or a list of these.
             view: the view of every clip, or one for each of a list; None reads it from the files.
                 `auto`: where they do not say it, a network does.
             view_run: a run that tells views; None takes the newest beside this run. It finds views
@@ -133,10 +133,8 @@ class Model:
             classifier = self._view_check()
         sources: Sequence[Address | Pixels]
         sources = [source] if isinstance(source, str | PathLike | Clip | np.ndarray) else source
-        slot = self.recipe.study
-        if options:
-            slot = Slot(use=slot.use, **slot.options | dict(options))
-        loader = open_study(slot, sources, self._views(view, len(sources)))
+        views = self._views(view, len(sources))
+        loader = open_study(self.recipe.study, sources, views, options or {})
         with scratch_folder() as scratch:
             desk = Desk(
                 networks=self.networks,
@@ -176,6 +174,8 @@ class Model:
             stages=tuple(desk.profile.rows()),
             version=echokit.__version__,
             uncalibrated=limits.why_uncalibrated(clips),
+            weights=self.networks.digests(clip.view for clip in clips),
+            files=files_of(loader, (prepared.ready[clip.clip][0] for clip in clips)),
             record=limits.record,
         )
 

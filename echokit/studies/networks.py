@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from echokit.components.parts import Parts
 from echokit.engines.choose import ChosenEngine
 from echokit.studies.limits import Limits
+from echokit.system.digests import file_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +53,10 @@ class Networks:
     """Why no saliency can be made, in a sentence; empty where it can."""
     kept: dict[Path, Opened] = field(default_factory=dict)
     """File -> its network, once it was opened."""
+
+    def digests(self, views: Iterable[str]) -> Mapping[str, str]:
+        """Return view -> SHA-256 of the file of its network."""
+        return {view: file_digest(self.weights[view]) for view in dict.fromkeys(views)}
 
     def open(self, view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int) -> Opened:
         """Open the network of a view, or return it where it is open already."""

@@ -79,6 +79,11 @@ class StudyResult:
     """Why probabilities are the networks' own, in a sentence; empty where they are calibrated."""
     label_set_level: float = LEVEL
     """How often a label set should hold the true label."""
+    weights: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """View -> SHA-256 of the file of the network that judged its clips."""
+    files: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    """Clip -> the file it was read from, where its loader can tell. Path and file may name the
+    patient: it is neither shown nor written; a writer may read it."""
     record: tuple[Mapping[str, Any], ...] = ()
     """How well the networks did on patients whom they did not learn from: one row for each view and
     set of views, and for each of `held-out` and, where the run has one, `external` patients."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias, final
 
 import numpy as np
@@ -15,9 +17,10 @@ import numpy as np
 from echokit.clips.check import CheckReport
 from echokit.components.loading import make_loader
 from echokit.errors import ClipError, EchokitError, UsageError
-from echokit.interfaces import Loader, SupportsFingerprint
+from echokit.interfaces import Loader, SupportsFile, SupportsFingerprint
 from echokit.plugins.registry import registry, resolve
 from echokit.recipe import Slot, load_recipe
+from echokit.recipe.address import split_address
 from echokit.recipe.settings import Settings
 from echokit.system.progress import Listener, Progress
 from echokit.types import Clip, ClipRef, Rejection
@@ -25,7 +28,7 @@ from echokit.types import Clip, ClipRef, Rejection
 Address: TypeAlias = str | PathLike[str]
 Pixels: TypeAlias = Clip | np.ndarray
 Source: TypeAlias = Address | Pixels | Sequence[Address | Pixels]
-"""A clip's file, a folder, a `Clip`, a uint8 array (T, H, W), or several of these."""
+"""A clip's file, a folder, `LOADER:ADDRESS`, a `Clip`, a uint8 array (T, H, W), or several."""
 
 PATIENT = "patient"
 """Pseudonym of the patient of clips in memory: those of one study are one patient's."""
@@ -134,31 +137,48 @@ def loader_of_files() -> str:
 
 
 def open_study(
-    slot: Slot, sources: Sequence[Address | Pixels], views: Sequence[str | None]
+    slot: Slot,
+    sources: Sequence[Address | Pixels],
+    views: Sequence[str | None],
+    options: Mapping[str, object] = MappingProxyType({}),
 ) -> Loader:
     """Open a study: files as a recipe's slot says, or clips in memory.
 
     Args:
         slot: names the loader of a user's own files.
-        sources: files, folders, clips and arrays.
+        sources: files, folders, addresses that name their loader, clips and arrays.
         views: the view of each, None where nobody says it.
+        options: options of the loader, over those of the slot.
 
     Raises:
         UsageError: a source is none of these, or is not there.
     """
-    opened = [_open(slot, one, view) for one, view in zip(sources, views, strict=True)]
+    opened = [_open(slot, one, view, options) for one, view in zip(sources, views, strict=True)]
     if len(opened) == 1:
         return opened[0]
     return JoinedLoader(opened)
 
 
-def _open(slot: Slot, source: Address | Pixels, view: str | None) -> Loader:
+def files_of(loader: Loader, refs: Iterable[ClipRef]) -> Mapping[str, Path]:
+    """Return the file of each clip whose loader can tell it."""
+    files: dict[str, Path] = {}
+    if isinstance(loader, SupportsFile):
+        for ref in refs:
+            with suppress(ClipError):  # of joined loaders some may know no files
+                files[ref.clip] = loader.file(ref)
+    return MappingProxyType(files)
+
+
+def _open(
+    slot: Slot, source: Address | Pixels, view: str | None, options: Mapping[str, object]
+) -> Loader:
     if isinstance(source, str | PathLike):
-        path = Path(source)
-        if not path.exists():
+        more = dict(options) if view is None else {**options, "view": view}
+        if (named := split_address(source)) is not None:
+            return make_loader(Slot(use=named[0]), source=named[1], **more)
+        if not Path(source).exists():
             raise UsageError(f"There is no study at {source}.")
-        known = {} if view is None else {"view": view}
-        return make_loader(slot, source=str(source), **known)
+        return make_loader(slot, source=str(source), **more)
     return ClipLoader(as_clip(source), view)
 
 
@@ -241,3 +261,14 @@ class JoinedLoader:
         if isinstance(loader, SupportsFingerprint):
             return loader.fingerprint(own)
         return ClipLoader(loader.read(own), None).fingerprint(own)
+
+    def file(self, ref: ClipRef) -> Path:
+        """Return the file of a clip by the loader that listed it.
+
+        Raises:
+            ClipError: that loader knows no files.
+        """
+        loader, own = self._found[ref.clip]
+        if isinstance(loader, SupportsFile):
+            return loader.file(own)
+        raise ClipError("it has no file")

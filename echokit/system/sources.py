@@ -15,14 +15,21 @@ PREFIX = "private:"
 
 
 def hide_source(source: str) -> str:
-    """Return what stands for a path of the user's own data; any other text is returned as it is.
+    """Return what stands for an address of the user's own data: a path, or one with `://` or `@`.
+
+    Any other text is returned as it is.
 
     Raises:
         UsageError: it cannot be kept.
     """
-    if not source or source.startswith(PREFIX) or not Path(source).expanduser().exists():
+    if not source or source.startswith(PREFIX):
         return source
-    path = str(Path(source).expanduser().resolve())
+    if Path(source).expanduser().exists():
+        path = str(Path(source).expanduser().resolve())
+    elif "://" in source or "@" in source:  # a query may name a patient
+        path = source
+    else:
+        return source
     hidden = f"{PREFIX}{digest(path, 16)}"
     keep_source(hidden, path)
     return hidden

@@ -192,6 +192,14 @@ class FileLoader:
                         raise ClipError(f"it cannot be read: {error.strerror}") from None
         return digest.hexdigest()
 
+    def file(self, ref: ClipRef) -> Path:
+        """Return the file of a clip.
+
+        Raises:
+            ClipError: the clip is not below the source, or the manifest does not list it.
+        """
+        return self._find(ref)[0]
+
     @cached_property
     def _manifest(self) -> manifest.Manifest:
         assert self.table is not None

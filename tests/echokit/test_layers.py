@@ -60,6 +60,7 @@ MAY_IMPORT = {
 }
 """A room of the core -> the rooms that it may import, beside itself."""
 PLUGIN_LIBRARIES = {"monai", "pytorchvideo", "captum", "pydicom", "torchvision", "av", "openpyxl"}
+PLUGIN_LIBRARIES |= {"pynetdicom", "dicomweb_client", "highdicom", "requests", "sqlalchemy"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:

@@ -49,6 +49,7 @@ EXPECTED = [
     "SubjectResult",
     "SupportsCam",
     "SupportsCheck",
+    "SupportsFile",
     "SupportsFingerprint",
     "SupportsFit",
     "SupportsWrite",
