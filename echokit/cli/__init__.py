@@ -1,33 +1,43 @@
-"""The `echokit` command. Commands are thin and import what they need when they are called."""
+"""The `echokit` command. Each command stands in a module of its own, imported when it is called."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
 
 import typer
 
 import echokit
-from echokit.cli import (
-    bench,
-    data,
-    doctor,
-    evaluate,
-    export,
-    plugins,
-    predict,
-    recipes,
-    report,
-    run,
-)
-from echokit.cli.groups import WithPlugins
+from echokit.cli.console import one_line
+from echokit.cli.groups import WithModules
+from echokit.cli.stopping import Stopped, end_on_signals
 from echokit.errors import DataError, EchokitError, TrainingError
 from echokit.system.files import system_sentence
 
+
+class Commands(WithModules):
+    """The commands of echokit, in the order of its help."""
+
+    modules: ClassVar[Mapping[str, str]] = {
+        "run": "Train, vote, judge and explain: from a cohort to a report.",
+        "predict": "Predict your own study with a trained run.",
+        "evaluate": "Evaluate a trained run or bundle on other patients whose labels you know.",
+        "export": "Write a run's networks as a bundle, which `echokit predict` takes in the run's "
+        "place.",
+        "report": "Make a run's report again from its result files, and print its tables.",
+        "doctor": "Print versions, device and plugin problems; or check a run whole.",
+        "recipes": "List the recipes that `echokit run` knows, or show one.",
+        "plugins": "List, show, check and write plugins.",
+        "data": "Check clips before they are used, or write some.",
+        "bench": "Measure accuracy and speed, repeatably.",
+    }
+
+
 app = typer.Typer(
     name="echokit",
-    cls=WithPlugins,
+    cls=Commands,
     help="Echocardiogram analysis from plugins. Research software, not a medical device.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -57,18 +67,6 @@ def _root(
     del version
 
 
-app.command("run")(run.run)
-app.command("predict")(predict.predict)
-app.command("evaluate")(evaluate.evaluate)
-app.command("export")(export.export)
-app.command("report")(report.report)
-app.add_typer(recipes.app, name="recipes")
-app.add_typer(plugins.app, name="plugins")
-app.add_typer(data.app, name="data")
-app.add_typer(bench.app, name="bench")
-app.command("doctor")(doctor.doctor)
-
-
 USAGE, NO_DATA, FAILED = 2, 3, 4
 """Exit codes: a command that cannot be carried out as typed; no usable data; failed networks."""
 
@@ -85,8 +83,6 @@ def main() -> None:
 
     SIGTERM and SIGHUP end it as Ctrl-C does, with exit codes 143 and 129.
     """
-    from echokit.cli.console import one_line
-    from echokit.cli.stopping import Stopped, end_on_signals
 
     def show(message: Warning | str, category: type[Warning], *place: object) -> None:
         if category.__module__.startswith("echokit"):

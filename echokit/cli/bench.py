@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
+from echokit.bench.suite import Suite, brought_suite, read_suite, slots
+from echokit.cli.console import out as console
+from echokit.cli.console import print_json
 from echokit.cli.groups import WithPlugins
+from echokit.cli.log_lines import progress_of
+from echokit.recipe.settings import config_texts
+from echokit.system.checked import read_json
 
 app = typer.Typer(
     cls=WithPlugins, help="Measure accuracy and speed, repeatably.", no_args_is_help=True
@@ -30,10 +36,6 @@ def speed(
     Leave the machine alone meanwhile: the ratios are of this run, and other work blurs them.
     """
     from echokit.bench.speed import measure_all, sentence, write_speed
-    from echokit.cli.console import out as console
-    from echokit.cli.console import print_json
-    from echokit.cli.log_lines import progress_of
-    from echokit.system.checked import read_json
 
     rows = measure_all(quick, only or [], progress_of(as_json))
     page = write_speed(rows, quick, out)
@@ -80,12 +82,6 @@ def accuracy(
     """
     from echokit.bench.accuracy import train_all
     from echokit.bench.leaderboard import write_leaderboard
-    from echokit.bench.suite import Suite, brought_suite, read_suite, slots
-    from echokit.cli.console import out as console
-    from echokit.cli.console import print_json
-    from echokit.cli.log_lines import progress_of
-    from echokit.recipe.settings import config_texts
-    from echokit.system.checked import read_json
 
     given = {
         "backbone": slots(backbone.split(",")) if backbone else None,

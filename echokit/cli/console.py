@@ -11,8 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.segment import Segment
+from rich.text import Text
 
+from echokit.errors import EchokitError
+from echokit.system.digests import Digests
 from echokit.system.progress import Tick
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -43,15 +54,6 @@ class Bars:
     @contextmanager
     def bar(self, title: str, total: int, unit: str) -> Iterator[Tick]:
         """Open a bar of `total` units."""
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
         columns = (
             TextColumn("{task.description:<26}"),
             BarColumn(bar_width=28),
@@ -97,9 +99,6 @@ def print_json(value: Any) -> None:
 
 def warn_of_changed_recipe(run: Path) -> None:
     """Say that a run's recipe is not what it was made by: by hand, or by damage."""
-    from echokit.errors import EchokitError
-    from echokit.system.digests import Digests
-
     try:
         changed = Digests.read(run).problem("recipe.toml")
     except EchokitError:  # said by whoever uses the run
@@ -111,7 +110,5 @@ def warn_of_changed_recipe(run: Path) -> None:
 
 def one_line(kind: str, style: str, message: str) -> None:
     """Print a message to standard error, its kind first, whatever characters it holds."""
-    from rich.text import Text
-
     text = " ".join(message.split())
     err.print(Text.assemble((f"{kind}: ", style), text), soft_wrap=True)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
+import echokit
 from echokit.cli import data_forget
+from echokit.cli.console import Count, out, print_json
 from echokit.cli.groups import WithPlugins
+from echokit.clips.check import CheckReport
+from echokit.report.words import plural
+from echokit.system.pseudonyms import key_file as keep_key
 
 NOTHING_USED = 3
 """Exit status where no file can be used."""
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from echokit.clips.check import CheckReport
 
 app = typer.Typer(
     cls=WithPlugins, help="Check clips before they are used, or write some.", no_args_is_help=True
@@ -59,12 +61,8 @@ def check(
 
     The exit status is 3 where nothing can be used.
     """
-    from echokit.cli.console import Count, out, print_json
-    from echokit.studies.sources import check as check_source
-    from echokit.system.pseudonyms import key_file as keep_key
-
     with keep_key(key_file):
-        report = check_source(
+        report = echokit.check(
             path,
             loader=loader,
             recipe=recipe,
@@ -86,8 +84,6 @@ def check(
 
 
 def _clips_table(report: CheckReport) -> Table:
-    from rich.table import Table
-    from rich.text import Text
 
     table = Table("clip", "patient", "view", "frames", "size", "fps", box=None, pad_edge=False)
     for file in report.used:
@@ -105,7 +101,6 @@ def _clips_table(report: CheckReport) -> Table:
 
 
 def _words(summary: Mapping[str, Any]) -> str:
-    from echokit.report.words import plural
 
     lines = [
         f"{plural(summary['files'], 'file')}: {summary['used']} used, "

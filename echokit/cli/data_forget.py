@@ -8,6 +8,10 @@ from typing import Annotated
 
 import typer
 
+from echokit import report as reports
+from echokit.cli.console import out
+from echokit.errors import UsageError
+
 
 def forget(
     path: Annotated[
@@ -21,9 +25,6 @@ def forget(
     Of a run and a result: saliency maps, clips and pictures, and the page is made again without
     them. Of a store: all prepared clips; a run that needs them prepares them again.
     """
-    from echokit.cli.console import out
-    from echokit.errors import UsageError
-
     what = _pixels(path)
     if not what:
         raise UsageError(
@@ -51,11 +52,9 @@ def _pixels(path: Path) -> list[Path]:
 
 
 def _page_again(path: Path) -> Path | None:
-    from echokit.report import build_run_report
-    from echokit.report.study_page import build_study_page
 
     if (path / "prediction.json").is_file():
-        return build_study_page(path)
+        return reports.build_study_page(path)
     if (path / "metrics.json").is_file():
-        return build_run_report(path)
+        return reports.build_run_report(path)
     return None

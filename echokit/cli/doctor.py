@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import platform
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+import echokit
+from echokit.cli.console import out, print_json
+from echokit.cli.doctor_run import check
+from echokit.plugins.registry import KINDS, PluginWarning, registry
+from echokit.system.machine import installed_torch, machine, packages, version_of
 
 
 def doctor(
@@ -20,17 +28,8 @@ def doctor(
     is said; the exit code is 2 where something is damaged.
     """
     if run is not None:
-        from echokit.cli.doctor_run import check
-
         check(run, as_json)
         return
-    import platform
-    import warnings
-
-    import echokit
-    from echokit.cli.console import out, print_json
-    from echokit.plugins.registry import KINDS, PluginWarning, registry
-    from echokit.system.machine import installed_torch, machine, packages, version_of
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)  # shown below, with what to do

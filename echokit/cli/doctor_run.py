@@ -8,6 +8,15 @@ from pathlib import Path
 
 import typer
 
+from echokit.cli.console import out, print_json
+from echokit.clips.store import Store
+from echokit.errors import DamagedError, RecipeError
+from echokit.folder import RunFolder
+from echokit.studies.manifest import is_bundle, unseal
+from echokit.system.checked import read_csv
+from echokit.system.digests import Digests
+from echokit.system.run_record import FILES, read_state
+
 DAMAGED = 2
 """Exit status where something is damaged."""
 BY_HAND = "cannot be made again: correct it, or copy it back; else the run is made by what it says"
@@ -29,9 +38,6 @@ def check(folder: Path, as_json: bool) -> None:
     Raises:
         UsageError: the folder is neither.
     """
-    from echokit.cli.console import out, print_json
-    from echokit.studies.manifest import is_bundle, unseal
-
     if is_bundle(folder):
         files = unseal(folder)["files"]  # raises what is wrong
         checked, unknown, findings = len(files), 0, list[Finding]()
@@ -63,11 +69,6 @@ def check_run(run: Path) -> tuple[int, int, list[Finding]]:
     Returns:
         How many files were checked, how many have no digest, and what is wrong.
     """
-    from echokit.errors import DamagedError, RecipeError
-    from echokit.folder import RunFolder
-    from echokit.system.digests import Digests
-    from echokit.system.run_record import FILES, read_state
-
     if not (run / "recipe.toml").is_file():
         RunFolder.open(run)  # says that it is no run
     findings, resume = list[Finding](), f"`echokit run --resume {run}`"
@@ -110,11 +111,6 @@ def _finding(run: Path, error: Exception, remedy: str) -> Finding:
 
 def _clips(run: Path) -> Iterator[tuple[str, str]]:
     """Check the prepared clips of a run; nothing is said of a store that was removed whole."""
-    from echokit.clips.store import Store
-    from echokit.errors import DamagedError
-    from echokit.folder import RunFolder
-    from echokit.system.checked import read_csv
-
     store, cohort = Store(RunFolder(run).store), run / "cohort.csv"
     if not cohort.is_file() or not store.path.is_dir():
         return

@@ -7,6 +7,16 @@ from typing import Annotated
 
 import typer
 
+import echokit
+from echokit import report as reports
+from echokit.cli.console import out as console
+from echokit.cli.console import print_json, warn_of_changed_recipe
+from echokit.cli.log_lines import progress_of
+from echokit.folder import next_free
+from echokit.recipe.settings import parse_setting
+from echokit.studies.write import refuse_existing
+from echokit.system.pseudonyms import key_file as keep_key
+
 
 def evaluate(
     run: Annotated[
@@ -45,21 +55,12 @@ def evaluate(
     Prints a table and writes evaluation.json, metrics.csv, predictions.csv and a page.
     Research software, not a medical device.
     """
-    from echokit.cli.console import out as console
-    from echokit.cli.console import print_json, warn_of_changed_recipe
-    from echokit.cli.log_lines import progress_of
-    from echokit.folder import next_free
-    from echokit.recipe.settings import parse_setting
-    from echokit.studies.evaluate import evaluate as evaluate_model
-    from echokit.studies.write import refuse_existing
-    from echokit.system.pseudonyms import key_file as keep_key
-
     target = out or next_free(Path("evaluations"), run.name)
     refuse_existing(target)
     options = {".".join(path): value for path, value in map(parse_setting, settings or ())}
     warn_of_changed_recipe(run)
     with keep_key(key_file):
-        result = evaluate_model(
+        result = echokit.evaluate(
             run,
             data,
             task,
@@ -72,7 +73,5 @@ def evaluate(
     if as_json:
         print_json(result.to_json())
     elif not quiet:
-        from echokit.report import evaluation_table
-
-        console.print(evaluation_table(result.to_json()))
+        console.print(reports.evaluation_table(result.to_json()))
         console.print(f"Page: {target / 'index.html'}", markup=False, soft_wrap=True)

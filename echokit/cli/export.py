@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+import echokit
+from echokit.cli.console import out as console
+from echokit.cli.log_lines import progress_of
+
 
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
@@ -20,9 +24,5 @@ def export(
     A bundle holds the networks, the recipe and a model card, and no data of patients.
     One in onnx or openvino predicts without torch.
     """
-    from echokit.cli.console import out as console
-    from echokit.cli.log_lines import progress_of
-    from echokit.export.write import export_run
-
-    made = export_run(run, to, out, task, progress=progress_of(quiet))
+    made = echokit.export_run(run, to, out, task, progress=progress_of(quiet))
     console.print(str(made), markup=False, soft_wrap=True)

@@ -1,11 +1,14 @@
-"""Groups of commands that plugins may add to."""
+"""Groups of commands that plugins may add to, and whose modules are imported when called."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, ClassVar
 
-from typer.core import TyperGroup
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 ROOT = "echokit"
 
@@ -50,3 +53,44 @@ class WithPlugins(TyperGroup):
             word = bare.removeprefix(self._prefix)
             if bare.startswith(self._prefix) and " " not in word:
                 yield f"{owner}{slash}{word}"
+
+
+class WithModules(WithPlugins):
+    """A group whose own commands stand in modules that are imported when a command is called.
+
+    A module `echokit/cli/run.py` holds the function `run`, or the group `app`. The help of this
+    group needs their names and one line of each, so that it imports none.
+    """
+
+    modules: ClassVar[Mapping[str, str]]
+    """What each of them does, in the words that its own help begins with, by name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of echokit's own commands, then those of plugins."""
+        return [*self.modules, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command; while the help of this group is made, its name and line alone."""
+        line = self.modules.get(cmd_name)
+        if line is None:
+            return super().get_command(ctx, cmd_name)
+        return TyperCommand(cmd_name, help=line) if self._in_help else load_command(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help of this group."""
+        self._in_help = True
+        super().format_help(ctx, formatter)
+
+    _in_help = False
+
+
+def load_command(name: str) -> Any:
+    """Import one of echokit's own commands or groups."""
+    module = import_module(f"echokit.cli.{name}")
+    app = getattr(module, "app", None)
+    if app is None:
+        app = typer.Typer(rich_markup_mode="rich", add_completion=False)
+        app.command(name)(getattr(module, name))
+    command = get_command(app)
+    command.name = name
+    return command

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from echokit.cli.console import Bars, err
 from echokit.system.progress import Progress, Silent, Tick
 
 EVERY = 60.0
@@ -14,8 +15,6 @@ EVERY = 60.0
 
 def progress_of(quiet: bool) -> Progress:
     """Return what shows progress: bars on a terminal, lines elsewhere, nothing if that is asked."""
-    from echokit.cli.console import Bars, err
-
     if quiet:
         return Silent()
     if err.is_terminal:

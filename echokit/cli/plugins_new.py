@@ -9,6 +9,7 @@ import typer
 
 from echokit.cli.console import out as console
 from echokit.plugins.component import KINDS, Kind
+from echokit.scaffold import how_to_use, write_plugin
 
 
 def new(
@@ -20,8 +21,6 @@ def new(
     out: Annotated[Path, typer.Option(help="The folder to write below.")] = Path(),
 ) -> None:
     """Write a new plugin: a package that pip installs, with its tests, to make your own."""
-    from echokit.scaffold import how_to_use, write_plugin
-
     wanted = cast(Kind, kind)
     folder = write_plugin(name, wanted, out)
     bare = folder.name.removeprefix("echokit-")

@@ -6,14 +6,23 @@ import time
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated, Any, cast
 
 import typer
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from echokit.studies.outcomes import SubjectResult
-    from echokit.studies.result import StudyResult
-
+import echokit
+from echokit.cli.console import out as console
+from echokit.cli.console import print_json, warn_of_changed_recipe
+from echokit.cli.log_lines import progress_of
+from echokit.cli.writing import make_writers, write_all
+from echokit.folder import next_free
+from echokit.recipe.settings import loader_options
+from echokit.report.words import duration, label_set
+from echokit.studies.outcomes import SubjectResult
+from echokit.studies.result import StudyResult
+from echokit.studies.write import refuse_existing
+from echokit.system.pseudonyms import key_file as keep_key
 
 NOTHING_JUDGED = 3
 """Exit status of a study none of whose clips was judged."""
@@ -129,17 +138,8 @@ def predict(
     where none is left, the exit status is 3.
     Research software, not a medical device.
     """
-    from echokit.cli.console import print_json, warn_of_changed_recipe
-    from echokit.cli.log_lines import progress_of
-    from echokit.cli.writing import make_writers, write_all
-    from echokit.folder import next_free
-    from echokit.recipe.settings import loader_options
-    from echokit.studies.load import load
-    from echokit.studies.write import refuse_existing
-    from echokit.system.pseudonyms import key_file as keep_key
-
     chosen = make_writers(writers or (), send)
-    model = load(run, task, engine, cast(Any, precision))
+    model = echokit.load(run, task, engine, cast(Any, precision))
     warn_of_changed_recipe(model.folder)
     target = out or next_free(Path("predictions"), f"study-{date.today()}")
     refuse_existing(target)
@@ -166,10 +166,6 @@ def predict(
 
 
 def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
-    from rich.text import Text
-
-    from echokit.cli.console import out as console
-
     for subject in result.subjects:
         missing = ", ".join(subject.views_missing)
         why = subject.not_judged or _answer(subject, result)
@@ -213,8 +209,6 @@ def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
 
 def _answer(subject: SubjectResult, result: StudyResult) -> str:
     """The probability of a patient's label, and the label set."""
-    from echokit.report.words import label_set
-
     kind = "calibrated" if subject.calibrated else "not calibrated"
     told = f"probability {subject.probability:.2f}, {kind}"
     if subject.label_set is not None:
@@ -224,8 +218,6 @@ def _answer(subject: SubjectResult, result: StudyResult) -> str:
 
 def _took(seconds: Mapping[str, float]) -> str:
     """Say where the seconds went, most first."""
-    from echokit.report.words import duration
-
     steps = sorted(seconds, key=seconds.__getitem__, reverse=True)
     parts = ", ".join(f"{step} {duration(seconds[step])}" for step in steps)
     return f"Took {duration(sum(seconds.values()))}: {parts}."

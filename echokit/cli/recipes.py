@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from echokit.cli.console import out
+from echokit.plugins.registry import registry
+from echokit.recipe import load_recipe
 
 app = typer.Typer(help="List the recipes that `echokit run` knows, or show one.")
 
@@ -20,11 +25,6 @@ def recipes(context: typer.Context) -> None:
 @app.command("list")
 def list_recipes() -> None:
     """List the recipes, with their presets."""
-    import tomllib
-
-    from echokit.cli.console import out
-    from echokit.plugins.registry import registry
-
     for component in registry().of_kind("recipe"):
         document = tomllib.loads(component.factory.read_text("utf-8"))
         out.print(f"[bold]{component.name}[/bold]  {document.get('title', '')}")
@@ -48,7 +48,5 @@ def show(
     ] = None,
 ) -> None:
     """Show a recipe with every key, as a run with these options would use it, as TOML."""
-    from echokit.recipe import load_recipe
-
     resolved = load_recipe(recipe, preset=preset, config=config, settings=settings or ())
     typer.echo(resolved.to_toml(), nl=False)

@@ -6,6 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
+
+from echokit import report as reports
+from echokit.cli.console import out as console
+from echokit.cli.console import warn_of_changed_recipe
+from echokit.errors import DamagedError, UsageError, nearest
+from echokit.folder import RunFolder
+from echokit.networks.epochs import read_epochs
+from echokit.system.files import write_text
 
 if TYPE_CHECKING:
     from echokit.report.paper.tables import PaperTable
@@ -35,9 +44,6 @@ def report(
     Where the recipe has a publication's figures, they stand beside the run's own. The page and
     report/tables/ are written anew, unless a table is asked for as CSV, LaTeX or HTML.
     """
-    from echokit.cli.console import warn_of_changed_recipe
-    from echokit.folder import RunFolder
-
     _check(table, form, out)
     folder = RunFolder.open(run)
     path = folder.path
@@ -52,8 +58,6 @@ def report(
 
 def _check(table: str | None, form: str, out: Path | None) -> None:
     """Refuse what cannot be carried out, whatever the run."""
-    from echokit.errors import UsageError, nearest
-
     if form not in FORMATS:
         raise UsageError(f"there is no format {form!r}: {nearest(form, FORMATS)}")
     if form == "terminal" and out is not None:
@@ -76,54 +80,40 @@ def _asked(results: Results, table: str | None, form: str) -> list[PaperTable]:
     Raises:
         UsageError: the run has no such table, or no figures.
     """
-    from echokit.errors import UsageError, nearest
-    from echokit.report import paper_table, run_tables
-    from echokit.report.paper.tables import require_figures
-
-    require_figures(results)
-    tables = run_tables(results)
+    reports.require_figures(results)
+    tables = reports.run_tables(results)
     if table is not None and table not in (*tables, "all"):
         raise UsageError(f"there is no table {table!r}: {nearest(table, (*tables, 'all'))}")
     described = [name for name in tables if name != "confidence"]
     names = [table] if table else described if form == "terminal" else described[-1:]
     if table == "all":
         names = [*tables]
-    return [paper_table(results, tables[name]) for name in names]
+    return [reports.paper_table(results, tables[name]) for name in names]
 
 
 def _report(path: Path, table: str | None) -> None:
-    from rich.markup import escape
-
-    from echokit.cli.console import out
-    from echokit.report import (
-        build_run_report,
-        external_table,
-        print_table,
-        read_results,
-        run_findings,
-        write_tables,
-    )
-
-    results = read_results(path)
+    results = reports.read_results(path)
     if not results.rows and (rows := training_lines(path / "models")):
         for line in rows:
-            out.print(line, markup=False, soft_wrap=True)
+            console.print(line, markup=False, soft_wrap=True)
     tables = _asked(results, table, "terminal")
-    page = build_run_report(path)
-    files = write_tables(path)
+    page = reports.build_run_report(path)
+    files = reports.write_tables(path)
     for one in tables:
-        print_table(out, one)
-        out.print()
-    if (external := external_table(path)) is not None:
-        out.print(external)
-    if found := run_findings(results):
-        out.print("What the paper found, and this run:", style="bold")
+        reports.print_table(console, one)
+        console.print()
+    if (external := reports.external_table(path)) is not None:
+        console.print(external)
+    if found := reports.run_findings(results):
+        console.print("What the paper found, and this run:", style="bold")
         for finding in found:
-            out.print(f"{escape(finding.sentence)}: [bold]{finding.verdict}[/bold]", soft_wrap=True)
-            out.print(f"  {finding.detail}", style="dim", markup=False, soft_wrap=True)
-        out.print()
-    out.print(f"Tables: {files[0].parent}", markup=False, soft_wrap=True)
-    out.print(f"Report: {page}", markup=False, soft_wrap=True)
+            console.print(
+                f"{escape(finding.sentence)}: [bold]{finding.verdict}[/bold]", soft_wrap=True
+            )
+            console.print(f"  {finding.detail}", style="dim", markup=False, soft_wrap=True)
+        console.print()
+    console.print(f"Tables: {files[0].parent}", markup=False, soft_wrap=True)
+    console.print(f"Report: {page}", markup=False, soft_wrap=True)
     _refuse_damaged(results)
 
 
@@ -133,8 +123,6 @@ def _refuse_damaged(results: Results) -> None:
     Raises:
         DamagedError: one is; the message names each.
     """
-    from echokit.errors import DamagedError
-
     if broken := [gap for gap in results.gaps if gap.damaged]:
         named = "; ".join(f"{results.root / gap.file} {gap.reason}" for gap in broken)
         raise DamagedError(
@@ -145,8 +133,6 @@ def _refuse_damaged(results: Results) -> None:
 
 def training_lines(models: Path) -> list[str]:
     """Say how far the networks of an unfinished run are trained: their last epochs."""
-    from echokit.networks.epochs import read_epochs
-
     return [
         f"{name}: epoch {rows[-1]['epoch']}, loss {rows[-1]['loss']:.3f} (first "
         f"{rows[0]['loss']:.3f}), accuracy {rows[-1]['accuracy']:.2f}"
@@ -156,12 +142,9 @@ def training_lines(models: Path) -> list[str]:
 
 
 def _table(path: Path, table: str | None, form: str, out: Path | None) -> None:
-    from echokit.report import FORMATS as WRITERS
-    from echokit.report import read_results
-    from echokit.system.files import write_text
 
-    _, write = WRITERS[form]
-    results = read_results(path)
+    _, write = reports.FORMATS[form]
+    results = reports.read_results(path)
     text = "\n".join(write(one) for one in _asked(results, table, form))
     if out is None:
         typer.echo(text, nl=False)

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from echokit import report as reports
+from echokit.cli.console import err, print_json
+from echokit.cli.console import out as console
+from echokit.cli.log_lines import progress_of
+from echokit.cli.stopping import Stopped, status_of
+from echokit.components.begin import begin_run
+from echokit.components.outlook import FRAMES, look_ahead
 from echokit.errors import UsageError
-
-if TYPE_CHECKING:
-    from echokit.recipe import Recipe
+from echokit.recipe import Recipe
+from echokit.recipe.resolve import resolve_recipe
+from echokit.report.words import plural
+from echokit.system.checked import read_json
+from echokit.system.files import system_sentence
+from echokit.system.pseudonyms import key_file as keep_key
 
 
 def run(
@@ -64,17 +74,6 @@ def run(
 
     Without --data the cohort is synthetic, which the result says wherever it is shown.
     """
-    from echokit.cli.console import err, print_json
-    from echokit.cli.console import out as console
-    from echokit.cli.log_lines import progress_of
-    from echokit.cli.stopping import Stopped, status_of
-    from echokit.components.begin import begin_run
-    from echokit.components.outlook import look_ahead
-    from echokit.recipe.resolve import resolve_recipe
-    from echokit.system.checked import read_json
-    from echokit.system.files import system_sentence
-    from echokit.system.pseudonyms import key_file as keep_key
-
     given = (preset, settings or (), config)
     if dry_run:
         _say_ahead(resolve_recipe(recipe, data, *given, seed, test_data), out, as_json)
@@ -110,13 +109,12 @@ def run(
             }
         )
     elif not quiet:
-        from echokit.report import external_table, summary_table
         from echokit.report.terminal import left_out
 
-        console.print(summary_table(folder.path))
+        console.print(reports.summary_table(folder.path))
         for line in left_out(folder.path):
             console.print(line, markup=False, soft_wrap=True)
-        if (external := external_table(folder.path)) is not None:
+        if (external := reports.external_table(folder.path)) is not None:
             console.print(external)
         console.print(
             f"Report: {folder.path / 'report' / 'index.html'}", markup=False, soft_wrap=True
@@ -125,11 +123,6 @@ def run(
 
 def _say_ahead(recipe: Recipe, out: Path | None, as_json: bool) -> None:
     """Print what a run would do."""
-    from echokit.cli.console import out as console
-    from echokit.cli.console import print_json
-    from echokit.components.outlook import FRAMES, look_ahead
-    from echokit.report.words import plural
-
     found = look_ahead(recipe, beside=Path("runs") if out is None else out.parent)
     if found is None:
         raise UsageError(
@@ -165,6 +158,4 @@ def _say_ahead(recipe: Recipe, out: Path | None, as_json: bool) -> None:
 
 def _external(path: Path) -> dict[str, object]:
     """Return the figures on the external test cohort, where there is one."""
-    from echokit.system.checked import read_json
-
     return {"external": read_json(path)} if path.is_file() else {}

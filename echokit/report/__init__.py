@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from echokit.report.evaluation_page import build_evaluation_page, evaluation_table
     from echokit.report.paper.findings import ask_findings, run_findings
     from echokit.report.paper.table_formats import FORMATS, print_table, write_tables
-    from echokit.report.paper.tables import paper_table, run_tables
+    from echokit.report.paper.tables import paper_table, require_figures, run_tables
     from echokit.report.results import read_results
     from echokit.report.run_page import build_run_report
     from echokit.report.study_page import build_study_page
@@ -29,6 +29,7 @@ _MODULES = {
     "paper_table": "paper.tables",
     "print_table": "paper.table_formats",
     "read_results": "results",
+    "require_figures": "paper.tables",
     "run_findings": "paper.findings",
     "run_tables": "paper.tables",
     "summary_table": "terminal",
@@ -46,6 +47,7 @@ __all__ = [
     "paper_table",
     "print_table",
     "read_results",
+    "require_figures",
     "run_findings",
     "run_tables",
     "summary_table",

@@ -284,6 +284,7 @@ HEAVY = ("torch", "monai", "captum", "torchvision", "pandas", "sklearn", "scipy"
         "import echokit.recipe; echokit.recipe.load_recipe('ph-newborn').check_components()",
         "sys.argv = ['echokit', 'plugins', 'list']; from echokit.cli import main; main()",
         "sys.argv = ['echokit', 'recipes']; from echokit.cli import main; main()",
+        "sys.argv = ['echokit', '--help']; from echokit.cli import main; main()",
     ],
 )
 def test_no_heavy_library_is_imported_to_look_around(body):

@@ -38,7 +38,7 @@ def predict(isolated_plugins, monkeypatch, tmp_path):
             predict=lambda *given, **options: tiny_result(), folder=tmp_path / "run"
         )
 
-    monkeypatch.setattr("echokit.studies.load.load", load)
+    monkeypatch.setattr("echokit.load", load)
 
     def invoke(*words: str) -> str:
         command = ["predict", "run", "study", "--out", str(tmp_path / "out"), *words]

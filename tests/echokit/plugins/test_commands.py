@@ -13,7 +13,8 @@ import typer
 from typer.testing import CliRunner
 
 from echokit import PluginError, hookimpl
-from echokit.cli import app
+from echokit.cli import Commands, app
+from echokit.cli.groups import load_command
 from echokit.plugins.commands import OWN_COMMANDS
 from echokit.plugins.registry import PluginWarning, Registry
 
@@ -128,8 +129,7 @@ def test_a_name_of_echokits_own_is_refused_and_the_plugins_other_parts_are_used(
 
 
 def test_the_list_of_echokits_own_commands_is_complete():
-    group = typer.main.get_group(app)
-    own = {name: getattr(one, "commands", {}) for name, one in group.commands.items()}
+    own = {name: getattr(load_command(name), "commands", {}) for name in Commands.modules}
     assert {name: sorted(below) for name, below in own.items()} == {
         name: sorted(below) for name, below in OWN_COMMANDS.items()
     }
@@ -163,8 +163,7 @@ def test_a_plugin_adds_a_command_to_a_group_that_echokit_has(isolated_plugins):
     with pytest.raises(PluginError):
         output("data", "hello")
     assert output("data", "echokit-b:b/hello") == "two\n"
-    group = typer.main.get_group(app).commands["data"]
-    assert "echokit-a:a/hello" in group.list_commands(None)
+    assert "echokit-a:a/hello" in load_command("data").list_commands(None)
 
 
 def test_a_command_that_a_group_of_echokits_has_is_refused():
