@@ -62,12 +62,21 @@ def has_no_gpu() -> bool:
 
 
 def _cpu() -> str:
-    """Return the model name of the processor."""
+    """Return the name of the processor, and its model where the name may be that of several.
+
+    A virtual machine may call processors of different years by one name, and they differ in the
+    last digits of a sum.
+    """
+    known = {}
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+            key, _, value = line.partition(":")
+            known.setdefault(key.strip(), value.strip())
+    if "model name" not in known:
+        return platform.processor() or platform.machine()
+    if "cpu family" not in known:
+        return known["model name"]
+    return f"{known['model name']} (family {known['cpu family']}, model {known['model']})"
 
 
 def version_of(package: str) -> str | None:
