@@ -31,7 +31,7 @@ AT_MOST = 1.1
 
 def measure(quick: bool) -> list[dict[str, Any]]:
     """Measure peak memory with a small cohort and with one ten times as large: one row."""
-    patients, times = (15, 2) if quick else (40, 10)
+    patients, times = (12, 2) if quick else (40, 10)
     settings = [*SMALL, *(["report.examples=0"] if quick else [])]
     small, large = _peak(settings, patients), _peak(settings, times * patients)
     return [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -44,6 +46,13 @@ def suite(tiny_plugin, recipe_file, parts) -> Suite:
 
 
 @pytest.fixture
+def bench(suite, once, tmp_path) -> Path:
+    """The folder of a benchmark whose networks are trained, for a test to change."""
+    made = once("bench-accuracy", lambda folder: train_all(suite, folder, Silent()))
+    return shutil.copytree(made, tmp_path / "bench")
+
+
+@pytest.fixture
 def trainings(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Counts networks trained and predictions made."""
     from echokit.networks import train
@@ -75,9 +84,9 @@ def test_networks_are_trained_and_predict_once_for_every_rule(suite, tmp_path, t
     assert dict(trainings) == before
 
 
-def test_the_leaderboard_holds_every_pair_on_the_same_subjects(suite, tmp_path):
-    page = write_leaderboard(suite, train_all(suite, tmp_path, Silent()), tmp_path, Silent())
-    result = json.loads((tmp_path / "accuracy.json").read_text())
+def test_the_leaderboard_holds_every_pair_on_the_same_subjects(suite, bench):
+    page = write_leaderboard(suite, train_all(suite, bench, Silent()), bench, Silent())
+    result = json.loads((bench / "accuracy.json").read_text())
     assert (result["kind"], result["schema"], result["synthetic"]) == ("accuracy", 1, True)
     rows = result["leaderboard"]
     pairs = {(row["backbone"], row["aggregator"]) for row in rows}
@@ -94,11 +103,11 @@ def test_the_leaderboard_holds_every_pair_on_the_same_subjects(suite, tmp_path):
         row["parameters"] for row in result["costs"]
     )
     assert all(row["multiply_adds"] > 0 for row in result["costs"])
-    for path in (page, tmp_path / "accuracy.md"):
+    for path in (page, bench / "accuracy.md"):
         text = path.read_text("utf-8")
         assert "Synthetic cohort" in text
         assert "tiny-learner" in text
-    with (tmp_path / "accuracy-leaderboard.csv").open() as file:
+    with (bench / "accuracy-leaderboard.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == 4
     priced = {line["backbone"]: line["cost.parameters"] for line in lines}
@@ -106,8 +115,8 @@ def test_the_leaderboard_holds_every_pair_on_the_same_subjects(suite, tmp_path):
     assert "http" not in page.read_text("utf-8").replace("http-equiv", "")
 
 
-def test_voting_again_by_the_recipes_own_rule_gives_the_runs_own_predictions(suite, tmp_path):
-    one = train_all(suite, tmp_path, Silent())[0]
+def test_voting_again_by_the_recipes_own_rule_gives_the_runs_own_predictions(suite, bench):
+    one = train_all(suite, bench, Silent())[0]
     again = vote_again(one, "tiny-vote", Slot(use="tiny-vote")).set_index(["split", "patient"])
     table = pd.read_parquet(one.folder.predictions)
     own = table[table["level"] == "subject"].set_index(["split", "patient"])
@@ -134,8 +143,8 @@ def test_a_stopped_benchmark_goes_on_where_it_was(suite, tmp_path, trainings, mo
     assert trainings["train True"] == 16
 
 
-def test_an_explainer_with_other_options_is_tried_anew(suite, tmp_path, monkeypatch):
-    runs, asked = train_all(suite, tmp_path, Silent())[:1], []
+def test_an_explainer_with_other_options_is_tried_anew(suite, bench, monkeypatch):
+    runs, asked = train_all(suite, bench, Silent())[:1], []
     explain = accuracy.explain_into
 
     def counted(run: Any, out: Any) -> str:
@@ -157,15 +166,15 @@ def test_a_setting_that_would_be_lost_is_refused(suite, tmp_path, text):
     assert not (tmp_path / "out").exists()
 
 
-def test_another_suite_in_the_same_folder_is_refused(suite, tmp_path):
-    train_all(suite, tmp_path, Silent())
+def test_another_suite_in_the_same_folder_is_refused(suite, bench):
+    train_all(suite, bench, Silent())
     other = suite.model_copy(update={"settings": ("sequences.n=4",)})
     with pytest.raises(UsageError, match="belongs to another suite"):
-        train_all(other, tmp_path, Silent())
+        train_all(other, bench, Silent())
 
 
-def test_other_splits_of_one_backbone_are_refused(suite, tmp_path):
-    runs = train_all(suite, tmp_path, Silent())
+def test_other_splits_of_one_backbone_are_refused(suite, bench):
+    runs = train_all(suite, bench, Silent())
     cohort = runs[1].folder.path / "cohort.csv"
     cohort.write_text(cohort.read_text().replace(",test", ",train", 1))
     with pytest.raises(UsageError, match="other clips or splits"):
