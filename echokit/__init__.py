@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from echokit.studies.outcomes import ClipResult, SubjectResult
     from echokit.studies.result import StudyResult
     from echokit.studies.sources import check, read
-    from echokit.system.pseudonyms import pseudonym
+    from echokit.system.pseudonyms import key_file, keyed_digest, pseudonym
 
 __version__ = "0.1.0"
 
@@ -89,6 +89,8 @@ _PLACES = {
     "check": "echokit.studies.sources",
     "evaluate": "echokit.studies.evaluate",
     "export_run": "echokit.export.write",
+    "key_file": "echokit.system.pseudonyms",
+    "keyed_digest": "echokit.system.pseudonyms",
     "load": "echokit.studies.load",
     "open_run": "echokit.runs.start",
     "pseudonym": "echokit.system.pseudonyms",
@@ -148,6 +150,8 @@ __all__ = [
     "fit_weights",
     "hookimpl",
     "is_below",
+    "key_file",
+    "keyed_digest",
     "load",
     "open_run",
     "pseudonym",

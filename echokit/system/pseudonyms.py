@@ -50,7 +50,7 @@ def pseudonym(original: str, *, shown: str = "") -> str:
     Raises:
         UsageError: the secret can be neither read nor made.
     """
-    name = shown or f"P-{digest(original.strip(), DIGITS)}"
+    name = shown or f"P-{keyed_digest(original.strip(), DIGITS)}"
     for record in _recorded:
         record[name, original] = None
     return name
@@ -61,14 +61,25 @@ def is_pseudonym(text: str) -> bool:
     return _PSEUDONYM.fullmatch(text) is not None
 
 
-def digest(text: str, digits: int) -> str:
-    """Return hexadecimal digits of the text's HMAC-SHA-256 under the secret."""
+def keyed_digest(text: str, digits: int) -> str:
+    """Return hexadecimal digits of the text's HMAC-SHA-256 under the secret.
+
+    For what must be the same under one secret, and tell nothing without it, such as an identifier
+    or a number of days. Begin the text with what it is for, so that two uses never meet.
+
+    Args:
+        text: what is digested.
+        digits: number of digits, 1 to 64.
+
+    Raises:
+        UsageError: the secret can be neither read nor made.
+    """
     return hmac.digest(_secret(), text.encode("utf-8", "surrogateescape"), "sha256").hex()[:digits]
 
 
 def fingerprint() -> str:
     """Return a mark of the secret, by which a run knows its own; it tells nothing of the secret."""
-    return digest("echokit: fingerprint of the secret", 16)
+    return keyed_digest("echokit: fingerprint of the secret", 16)
 
 
 @contextmanager

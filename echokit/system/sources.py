@@ -9,7 +9,7 @@ from pathlib import Path
 
 from echokit.errors import UsageError
 from echokit.system.files import whole_file
-from echokit.system.pseudonyms import FOLDER, config_folder, digest
+from echokit.system.pseudonyms import FOLDER, config_folder, keyed_digest
 
 PREFIX = "private:"
 
@@ -30,7 +30,7 @@ def hide_source(source: str) -> str:
         path = source
     else:
         return source
-    hidden = f"{PREFIX}{digest(path, 16)}"
+    hidden = f"{PREFIX}{keyed_digest(path, 16)}"
     keep_source(hidden, path)
     return hidden
 

@@ -67,6 +67,8 @@ EXPECTED = [
     "fit_weights",
     "hookimpl",
     "is_below",
+    "key_file",
+    "keyed_digest",
     "load",
     "open_run",
     "pseudonym",

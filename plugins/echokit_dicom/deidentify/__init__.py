@@ -1,0 +1,1 @@
+"""Copies of clips in which nobody is named: `echokit data deidentify`."""
