@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from echokit.studies.result import StudyResult
     from echokit.studies.sources import check, read
     from echokit.system.pseudonyms import key_file, keyed_digest, pseudonym
+    from echokit.system.signatures import make_signing_key
 
 __version__ = "0.1.0"
 
@@ -92,6 +93,7 @@ _PLACES = {
     "key_file": "echokit.system.pseudonyms",
     "keyed_digest": "echokit.system.pseudonyms",
     "load": "echokit.studies.load",
+    "make_signing_key": "echokit.system.signatures",
     "open_run": "echokit.runs.start",
     "pseudonym": "echokit.system.pseudonyms",
     "read": "echokit.studies.sources",
@@ -153,6 +155,7 @@ __all__ = [
     "key_file",
     "keyed_digest",
     "load",
+    "make_signing_key",
     "open_run",
     "pseudonym",
     "read",

@@ -45,6 +45,14 @@ def evaluate(
         Path | None,
         typer.Option(help="New file, for your eyes only, that says whom each pseudonym is of."),
     ] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PUBLIC_KEY",
+            help="Refuse a bundle that the owner of this key did not sign, or that was changed "
+            "since.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print evaluation.json on standard output.")
@@ -61,12 +69,11 @@ def evaluate(
     warn_of_changed_recipe(run)
     with keep_key(key_file):
         result = echokit.evaluate(
-            run,
+            echokit.load(run, task, engine, verify=verify),
             data,
             task,
             loader=loader,
             options=options,
-            engine=engine,
             progress=progress_of(quiet or as_json),
         )
     result.save(target)

@@ -126,6 +126,14 @@ def predict(
         Path | None,
         typer.Option(help="New file, for your eyes only, that says whom each pseudonym is of."),
     ] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PUBLIC_KEY",
+            help="Refuse a bundle that the owner of this key did not sign, or that was changed "
+            "since.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print prediction.json on standard output.")
@@ -139,7 +147,7 @@ def predict(
     Research software, not a medical device.
     """
     chosen = make_writers(writers or (), send)
-    model = echokit.load(run, task, engine, cast(Any, precision))
+    model = echokit.load(run, task, engine, cast(Any, precision), verify=verify)
     warn_of_changed_recipe(model.folder)
     target = out or next_free(Path("predictions"), f"study-{date.today()}")
     refuse_existing(target)

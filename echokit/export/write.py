@@ -25,11 +25,13 @@ from echokit.recipe import Recipe, Slot
 from echokit.studies.bundle import CALIBRATION, CROSSFIT, NOVELTY, READERS
 from echokit.studies.load import load
 from echokit.studies.manifest import SUFFIX, probe, seal
+from echokit.studies.manifest import sign as sign_bundle
 from echokit.studies.model import Model
 from echokit.system.checked import read_json
 from echokit.system.files import unfinished_folder, write_json, write_text
 from echokit.system.leftovers import sweep
 from echokit.system.progress import Listener, Progress, watched
+from echokit.system.signatures import read_private_key
 from echokit.voting.table import PredictionTable
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def export_run(
     out: str | PathLike[str] = "bundles",
     task: str | None = None,
     *,
+    sign: str | PathLike[str] | None = None,
     progress: Progress | Listener | None = None,
 ) -> Path:
     """Write a run's networks, and all that predicting a study with them takes, as a bundle.
@@ -56,19 +59,24 @@ def export_run(
         to: `onnx`, `openvino` or `torch-export`.
         out: folder that the bundle is put in.
         task: one of the run's tasks; None for its first.
+        sign: PEM file of a private Ed25519 key, as `make_signing_key` writes it: the bundle is
+            signed with it.
         progress: a function `(title, done, total)`, or a `Progress`.
 
     Returns:
         The bundle, a folder whose name ends with its digest. One that is there already, with the
-        same content, is left as it is.
+        same content, is left as it is, but for its signature.
 
     Raises:
         UsageError: the format is unknown or its engine not installed; the run is not finished, or
-            tells views; or a converted network says something else than torch does.
+            tells views; a converted network says something else than torch does; or the key cannot
+            be used.
     """
     if to not in FORMATS:
         raise UsageError(f"There is no format {to!r}: {nearest(to, FORMATS)}")
     _check_installed(to)
+    if sign is not None:
+        read_private_key(sign)  # refused before the work, not after it
     model = load(run, task)
     folder = RunFolder.open(model.folder)
     sweep(Path(out))
@@ -102,7 +110,10 @@ def export_run(
         }
         write_text(partial / "MODEL_CARD.md", model_card(facts, folder, recipe))
         place = Path(out) / f"{recipe.name}-{model.task}-{seal(partial, facts)}{SUFFIX}"
-        if not place.exists():
+        bundle = place if place.exists() else partial
+        if sign is not None:
+            sign_bundle(bundle, sign)
+        if bundle is partial:
             partial.rename(place)
     return place
 

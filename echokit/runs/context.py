@@ -214,10 +214,16 @@ class Run:
         return echokit.load(self.folder.path, task, engine, precision)
 
     def export(
-        self, to: str = "onnx", out: str | PathLike[str] = "bundles", task: str | None = None
+        self,
+        to: str = "onnx",
+        out: str | PathLike[str] = "bundles",
+        task: str | None = None,
+        *,
+        sign: str | PathLike[str] | None = None,
     ) -> Path:
         """Write the networks as a bundle; see `echokit.export_run`."""
-        return echokit.export_run(self.folder.path, to, out, task, progress=self.progress)
+        path, listener = self.folder.path, self.progress
+        return echokit.export_run(path, to, out, task, sign=sign, progress=listener)
 
     def _external(self, name: str) -> Path:
         if self.recipe.test is None:

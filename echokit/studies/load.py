@@ -24,6 +24,7 @@ from echokit.recipe.demo import demo_folders, resolve_demo
 from echokit.studies.bundle import open_bundle, training_predictions
 from echokit.studies.limits import Limits, detector_files, read_record, read_unlearned
 from echokit.studies.manifest import is_bundle
+from echokit.studies.manifest import verify as verify_bundle
 from echokit.studies.model import Model
 from echokit.studies.networks import Networks, Opened, Opener
 from echokit.system.checked import damaged, read_json, read_rows
@@ -40,6 +41,8 @@ def load(
     task: str | None = None,
     engine: str = "auto",
     precision: Precision = "exact",
+    *,
+    verify: str | PathLike[str] | None = None,
 ) -> Model:
     """Load the model of a finished run or of a bundle; its networks are opened when needed.
 
@@ -50,16 +53,21 @@ def load(
         engine: what runs the networks: `auto` (the fastest installed, where that is worth it),
             `torch`, `torch-compile`, `openvino` or `onnxruntime`.
         precision: `exact` computes with 32 bits, `fast` with bfloat16 where the processor has it.
+        verify: PEM file of a public key; a bundle that was not signed with its private key, or was
+            changed since, is refused.
 
     Raises:
         UsageError: there is no run or bundle at `path`, or it holds no trained network for the
-            task; the task is to tell views; or there is no such engine or precision.
+            task; the task is to tell views; or there is no such engine or precision; or the
+            signature is not that of the key.
 
     >>> model = echokit.load("runs/ph-newborn")
     >>> model.run, model.task, model.views
     ('ph-newborn', 'severity', ('PLAX', 'A4C', 'PSAX-P'))
     """
     folder, request = resolve_demo(Path(path)), EngineRequest(engine, precision)
+    if verify is not None:
+        verify_bundle(folder, verify)
     return (
         open_bundle(folder, task, request)
         if is_bundle(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from echokit.errors import DamagedError, UsageError
 from echokit.system.checked import damaged, read_json
 from echokit.system.files import write_json
 from echokit.system.paths import resolve_below
+from echokit.system.signatures import sign_file, verify_file
 from echokit.types import Clip
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from echokit.clips.sequences import SequenceSpec
 
 NAME = "bundle.json"
+SIGNATURE = "bundle.json.sig"
+"""In a signed bundle: the signature of `bundle.json`, which names all other files."""
 SUFFIX = ".echokit"
 SCHEMA = 1
 DIGITS = 12
@@ -93,6 +97,30 @@ def unseal(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def sign(folder: Path, key: str | PathLike[str]) -> None:
+    """Sign a sealed bundle: its `bundle.json`, and with it the digest of every other file.
+
+    Raises:
+        UsageError: the key cannot be used.
+    """
+    sign_file(folder / NAME, folder / SIGNATURE, key)
+
+
+def verify(folder: Path, key: str | PathLike[str]) -> None:
+    """Check that `bundle.json` is what the owner of a key signed; `unseal` checks the other files.
+
+    Raises:
+        UsageError: the folder is no bundle, its signature is not that of the key, or the key
+            cannot be used.
+    """
+    if not is_bundle(folder):
+        raise UsageError(
+            f"{folder} is no bundle, and only bundles are signed: leave --verify out, or export "
+            "the run first with `echokit export RUN --sign KEY`."
+        )
+    verify_file(folder / NAME, folder / SIGNATURE, key)
+
+
 def _check_form(path: Path, document: Mapping[str, Any], forms: Mapping[str, Any]) -> None:
     for key, form in forms.items():
         if key not in document:
@@ -106,7 +134,7 @@ def _refuse_added(folder: Path, files: Mapping[str, str]) -> None:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and name not in (NAME, *files):
+        if path.is_file() and not hidden and name not in (NAME, SIGNATURE, *files):
             raise DamagedError(f"{path} was added to the bundle after its export: remove it.")
 
 

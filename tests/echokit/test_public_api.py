@@ -70,6 +70,7 @@ EXPECTED = [
     "key_file",
     "keyed_digest",
     "load",
+    "make_signing_key",
     "open_run",
     "pseudonym",
     "read",

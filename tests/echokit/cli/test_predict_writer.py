@@ -32,7 +32,7 @@ def predict(isolated_plugins, monkeypatch, tmp_path):
     isolated_plugins.add(Labels(), "echokit-labels:x")
     opened = []
 
-    def load(*given: Any) -> Any:
+    def load(*given: Any, **options: Any) -> Any:
         opened.append(given)
         return SimpleNamespace(
             predict=lambda *given, **options: tiny_result(), folder=tmp_path / "run"

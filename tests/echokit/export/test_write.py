@@ -11,8 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from typer.testing import CliRunner
 
-from echokit import DamagedError, DataError, EchokitError, UsageError, hookimpl
+from echokit import (
+    DamagedError,
+    DataError,
+    EchokitError,
+    UsageError,
+    hookimpl,
+    make_signing_key,
+)
+from echokit.cli import app
 from echokit.clips.sequences import SequenceSpec
 from echokit.engines.choose import EngineRequest
 from echokit.engines.engine import EngineWarning
@@ -23,7 +32,7 @@ from echokit.runs import carry_out
 from echokit.studies import bundle as opening
 from echokit.studies.bundle import open_bundle
 from echokit.studies.load import load
-from echokit.studies.manifest import is_bundle, probe, seal, unseal
+from echokit.studies.manifest import is_bundle, probe, seal, sign, unseal
 from echokit.system.checked import read_json
 from echokit.system.files import write_json
 
@@ -379,3 +388,71 @@ def test_prediction_json_stays_json(bundle, study, tmp_path):
     result = load(bundle).predict(study)
     result.save(tmp_path / "out")
     assert json.loads((tmp_path / "out" / "prediction.json").read_text()) == result.to_json()
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    private = tmp_path_factory.mktemp("keys") / "signing.key"
+    return private, make_signing_key(private)
+
+
+def test_a_bundle_is_signed_and_verified_from_the_command_line(trained, keys, study, tmp_path):
+    run = CliRunner().invoke
+    made = tmp_path / "my.key"
+    assert run(app, ["export", "--new-key", str(made)]).exit_code == 0
+    words = ["export", str(trained), "--out", str(tmp_path), "--sign", str(made), "--quiet"]
+    path = run(app, words).output.strip()
+    assert (tmp_path / path / "bundle.json.sig").is_file()
+    out = tmp_path / "out"
+    predict = ["predict", path, str(study), "--out", str(out), "--quiet", "--verify"]
+    refused = run(app, [*predict, str(keys[1])]).exception
+    assert isinstance(refused, DamagedError)
+    assert not out.exists()
+    assert run(app, [*predict, f"{made}.pub"]).exit_code == 0
+    assert (out / "prediction.json").is_file()
+    evaluate = ["evaluate", path, str(study), "--verify", str(keys[1])]
+    assert "another key" in str(run(app, evaluate).exception)
+
+
+def test_signing_a_bundle_that_is_there_changes_only_its_signature(
+    trained, bundle, keys, tmp_path, monkeypatch
+):
+    before = {path: path.read_bytes() for path in bundle.rglob("*") if path.is_file()}
+    with pytest.raises(DamagedError, match="is not signed"):
+        load(bundle, verify=keys[1])
+    monkeypatch.setattr("echokit.export.write.seal", lambda folder, facts: bundle.stem[-12:])
+    assert export_run(trained, "onnx", bundle.parent, sign=keys[0]) == bundle
+    assert {path: path.read_bytes() for path in before} == before
+    load(bundle, verify=keys[1])
+    load(bundle)  # the signature is no added file
+
+
+def test_a_signed_bundle_that_was_changed_and_sealed_again_is_refused(bundle, keys):
+    sign(bundle, keys[0])
+    facts = read_json(bundle / "bundle.json")
+    kept = {key: value for key, value in facts.items() if key not in ("schema", "files")}
+    signature = (bundle / "bundle.json.sig").read_bytes()
+    for name in ("bundle.json", "bundle.json.sig"):
+        (bundle / name).unlink()
+    end = seal(bundle, kept | {"run": "another"})
+    (bundle / "bundle.json.sig").write_bytes(signature)
+    again = bundle.rename(bundle.with_name(f"x-{end}.echokit"))
+    load(again)  # by itself it is a sound bundle
+    with pytest.raises(DamagedError, match=r"is not what the owner of .* signed: bundle.json"):
+        load(again, verify=keys[1])
+
+
+def test_a_changed_network_of_a_signed_bundle_is_refused_though_the_signature_holds(bundle, keys):
+    sign(bundle, keys[0])
+    network = next(bundle.rglob("model.onnx"))
+    network.write_bytes(network.read_bytes() + b"\0")
+    with pytest.raises(UsageError, match="is not what was exported"):
+        load(bundle, verify=keys[1])
+
+
+def test_a_run_cannot_be_verified_and_a_bad_key_is_refused_before_the_work(trained, keys, tmp_path):
+    with pytest.raises(UsageError, match="is no bundle, and only bundles are signed"):
+        load(trained, verify=keys[1])
+    with pytest.raises(UsageError, match="a public key, which cannot sign"):
+        export_run(trained, "onnx", tmp_path / "none", sign=keys[1])
+    assert not (tmp_path / "none").exists()
