@@ -67,7 +67,7 @@ def _cpu() -> str:
     A virtual machine may call processors of different years by one name, and they differ in the
     last digits of a sum.
     """
-    known: dict[str, str] = {}
+    known = dict[str, str]()
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
             key, _, value = line.partition(":")
