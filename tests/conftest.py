@@ -20,6 +20,7 @@ import pytest
 os.environ["OMP_NUM_THREADS"] = "1"  # figures repeat, and test processes share the cores
 os.environ["ECHOKIT_SALT"] = "tests"  # no test makes a secret in the home of who runs it
 os.environ["ECHOKIT_CONFIG"] = tempfile.mkdtemp(prefix="echokit-tests-")
+os.environ["ECHOKIT_ARCHIVE_CACHE"] = f"{os.environ['ECHOKIT_CONFIG']}/archive"
 
 from echokit import (
     Clip,

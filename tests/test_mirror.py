@@ -34,7 +34,6 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
     "a value and its checks are tested where they are used": {
         "interfaces.py": "contracts/test_contracts.py",
         "recipe/recipe.py": "echokit/recipe/test_load.py",
-        "recipe/resolve.py": "echokit/recipe/test_load.py",
         "recipe/tables.py": "echokit/recipe/test_load.py",
         "components/slots.py": "echokit/recipe/test_load.py",
         "components/views.py": "echokit/voting/test_view_classifier.py",

@@ -30,7 +30,11 @@ def check(
         bool, typer.Option("--skips-frames", help="A backbone leaves out frames on purpose.")
     ] = False,
     source: Annotated[
-        str | None, typer.Option(help="Of a loader: a small source that holds a clip.")
+        str | None,
+        typer.Option(
+            help="Of a loader: a small source that holds a clip. Of a writer: the file that clips "
+            "are said to come from."
+        ),
     ] = None,
     beside: Annotated[
         list[str] | None,

@@ -18,6 +18,7 @@ from echokit.testing import (
     Contract,
     LoaderContract,
     TransformContract,
+    WriterContract,
     judge,
 )
 from echokit.testing.contracts.rules import NotMadeError
@@ -126,6 +127,8 @@ def made(component: Component, asked: Asked) -> Contract:
                 "by --source PATH."
             )
         contract.where, contract.beside = asked.source or "", asked.beside
+    elif isinstance(contract, WriterContract):
+        contract.where = asked.source
     elif isinstance(contract, TransformContract):
         contract.per_frame = asked.per_frame
     elif isinstance(contract, BackboneContract):

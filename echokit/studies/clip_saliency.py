@@ -34,6 +34,21 @@ class ClipSaliency:
     sector: Bool[np.ndarray, "H W"] | None = None
     """True inside the scanning sector, at the resolution of `frames`."""
 
+    def overlay(self) -> UInt8[np.ndarray, "k H W 3"]:
+        """Draw the saliency over the frames, in the colours of the page; none outside the sector.
+
+        Returns:
+            Red, green and blue, 0 to 255.
+        """
+        import numpy as np
+
+        from echokit.saliency.overlay import overlay, place
+
+        shape, sector = (self.frames.shape[1], self.frames.shape[2]), self.sector
+        values = self.explanation.saliency.values
+        pairs = zip(self.frames, values, strict=True)
+        return np.stack([overlay(frame, place(one, shape, None, sector)) for frame, one in pairs])
+
     def as_json(self) -> dict[str, Any]:
         """Return what `prediction.json` holds of it: where its files stand, and its scores."""
         stem, one, box = f"saliency/{self.stem}", self.explanation, self.box

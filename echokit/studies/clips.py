@@ -212,7 +212,7 @@ def _result(
         view_confidence=confidence,
         frames=clip.item.frames,
         fps=desk.store.clip(clip.item.key, 0, 1).fps,
-        sequences=tuple(_sequences(clip)),
+        sequences=tuple(_sequences(clip, desk.networks.parts.voting.k)),
         saliency=saliency,
         calibrated_probabilities=None if tempered is None else by_label(classes, tempered),
         label_set=None if held is None else tuple(classes[index] for index in held),
@@ -238,9 +238,9 @@ def by_label(
     return MappingProxyType({name: float(share) for name, share in shares})
 
 
-def _sequences(clip: ClipVotes) -> Iterator[SequenceResult]:
+def _sequences(clip: ClipVotes, length: int) -> Iterator[SequenceResult]:
     for start, single in zip(clip.starts, sequence_predictions(clip.votes), strict=True):
-        yield SequenceResult(*outcome(single, clip.votes.classes), start=start)
+        yield SequenceResult(*outcome(single, clip.votes.classes), start=start, length=length)
 
 
 def _explain(network: nn.Module, clip: ClipVotes, ref: ClipRef, desk: Desk) -> ClipSaliency | None:

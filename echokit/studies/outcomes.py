@@ -48,6 +48,8 @@ class SequenceResult(Outcome):
 
     start: int
     """Its first frame."""
+    length: int = field(default=1, kw_only=True)
+    """Number of its frames, which follow one another."""
 
 
 @dataclass(frozen=True, slots=True)

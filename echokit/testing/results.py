@@ -70,7 +70,7 @@ def _subject(patient: str, saliency: bool) -> SubjectResult:
 
 def _clip(patient: str, view: str, saliency: bool) -> ClipResult:
     name = f"{patient}-{view}"
-    sequence = SequenceResult(CLASSES[2], 0.75, _probabilities(), start=3)
+    sequence = SequenceResult(CLASSES[2], 0.75, _probabilities(), start=3, length=FRAMES)
     return ClipResult(
         label=CLASSES[2],
         confidence=0.75,

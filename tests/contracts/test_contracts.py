@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from dicom_study import ROOT, encoded, ultrasound, write
+from orthanc import Orthanc, shared
 
 from echokit.interfaces import SupportsCam
 from echokit.plugins.registry import KINDS, Component, Kind, registry
@@ -18,6 +20,7 @@ from echokit.testing import (
     CONTRACTS,
     Contract,
     LoaderContract,
+    WriterContract,
     check_transform,
     rules,
     tiny_clip,
@@ -60,7 +63,54 @@ class SheetContract(LoaderContract):
         return source, "30LA.mp4"
 
 
-LOADERS = {"files": FilesContract, "newborn-sheet": SheetContract}
+class ArchiveContract(LoaderContract):
+    """Against a real archive that holds clips of two patients, and a still."""
+
+    options: ClassVar[dict[str, Any]] = {"patients": "as-is"}
+    patients: ClassVar[dict[str, str]] = {f"{ROOT}.80.1": "30", f"{ROOT}.81.1": "130"}
+
+    def address(self, archive: Orthanc) -> str:
+        raise NotImplementedError
+
+    def source(self, folder: Path) -> str:
+        archive = shared()
+        if f"{ROOT}.80.1" not in archive.instances():
+            for number, patient, frames in ((1, "30", 14), (2, "130", 14), (3, "131", 1)):
+                study = 79 + number
+                clip = ultrasound(
+                    1, patient=patient, study=study, frames=frames, StudyDate="20240229"
+                )
+                archive.put(encoded(clip))
+        return f"{self.address(archive)}?StudyDate=20240229"
+
+    def bad_source(self, folder: Path) -> tuple[str, str]:
+        return self.source(folder), "object 3"
+
+
+class WebContract(ArchiveContract):
+    def address(self, archive: Orthanc) -> str:
+        return archive.web
+
+
+class DimseContract(ArchiveContract):
+    def address(self, archive: Orthanc) -> str:
+        return archive.dimse
+
+
+class DicomWriterContract(WriterContract):
+    def file(self, clip: str, folder: Path) -> Path:
+        patient, _, view = clip.partition("-")
+        number = 1 if view == "A4C" else 2
+        return write(ultrasound(number, patient=patient, study=len(patient)), folder / clip)
+
+
+LOADERS = {
+    "files": FilesContract,
+    "newborn-sheet": SheetContract,
+    "dicomweb": WebContract,
+    "dimse": DimseContract,
+}
+WRITERS = {f"dicom-{kind}": DicomWriterContract for kind in ("sr", "sc", "pdf")}
 
 
 def options(component: Component) -> dict[str, Any]:
@@ -73,7 +123,8 @@ def attributes(component: Component) -> dict[str, Any]:
 
 def contract(component: Component) -> Contract:
     """The contract of a registered component, with what it must be told."""
-    kind = LOADERS.get(component.name, CONTRACTS[component.kind])
+    usual = CONTRACTS[component.kind]
+    kind = (LOADERS | WRITERS).get(component.name, usual)
     own = {"component": component.full_name, "options": {**kind.options, **options(component)}}
     if component.kind == "backbone":
         own["has_cam_layer"] = True  # unless small.toml says that it has none

@@ -14,6 +14,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -51,11 +52,17 @@ class WriterContract(Contract):
     """Made without arguments besides its options; see this module."""
 
     kind = "writer"
+    where: str | None = None
+    """A file that every clip of the results is said to have been read from."""
+
+    def file(self, clip: str, folder: Path) -> Path | None:
+        """Override: write the file of a clip below `folder`, for a writer that reads it."""
+        return Path(self.where) if self.where else None
 
     def test_files(self, tmp_path: Path) -> None:
         """It returns the paths that it wrote below `out`; each is there, and nothing besides."""
         out = tmp_path / "out"
-        written = _write(self._made(), tiny_result(), out)
+        written = _write(self._made(), self._result(tmp_path), out)
         for path in written:
             expect(
                 path.exists() and path.is_relative_to(out),
@@ -71,7 +78,8 @@ class WriterContract(Contract):
         """It writes a result of several patients, without saliency, without rejected files."""
         for number, (words, make) in enumerate(RESULTS):
             with attempt(f"Writing a result {words}"):
-                written = _write(self._made(), make(), tmp_path / str(number))
+                result = self._with_files(make(), tmp_path)
+                written = _write(self._made(), result, tmp_path / str(number))
             expect(
                 all(path.exists() for path in written),
                 f"Of a result {words} it returned a path that is not there.",
@@ -80,8 +88,9 @@ class WriterContract(Contract):
     def test_whole(self, tmp_path: Path) -> None:
         """Files appear whole: each is written beside its place and renamed."""
         writer, out = self._made(), tmp_path / "out"
+        result = self._result(tmp_path)
         with _opened_to_write() as opened:
-            written = _write(writer, tiny_result(), out)
+            written = _write(writer, result, out)
         at_once = {file for path in written for file in _files(path)} & opened
         expect(
             not at_once,
@@ -92,23 +101,31 @@ class WriterContract(Contract):
     def test_nothing_is_replaced(self, tmp_path: Path) -> None:
         """What stands at `out` stays as it was; such a folder may be refused by EchokitError."""
         first, out = tmp_path / "first", tmp_path / "out"
-        _write(self._made(), tiny_result(), first)
+        _write(self._made(), self._result(tmp_path), first)
         out.mkdir()
         names = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
         for name in [Path("kept.txt"), *names]:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             (out / name).write_text(KEPT, "utf-8")
         with suppress(EchokitError, OSError):  # it may refuse
-            self._made()(tiny_result(), out)
+            self._made()(self._result(tmp_path), out)
         for name in [Path("kept.txt"), *names]:
             kept = (out / name).is_file() and (out / name).read_bytes() == KEPT.encode()
             expect(kept, f"It replaced or removed {name}, which stood at `out` before.")
 
     def test_result_is_kept(self, tmp_path: Path) -> None:
         """The result stays as it was."""
-        result = tiny_result()
+        result = self._result(tmp_path)
         _write(self._made(), result, tmp_path / "out")
         _expect_same(result, tiny_result())
+
+    def _result(self, folder: Path) -> StudyResult:
+        return self._with_files(tiny_result(), folder)
+
+    def _with_files(self, result: StudyResult, folder: Path) -> StudyResult:
+        (below := folder / "files").mkdir(exist_ok=True)
+        files = {clip.clip: self.file(clip.clip, below) for clip in result.clips}
+        return replace(result, files={clip: path for clip, path in files.items() if path})
 
     def _made(self) -> Writer:
         writer: Writer = self.make()

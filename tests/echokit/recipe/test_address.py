@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from echokit import UsageError
 from echokit.recipe.address import split_address
 from echokit.recipe.load import load_recipe
-from echokit.recipe.resolve import move_data, resolve_recipe, whole_address
-from echokit.system.sources import PREFIX, hide_source, reveal_source
+from echokit.recipe.resolve import whole_address
 
 
 @pytest.mark.parametrize(
@@ -37,19 +35,3 @@ def test_it_replaces_the_loader_of_the_recipe_and_its_options():
     assert recipe.data.use == "phantom"
     assert recipe.data.options == {"source": "", "patients": 15}
     assert recipe.test is None
-
-
-def test_an_address_may_name_a_patient_and_stays_out_of_the_recipe():
-    address = "http://host/studies?PatientID=MRN-4711"
-    recipe = resolve_recipe("ph-newborn", f"phantom:{address}", None, (), None, None, None)
-    hidden = str(recipe.data.options["source"])
-    assert hidden.startswith(PREFIX)
-    assert reveal_source(hidden) == address
-    move_data(recipe, "phantom:http://other/studies")
-    assert reveal_source(hidden) == "http://other/studies"
-    with pytest.raises(UsageError, match="read by the loader 'phantom', not 'files'"):
-        move_data(recipe, "files:elsewhere")
-
-
-def test_what_is_neither_a_path_nor_an_address_is_not_hidden():
-    assert hide_source("twelve patients") == "twelve patients"

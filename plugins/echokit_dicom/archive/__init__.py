@@ -1,0 +1,1 @@
+"""Archives: studies out of them by DICOMweb or DIMSE, results into them."""
