@@ -59,6 +59,9 @@ class ClipRef:
     """Address that the loader that made this reference reads the clip by; it is never shown."""
     synthetic: bool = False
     """True where the clip is simulated; every figure that comes of it must say so."""
+    study: str = ""
+    """Pseudonym of the examination, where the source tells examinations of one patient apart; their
+    clips never vote together in `echokit predict`."""
 
 
 @dataclass(frozen=True, slots=True)

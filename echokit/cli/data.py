@@ -112,5 +112,5 @@ def _words(summary: Mapping[str, Any]) -> str:
             lines.append(f"{title.replace('_', ' ')}: {counts}")
     for task, counts in summary["labels"].items():
         lines.append(f"{task}: {', '.join(f'{name} {n}' for name, n in counts.items())} patients")
-    lines += [f"same content: {', '.join(files)}" for files in summary["duplicates"]]
+    lines += [f"same pixels: {', '.join(files)}" for files in summary["duplicates"]]
     return "\n".join(lines)

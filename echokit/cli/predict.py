@@ -181,7 +181,7 @@ def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
             f": {subject.label} ({why}; views {', '.join(subject.views_used)}"
             f"{f'; without {missing}' if missing else ''})"
         )
-        console.print(Text.assemble((subject.patient, "bold"), told), soft_wrap=True)
+        console.print(Text.assemble((subject.name, "bold"), told), soft_wrap=True)
         for clip in subject.clips:
             if clip.unlearned:
                 told = f"the network of {clip.view} did not learn: {clip.unlearned}"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from echokit.errors import ClipError
-from echokit.interfaces import Loader, SupportsFingerprint
+from echokit.interfaces import Loader
 from echokit.types import VIEWS, ClipRef, Rejection
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from jaxtyping import UInt8
 
 USED, REJECTED = "used", "rejected"
 MANY = 4
@@ -45,8 +48,10 @@ class ClipFacts:
     """Annotations as written, by column."""
     synthetic: bool
     """True if the clip is simulated."""
-    digest: str | None
-    """Of the content; None where the loader makes none."""
+    digest: str
+    """Of the pixels, whatever the rest of the file says."""
+    study: str = ""
+    """Pseudonym of the examination; empty where the source tells none apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,12 @@ class CheckReport:
         if self.duplicates:
             copies = sum(map(len, self.duplicates))
             found.append(f"Clips with the same content as another one: {copies}.")
+        if many := sum(len(own) > 1 for own in _studies(clips).values()):
+            found.append(
+                f"Patients with several examinations: {many}. `echokit predict` judges each by "
+                "itself. In `echokit run` all clips of a patient vote together: list one "
+                "examination of each in a manifest."
+            )
         if rates and max(rates) > 2 * min(rates):
             found.append(
                 f"Frame rates differ from {min(rates):g} to {max(rates):g} per second: a sequence "
@@ -133,10 +144,10 @@ class CheckReport:
 
     @property
     def duplicates(self) -> list[list[str]]:
-        """Groups of files that have the same content."""
+        """Groups of files that show the same pixels."""
         same: dict[str, list[str]] = {}
         for file in self.used:
-            if file.facts is not None and file.facts.digest:
+            if file.facts is not None:
                 same.setdefault(file.facts.digest, []).append(file.file)
         return [files for files in same.values() if len(files) > 1]
 
@@ -210,8 +221,25 @@ def _facts(loader: Loader, ref: ClipRef) -> ClipFacts:
         region=clip.region is not None,
         labels=dict(ref.labels),
         synthetic=ref.synthetic,
-        digest=loader.fingerprint(ref) if isinstance(loader, SupportsFingerprint) else None,
+        digest=pixel_digest(clip.frames),
+        study=ref.study,
     )
+
+
+def _studies(clips: Iterable[ClipFacts]) -> dict[str, set[str]]:
+    """Gather the examinations of each patient."""
+    studies: dict[str, set[str]] = {}
+    for clip in clips:
+        studies.setdefault(clip.patient, set()).add(clip.study)
+    return studies
+
+
+def pixel_digest(frames: UInt8[np.ndarray, "T H W"]) -> str:
+    """Digest the shape and all pixels of a clip by SHA-256."""
+    digest = hashlib.sha256(repr(frames.shape).encode())
+    for frame in frames:
+        digest.update(frame.tobytes())
+    return digest.hexdigest()
 
 
 def _rate(fps: float | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from echokit.clips.check import pixel_digest
 from echokit.clips.cohort import separate
 from echokit.clips.preparation import prepare, too_short
 from echokit.clips.sequences import Item, digest
@@ -93,7 +94,7 @@ def prepare_clips(desk: Desk) -> PreparedClips:
             )
     clips, refused = separate(found, networks.weights, recipe.views.alias)
     ready, rejected = dict[str, tuple[ClipRef, Item]](), list(refused)
-    first: dict[tuple[str, str], str] = {}  # patient and content -> the clip that votes
+    first: dict[tuple[str, str], str] = {}  # patient and pixels -> the clip that votes
     doubted = _doubted(desk, [ref for ref in clips if ref.clip not in confidences])
     if not desk.judge_anyway:
         rejected += [
@@ -110,12 +111,17 @@ def prepare_clips(desk: Desk) -> PreparedClips:
                 rejected.append(Rejection(ref.clip, str(key), ref.patient, ref.view))
             elif reason := too_short(store, key, recipe.sequences.k):
                 rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
-            elif (original := first.setdefault((ref.patient, key), ref.clip)) != ref.clip:
+            elif (original := first.setdefault(_content(store, ref, key), ref.clip)) != ref.clip:
                 reason = f"it is a copy of {original}: copies of one clip vote once"
                 rejected.append(Rejection(ref.clip, reason, ref.patient, ref.view))
             else:
                 ready[ref.clip] = ref, Item(ref.clip, key, store.length(key), -1)
     return PreparedClips(ready, tuple(rejected), confidences, doubted)
+
+
+def _content(store: Store, ref: ClipRef, key: str) -> tuple[str, str]:
+    """Return the patient, and a digest of the prepared pixels, by which copies are known."""
+    return ref.patient, pixel_digest(store.clip(key).frames)
 
 
 def _doubted(desk: Desk, clips: Sequence[ClipRef]) -> Mapping[str, str]:
@@ -217,6 +223,7 @@ def _result(
         calibrated_probabilities=None if tempered is None else by_label(classes, tempered),
         label_set=None if held is None else tuple(classes[index] for index in held),
         novelty=verdict,
+        study=ref.study,
         judged_anyway=doubt,
         unlearned=desk.networks.limits.unlearned.get(view, ""),
     )

@@ -29,6 +29,8 @@ from echokit.voting.abstain import NOT_JUDGED
 from echokit.voting.view_classifier import ViewClassifier
 from echokit.voting.votes import votes_of_views
 
+OTHER_STUDY = "unknown"
+"""What stands for the examination of clips that do not say theirs, beside others that do."""
 OpenedViews = dict[tuple[Path, float], ViewClassifier | None]
 """Folder and threshold -> a network that tells views."""
 
@@ -234,14 +236,17 @@ class Model:
         return name
 
     def _subjects(self, clips: Sequence[ClipResult]) -> tuple[SubjectResult, ...]:
-        """Let the clips of each patient vote."""
-        patients = dict.fromkeys(clip.patient for clip in clips)
+        """Let the clips of each patient vote, those of each examination among themselves."""
+        studies: dict[str, dict[str, list[ClipResult]]] = {}
+        for clip in clips:
+            studies.setdefault(clip.patient, {}).setdefault(clip.study, []).append(clip)
         return tuple(
-            self._subject(patient, tuple(clip for clip in clips if clip.patient == patient))
-            for patient in patients
+            self._subject(patient, tuple(group), (study or OTHER_STUDY) if len(own) > 1 else "")
+            for patient, own in studies.items()
+            for study, group in own.items()
         )
 
-    def _subject(self, patient: str, clips: tuple[ClipResult, ...]) -> SubjectResult:
+    def _subject(self, patient: str, clips: tuple[ClipResult, ...], study: str) -> SubjectResult:
         ballot = [
             (c.view, Prediction(c.label, c.confidence, np.array(list(c.probabilities.values()))))
             for c in clips
@@ -263,6 +268,7 @@ class Model:
             clips=clips,
             vote=label,
             not_judged=abstention.sentence if abstention else "",
+            study=study,
             calibrated_probabilities=calibrated,
             label_set=held,
         )

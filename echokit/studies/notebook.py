@@ -47,6 +47,7 @@ def _subject(document: Mapping[str, Any], subject: Mapping[str, Any]) -> str:
     views = f"Views used: {', '.join(subject['views_used'])}"
     if subject["views_missing"]:
         views += f"; missing: {', '.join(subject['views_missing'])}"
+    who = ", study ".join(filter(None, (subject["patient"], subject.get("study"))))
     rows = [("clip", "view", *classes)]
     for clip in subject["clips"]:
         of_clip = clip["calibrated_probabilities"] or clip["probabilities"]
@@ -55,7 +56,7 @@ def _subject(document: Mapping[str, Any], subject: Mapping[str, Any]) -> str:
         f"<tr>{''.join(f'<td>{_cell(cell)}</td>' for cell in row)}</tr>" for row in rows
     )
     return (
-        f"<p>{_cell(subject['patient'], document['task'])}: <b>{_cell(subject['label'])}</b> "
+        f"<p>{_cell(who, document['task'])}: <b>{_cell(subject['label'])}</b> "
         f"({_cell(subject['not_judged'] or answer)})<br>{_cell(views)}"
         f"</p><table>{table}</table>"
     )

@@ -79,6 +79,8 @@ class ClipResult(CalibratedOutcome):
     unlearned: str = field(default="", kw_only=True)
     """Why the network of its view counts as one that did not learn; empty of one that learned. It
     votes all the same."""
+    study: str = field(default="", kw_only=True)
+    """Pseudonym of the examination; empty where the source tells none apart."""
     judged_anyway: str = field(default="", kw_only=True)
     """Why it would have been rejected, had the user not asked to judge it anyway."""
 
@@ -86,6 +88,8 @@ class ClipResult(CalibratedOutcome):
 @dataclass(frozen=True, slots=True)
 class SubjectResult(CalibratedOutcome):
     """The prediction of one patient: the vote of the views.
+
+    Of a patient with several examinations there is one for each.
 
     Where the recipe abstains (`[aggregate.abstain]`) and its conditions do not hold, `label` is
     "not judged", which is none of the labels.
@@ -103,6 +107,13 @@ class SubjectResult(CalibratedOutcome):
     """The label that won the vote, also of a patient who is not judged."""
     not_judged: str = ""
     """Why the patient is not judged, such as "only 1 of 2 views"; empty where one is."""
+    study: str = ""
+    """Pseudonym of the examination, where there are several of this patient; else empty."""
+
+    @property
+    def name(self) -> str:
+        """Whose prediction it is: the patient, and the examination where there are several."""
+        return f"{self.patient}, study {self.study}" if self.study else self.patient
 
     @property
     def probability(self) -> float:

@@ -10,14 +10,17 @@ from echokit.studies.outcomes import CalibratedOutcome, ClipResult, Outcome, Sub
 
 def frame_rows(subjects: Iterable[SubjectResult]) -> Iterator[dict[str, Any]]:
     """Yield every prediction as the row of a table; see `StudyResult.to_frame`."""
+    subjects = tuple(subjects)
+    several = any(subject.study for subject in subjects)
     for subject in subjects:
+        person = {"patient": subject.patient} | ({"study": subject.study} if several else {})
         for clip in subject.clips:
-            place = {"patient": subject.patient, "view": clip.view, "clip": clip.clip}
+            place = person | {"view": clip.view, "clip": clip.clip}
             for one in clip.sequences:
                 yield {"level": "sequence", **place, "start": one.start, **_columns(one)}
             yield {"level": "view", **place, "start": -1, **_columns(clip)}
         views = "+".join(subject.views_used)
-        place = {"patient": subject.patient, "view": views, "clip": ""}
+        place = person | {"view": views, "clip": ""}
         yield {"level": "subject", **place, "start": -1, **_columns(subject)}
 
 
@@ -35,6 +38,7 @@ def subject_json(subject: SubjectResult) -> dict[str, Any]:
     """The outcome of a patient and of the clips in plain values."""
     return {
         "patient": subject.patient,
+        **({"study": subject.study} if subject.study else {}),
         **_prediction_json(subject),
         **_calibrated_json(subject),
         "views_used": list(subject.views_used),

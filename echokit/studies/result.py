@@ -31,7 +31,7 @@ def study_title(day: date, clips: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StudyResult:
-    """The prediction of a study: of one patient's examination, or of several patients'.
+    """The prediction of a study: of one patient's examination, or of several.
 
     `label`, `probability`, `label_set`, `views_used`, `views_missing` and the like are those of the
     patient; where a study holds several, ask each of `subjects`.
@@ -64,7 +64,7 @@ class StudyResult:
     without_saliency: str
     """Why there is no saliency, in a sentence; empty where there is."""
     subjects: tuple[SubjectResult, ...]
-    """One patient after the other."""
+    """One patient after the other, and one examination of each after the other."""
     rejected: tuple[Rejection, ...]
     """Every file and clip that was not used, with the reason."""
     view_from: str
@@ -99,9 +99,10 @@ class StudyResult:
             named = "; ".join(f"{item.where}: {item.reason}" for item in self.rejected)
             raise UsageError(f"No clip of the study was judged. {named}")
         if len(self.subjects) > 1:
-            named = ", ".join(subject.patient for subject in self.subjects)
+            named = ", ".join(subject.name for subject in self.subjects)
+            what = "examinations" if any(one.study for one in self.subjects) else "patients"
             raise UsageError(
-                f"The study holds {len(self.subjects)} patients: {named}. Ask each of "
+                f"The study holds {len(self.subjects)} {what}: {named}. Ask each of "
                 "`result.subjects`, or take `result.to_frame()`."
             )
         return self.subjects[0]
@@ -163,7 +164,8 @@ class StudyResult:
             Columns `level` (`sequence`, `view` or `subject`), `patient`, `view`, `clip`, `start`,
             `label`, `confidence`, `p_<label>` for the probability of each label as the networks
             give it, `calibrated_<label>` for the calibrated one, and `label_set`, whose labels are
-            joined by ` | `; the last two are missing where nothing was fitted, and of sequences.
+            joined by ` | `; the last two are missing where nothing was fitted, and of sequences. A
+            column `study` too, where a patient has several examinations.
         """
         import pandas as pd
 

@@ -36,6 +36,7 @@ def files(
     colour: Literal["refuse", "remove"] = "refuse",
     limits: Mapping[str, float] | None = None,
     isolate: bool = False,
+    view_rules: Mapping[str, str] | None = None,
 ) -> Loader:
     """Clips in your own files, whose format is recognised by their content, never by the suffix.
 
@@ -51,10 +52,11 @@ def files(
     (write a manifest if an anonymiser has set the same one for all). If a file has none, it is the
     topmost folder below `source` that is not a view or a word like `videos`, else the file's name
     before its view (`30_A4C.mp4`, `30KAPAP.avi`: patient 30). Views are known by many spellings
-    (4CH, Apical 4, Longaxis; docs/your-data.md lists them). The view is DICOM's ViewName,
-    ViewCodeSequence or SeriesDescription, else the one in the name of the file or of a folder. A
-    folder in the layout of the loader `newborn-sheet`, with that study's sheet of grades, is read
-    by that loader.
+    (4CH, Apical 4, Longaxis; docs/your-data.md lists them). The view is that of `view_rules`, else
+    DICOM's ViewName, ViewCodeSequence (PS3.16 CID 12226), StageName or SeriesDescription, else the
+    one in the name of the file or of a folder. The study of a DICOM file is its StudyDate, else its
+    StudyInstanceUID. A folder in the layout of the loader `newborn-sheet`, with that study's sheet
+    of grades, is read by that loader.
 
     Args:
         source: a clip's file, a CSV manifest, a folder with a `manifest.csv`, or a folder of
@@ -75,6 +77,9 @@ def files(
             `{"memory": 2000}`.
         isolate: read files in another process with hard limits of memory and time, so that a file
             that a decoder dies of is one rejection. Every clip is copied once more.
+        view_rules: regular expression -> view, such as `{"long.?ax": "PLAX"}`. The first that is
+            found in ViewName, StageName, SeriesDescription, the codes of the view, or the path
+            below `source`, whatever its case, says the view; not used with a manifest.
 
     Returns:
         A loader; `read` returns grey uint8 frames (T, H, W) with frames per second, millimetres
@@ -83,7 +88,7 @@ def files(
     Raises:
         DataError: there is nothing at `source`.
         OptionError: `patients` is neither `hash` nor `as-is`, `colour` neither `refuse` nor
-            `remove`, or `limits` names something else.
+            `remove`, `limits` names something else, or a rule is no pattern.
     """
     from echokit_io.budget import Budget
     from echokit_io.loader import FileLoader
@@ -93,6 +98,7 @@ def files(
     if (
         view is None
         and not columns
+        and not view_rules
         and colour == "refuse"
         and (study := recognise(source, open_study)) is not None
     ):
@@ -105,6 +111,7 @@ def files(
         colour=colour,
         budget=Budget.of(limits),
         isolate=isolate,
+        view_rules=view_rules,
     )
 
 

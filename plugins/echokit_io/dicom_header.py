@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -10,13 +9,13 @@ from typing import Any, BinaryIO
 from pydicom import dcmread
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from echokit import VIEWS, ClipError
+from echokit import ClipError
 from echokit_io.budget import Budget
 from echokit_io.clip_info import ClipInfo
 from echokit_io.decoder_messages import muted_decoders
 from echokit_io.dicom_file import CountedFile
-from echokit_io.dicom_values import items, number, text
-from echokit_io.naming import canonical
+from echokit_io.dicom_values import number, text
+from echokit_io.dicom_views import texts, views
 
 US_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.3.1",
@@ -51,6 +50,7 @@ PIXEL_TAGS = [
 OTHER_TAGS = [
     *("SpecificCharacterSet", "SOPClassUID", "Modality", "Manufacturer", "SyntheticData"),
     *("PatientName", "PatientID", "ViewName", "ViewCodeSequence", "SeriesDescription"),
+    *("StageName", "StudyDate", "StudyInstanceUID"),
     *("FrameTime", "FrameTimeVector", "CineRate", "RecommendedDisplayFrameRate"),
     *("PixelSpacing", "SequenceOfUltrasoundRegions"),
 ]
@@ -115,7 +115,9 @@ def clip_info(header: Header) -> ClipInfo:
         return ClipInfo(
             patient=patient or None,
             names=tuple(word for word in names if len(word) > 2),
-            views=tuple(_views(tags)),
+            views=tuple(views(tags)),
+            texts=tuple(texts(tags)),
+            study=text(tags, "StudyDate") or text(tags, "StudyInstanceUID"),
             synthetic=synthetic or "synthetic" in manufacturer.lower(),
         )
 
@@ -175,30 +177,3 @@ def _pixel_element(file: BinaryIO, syntax: Any) -> tuple[int, int, str]:
     if (group, element) != (0x7FE0, 0x0010):
         raise ClipError("it holds no pixels that can be read: Pixel Data is missing")
     return file.tell(), -1 if length == 0xFFFFFFFF else length, vr
-
-
-STANDARD_VIEWS = {
-    "399139001": "PLAX",
-    "parasternal long axis": "PLAX",
-    "399214001": "A4C",
-    "apical four chamber": "A4C",
-    "399271003": "PSAX-P",
-    "parasternal short axis at the papillary muscle level": "PSAX-P",
-    "399239005": "PSAX-S",
-    "parasternal short axis at the aortic valve level": "PSAX-S",
-}
-"""SNOMED CT codes and meanings of DICOM CID 12226, which has no code for the apical level."""
-
-SITE_CODE = re.compile(r"[A-Z][A-Z0-9-]{1,7}")
-"""Pattern of a series description that may be a site's name of a view: KAPAP, not `US KIDNEY`."""
-
-
-def _views(tags: Any) -> list[str]:
-    """List the header's names of the view, the most reliable first."""
-    names = [text(tags, "ViewName")]
-    for item in items(tags, "ViewCodeSequence"):
-        names += [STANDARD_VIEWS.get(text(item, "CodeValue"), ""), text(item, "CodeMeaning")]
-    series = text(tags, "SeriesDescription")
-    if canonical(series) in VIEWS or SITE_CODE.fullmatch(series):
-        names.append(series)
-    return [STANDARD_VIEWS.get(name.lower(), name) for name in names if name]

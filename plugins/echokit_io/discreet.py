@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from echokit import VIEWS, ClipRef, Rejection, pseudonym
+from echokit import VIEWS, ClipRef, Rejection, keyed_digest, pseudonym
 
 CHOICES = ("hash", "as-is")
 """What the option `patients` of a loader may be."""
@@ -34,12 +34,20 @@ def hide(
         if isinstance(item, ClipRef):
             hidden = pseudonym(item.patient)
             name = item.clip if item.clip in chosen else _identifier(item, hidden)
-            yield replace(item, clip=name, patient=hidden)
+            yield replace(item, clip=name, patient=hidden, study=hidden_study(item))
         else:
             patient = pseudonym(item.patient) if item.patient else None
             is_shown = item.where in chosen or _PLACE.fullmatch(item.where)
             where = item.where if is_shown else pseudonym(item.where, shown=f"file {number}")
             yield replace(item, where=where, patient=patient)
+
+
+def hidden_study(ref: ClipRef) -> str:
+    """Return what stands for a study: `S-` and eight digits; empty where the file names none."""
+    if not ref.study:
+        return ""
+    digits = keyed_digest(f"echokit: study {ref.study} of {ref.patient.strip()}", 8)
+    return pseudonym(ref.study, shown=f"S-{digits}")
 
 
 def _identifier(ref: ClipRef, patient: str) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from echokit import VIEWS, ClipError, ClipRef, Rejection
+from echokit import VIEWS, ClipError, ClipRef, OptionError, Rejection
 from echokit_io.clip_info import ClipInfo
 from echokit_io.colour import Colour
+from echokit_io.dicom_views import OTHER_VIEWS
 from echokit_io.formats import examine
 from echokit_io.naming import PathInfo, canonical, conceal, from_path, unique
 from echokit_io.recognise import stem
 
+Rules = tuple[tuple[re.Pattern[str], str], ...]
+"""Patterns of texts, and the view of each, as a user wrote them; the first that is found counts."""
 DEEPEST = 50
 """Largest number of folders, one in another, that are looked into."""
 
@@ -90,6 +94,7 @@ def index(
     root_name: str,
     colour: Colour = "refuse",
     look: Callable[[Path], ClipInfo] = examine,
+    rules: Rules = (),
 ) -> list[ClipRef | Rejection]:
     """Make a reference to every file that is a clip, and a rejection of every other file.
 
@@ -100,14 +105,42 @@ def index(
         root_name: the patient of a file if neither its header nor its path below `root` names one.
         colour: what happens to clips with colour Doppler.
         look: reads the head of a file.
+        rules: patterns of texts, and the view of a file in which one of them is found.
     """
-    refer = partial(_refer, root, view=view, root_name=root_name, colour=colour, look=look)
+    refer = partial(
+        _refer, root, view=view, root_name=root_name, colour=colour, look=look, rules=rules
+    )
     items = [refer(entry) for entry in entries]
     refs = [item for item in items if isinstance(item, ClipRef)]
     names = iter(unique([ref.clip for ref in refs], [PurePosixPath(ref.where) for ref in refs]))
     return [
         replace(item, clip=next(names)) if isinstance(item, ClipRef) else item for item in items
     ]
+
+
+def compile_rules(written: Mapping[str, str] | None) -> Rules:
+    """Compile a user's rules: pattern -> view.
+
+    Raises:
+        OptionError: a pattern is no regular expression, or its view is empty.
+    """
+    rules = []
+    for pattern, view in (written or {}).items():
+        try:
+            rules.append((re.compile(pattern, re.IGNORECASE), canonical(view)))
+        except (re.error, AttributeError) as error:
+            raise OptionError(
+                f"view_rules has {pattern!r} = {view!r}, which is no pattern of a view ({error}): "
+                'write a regular expression and the view, as in "long.?ax" = "PLAX".'
+            ) from None
+    return tuple(rules)
+
+
+def by_rules(rules: Rules, texts: Iterable[str]) -> str | None:
+    """Find the view of the first rule that matches a text; None if none does."""
+    written = tuple(texts)
+    matching = (view for rule, view in rules if any(map(rule.search, written)))
+    return next(matching, None)
 
 
 def check_colour(info: ClipInfo, colour: Colour) -> None:
@@ -132,6 +165,7 @@ def _refer(
     root_name: str,
     colour: Colour,
     look: Callable[[Path], ClipInfo],
+    rules: Rules,
 ) -> ClipRef | Rejection:
     """Make the reference of one file, or reject it."""
     relative = entry.relative
@@ -146,16 +180,17 @@ def _refer(
     return ClipRef(
         clip=str(relative.with_name(stem(relative.name))),
         patient=info.patient or path.patient or root_name,
-        view=view or _view(path, info),
+        view=view or by_rules(rules, (*info.texts, str(relative))) or _view(path, info),
         where=str(relative),
         synthetic=info.synthetic,
+        study=info.study,
     )
 
 
 def _view(path: PathInfo, info: ClipInfo) -> str | None:
-    """Choose the view: the header's if it is canonical, else the path's, else the header's."""
+    """Choose the view: the header's if it is a known one, else the path's, else the header's."""
     names = [canonical(name) for name in info.views]
-    known = [name for name in names if name in VIEWS]
+    known = [name for name in names if name in VIEWS or name in OTHER_VIEWS]
     if known or path.view:
         return known[0] if known else path.view
     # a site's own name of a view must not contain a patient's name

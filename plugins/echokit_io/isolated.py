@@ -59,7 +59,7 @@ class Isolated:
         """
         answer, _ = self._ask({"do": "examine", "path": str(path)})
         info = answer["info"]
-        return ClipInfo(**info | {key: tuple(info[key]) for key in ("names", "views")})
+        return ClipInfo(**info | {key: tuple(info[key]) for key in ("names", "views", "texts")})
 
     def read(self, path: Path, colour: Colour) -> Clip:
         """Do `formats.read`.

@@ -43,6 +43,7 @@ class FileLoader:
         colour: Colour = "refuse",
         budget: Budget = USUAL,
         isolate: bool = False,
+        rules: folder.Rules = (),
     ) -> None:
         """Make a loader of a known kind of source; `FileLoader.at` finds out the kind.
 
@@ -56,7 +57,9 @@ class FileLoader:
             colour: what happens to clips with colour Doppler.
             budget: what reading may cost.
             isolate: read files in another process, with hard limits.
+            rules: patterns of texts, and the view of each.
         """
+        self.rules = rules
         self.colour = colour
         self._isolated: Isolated | None = None
         if isolate:
@@ -82,13 +85,14 @@ class FileLoader:
         colour: Colour = "refuse",
         budget: Budget = USUAL,
         isolate: bool = False,
+        view_rules: Mapping[str, str] | None = None,
     ) -> FileLoader:
         """Make a loader of a file, a manifest or a folder.
 
         Raises:
             DataError: there is nothing at `source`.
-            OptionError: `patients` is neither `hash` nor `as-is`, or `colour` neither `refuse` nor
-                `remove`.
+            OptionError: `patients` is neither `hash` nor `as-is`, `colour` neither `refuse` nor
+                `remove`, or a rule is no pattern.
         """
         if colour not in CHOICES:
             raise OptionError(f"colour is {colour!r}: write 'refuse' or 'remove'.")
@@ -112,6 +116,7 @@ class FileLoader:
             colour=colour,
             budget=budget,
             isolate=isolate,
+            rules=folder.compile_rules(view_rules),
         )
         if is_folder:
             table = path / MANIFEST
@@ -141,6 +146,7 @@ class FileLoader:
             root_name=self.root.resolve().name or "unknown",
             colour=self.colour,
             look=self.examine,
+            rules=self.rules,
         )
 
     def examine(self, path: Path) -> ClipInfo:
@@ -214,7 +220,7 @@ class FileLoader:
             try:
                 info = self.examine(row.path)
                 folder.check_colour(info, self.colour)
-                yield manifest.flagged(row, info.synthetic)
+                yield replace(manifest.flagged(row, info.synthetic), study=info.study)
             except ClipError as error:
                 where = row.ref.clip if row.explicit else discreet.LINE.format(row.line)
                 yield Rejection(where, str(error), row.ref.patient, row.ref.view)

@@ -29,6 +29,13 @@ _WORDS = sorted(
 )
 _SPELLING = "|".join(re.sub(r"[- ]", "[-_ ]?", word) for word in _WORDS)
 _VIEW = re.compile(rf"(?<![A-Za-z0-9])(?:{_SPELLING})(?![A-Za-z0-9])", re.IGNORECASE)
+_OTHER = re.compile(
+    r"subcost|subx|suprastern|oesoph|esoph|\b(TEE|TOE|RVOT|RVIT)\b|inflow|outflow"
+    r"|(?<![A-Za-z0-9])(A[235]C|AP[235]|A?[235][-_ ]?CH)(?![A-Za-z0-9])"
+    r"|apical[-_ ]?([235]|two|three|five|long)",
+    re.IGNORECASE,
+)
+"""Words of views that have none of the canonical names, though a part of them may look like one."""
 _NUMBERED = re.compile(rf"(\d+)[ _-]?((?i:{_SPELLING})|[A-Z]{{2,6}})")
 """`<number><VIEW>`, as the newborn study names its files: 30KAPAP is KAPAP of patient 30."""
 _GENERIC = re.compile(
@@ -102,6 +109,11 @@ def _split_name(name: str) -> tuple[str | None, str]:
         return None, name
     before, after = name[: views[0].start()], name[views[-1].end() :]
     return _view_of(name), before.strip(" _-.") or after.strip(" _-.")
+
+
+def view_in(text: str) -> str:
+    """Find the view among other words, as in `A4C LV focus`; empty where another view is named."""
+    return "" if _OTHER.search(text) else _view_of(text)
 
 
 def _view_of(text: str) -> str:

@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from echokit import Box, Clip, ClipError, ClipRef, Rejection
-from echokit.clips.check import CheckReport, check_files
+from echokit.clips.check import CheckReport, check_files, pixel_digest
 
 
 def checked(loader):
@@ -36,15 +36,10 @@ class Loader:
         return CLIPS[ref.clip]
 
 
-class WithFingerprints(Loader):
+class WithCopies(Loader):
     def index(self):
         yield from super().index()
         yield ClipRef("d", "7", "A4C")
-
-    def fingerprint(self, ref):
-        if ref.clip == "c":
-            raise ClipError("it vanished")
-        return "other" if ref.clip == "d" else "same"
 
 
 def test_every_file_is_named_once_with_its_state_and_reason():
@@ -73,7 +68,8 @@ def test_a_used_clip_is_described():
         "spacing_mm": (0.3, 0.3),
         "region": True,
         "synthetic": True,
-        "digest": None,
+        "digest": pixel_digest(CLIPS["a"].frames),
+        "study": "",
     }
     assert (last.facts.fps, last.facts.spacing_mm, last.facts.region) == (None, None, False)
 
@@ -100,26 +96,44 @@ def test_the_summary_counts_what_the_rows_say():
     assert summary["duplicates"] == []
 
 
-def test_files_of_the_same_content_are_grouped_and_a_vanished_one_is_rejected():
-    report = checked(WithFingerprints())
-    assert report.rejected[-1].file == "c"
-    assert report.duplicates == report.summary["duplicates"] == [["a", "b"]]
+def test_files_of_the_same_pixels_are_grouped_whatever_else_they_say():
+    report = checked(WithCopies())
+    assert report.duplicates == report.summary["duplicates"] == [["c", "d"]]
+    assert any("same content" in warning for warning in report.warnings)
+
+
+def test_a_pixel_and_the_shape_change_the_digest():
+    frames = np.zeros((2, 3, 4), np.uint8)
+    digests = {pixel_digest(frames), pixel_digest(frames.reshape(2, 4, 3))}
+    frames[1, 2, 3] = 1
+    assert len(digests | {pixel_digest(frames)}) == 3
+
+
+def test_patients_with_several_examinations_are_counted():
+    class Twice(Loader):
+        def index(self):
+            yield ClipRef("a", "30", "A4C", study="S-1")
+            yield ClipRef("b", "30", "A4C", study="S-2")
+            yield ClipRef("c", "7", "A4C", study="S-3")
+
+    (warning,) = (w for w in checked(Twice()).warnings if "examinations" in w)
+    assert warning.startswith("Patients with several examinations: 1.")
 
 
 def test_nothing_found_is_a_summary_too_and_all_of_it_is_json():
     nothing = CheckReport("source", ())
     assert nothing.summary["frames"] == []
     assert nothing.summary["files"] == 0
-    json.dumps(checked(WithFingerprints()).to_json(), allow_nan=False)
+    json.dumps(checked(WithCopies()).to_json(), allow_nan=False)
 
 
 def test_the_table_has_a_row_for_each_file():
-    report = checked(WithFingerprints())
+    report = checked(WithCopies())
     frame = report.to_frame()
     assert frame["file"].tolist() == [file.file for file in report.files]
     used = frame[frame["status"] == "used"]
     assert used["patient"].tolist() == [file.facts.patient for file in report.used]
-    assert used["height"].tolist() == [40, 40, 8]
+    assert used["height"].tolist() == [40, 40, 8, 8]
     assert "<table" in report._repr_html_()
 
 

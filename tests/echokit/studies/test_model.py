@@ -9,13 +9,14 @@ import re
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from echokit import CohortError, UsageError
+from echokit import ClipRef, CohortError, UsageError
 from echokit.cli import main
 from echokit.components.networks import load_model
 from echokit.folder import RunFolder
@@ -302,6 +303,33 @@ def test_copies_of_one_clip_vote_once(trained, parts):
 def test_what_is_no_clip_is_refused(trained, pixels, words):
     with pytest.raises(UsageError, match=words):
         load(trained).predict([pixels], view="A4C")
+
+
+def test_two_examinations_of_one_patient_never_vote_together(
+    trained, study, tmp_path, monkeypatch, parts
+):
+    index = parts.TinyLoader.index
+    studies = iter(("S-1", "S-2", "", "S-2"))
+
+    def of_one(self):
+        for item in index(self):
+            changed = isinstance(item, ClipRef)
+            yield replace(item, patient="p", study=next(studies)) if changed else item
+
+    monkeypatch.setattr(parts.TinyLoader, "index", of_one)
+    result = load(trained).predict(study, options={"patients": 4}, saliency=False)
+    assert [(one.patient, one.study) for one in result.subjects] == [
+        ("p", "S-1"),
+        ("p", "S-2"),
+        ("p", "unknown"),
+    ]
+    assert [len(one.clips) for one in result.subjects] == [1, 2, 1]
+    with pytest.raises(UsageError, match=r"3 examinations: p, study S-1, p, study S-2"):
+        _ = result.label
+    assert result.to_frame()["study"].nunique() == 3
+    assert "p, study S-2" in result._repr_html_()
+    result.save(tmp_path / "out")
+    assert "Patient p, study S-2" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_of_several_patients_nothing_is_said_as_if_they_were_one(trained, study):

@@ -12,6 +12,7 @@ from echokit import (
     Box,
     ClipError,
     ClipRef,
+    OptionError,
     Rejection,
     SupportsFingerprint,
     pseudonym,
@@ -142,6 +143,15 @@ VIEWS = [
     ({"ViewCodeSequence": coded("G-0", "Parasternal long axis")}, "PLAX"),
     ({"SeriesDescription": "KAPAP"}, "KAPAP"),
     ({"SeriesDescription": "ECHO COMPLETE"}, None),
+    ({"ViewCodeSequence": coded("G-039B", "")}, "PSAX-P"),
+    ({"ViewCodeSequence": coded("130681", "")}, "A4C"),
+    ({"ViewCodeSequence": coded("399232001", "of Quentin")}, "apical two chamber"),
+    ({"ViewCodeSequence": coded("1", "Apical Two Chamber")}, "apical two chamber"),
+    ({"StageName": "PSAX_S"}, "PSAX-S"),
+    ({"StageName": "Rest", "SeriesDescription": "A4C LV focus"}, "A4C"),
+    ({"SeriesDescription": "Subcostal 4 chamber"}, None),
+    ({"SeriesDescription": "PLAX RV inflow"}, None),
+    ({"SeriesDescription": "A2C and A4C"}, None),
     ({"ViewName": "of Quentin"}, None),
     ({}, None),
 ]
@@ -150,6 +160,57 @@ VIEWS = [
 @pytest.mark.parametrize(("tags", "view"), VIEWS)
 def test_view(tags, view, tmp_path):
     assert index(written(tmp_path / "a.dcm", **tags)).view == view
+
+
+def test_a_code_of_another_view_counts_more_than_the_name_of_the_file(tmp_path):
+    tags = {"ViewCodeSequence": coded("399232001", "")}
+    assert index(written(tmp_path / "30_A4C.dcm", **tags)).view == "apical two chamber"
+
+
+RULES = {r"lang.?achs": "PLAX", r"^4k": "a4c", r"raw/": "PSAX-P"}
+
+
+@pytest.mark.parametrize(
+    ("tags", "name", "view"),
+    [
+        ({"SeriesDescription": "Parasternal Langachse"}, "x.dcm", "PLAX"),
+        ({"StageName": "4K rest"}, "x.dcm", "A4C"),
+        ({"ViewName": "A4C", "SeriesDescription": "Langachse"}, "x.dcm", "PLAX"),
+        ({}, "raw/x.dcm", "PSAX-P"),
+        ({"ViewName": "PLAX"}, "x.dcm", "PLAX"),
+    ],
+)
+def test_rules_of_the_user_say_the_view_before_all_else(tags, name, view, tmp_path):
+    (tmp_path / "raw").mkdir()
+    written(tmp_path / name, **tags)
+    (ref,) = resolve("loader", "files", source=str(tmp_path), view_rules=RULES).index()
+    assert ref.view == view
+
+
+def test_a_rule_that_is_no_pattern_is_refused(tmp_path):
+    written(tmp_path / "a.dcm")
+    with pytest.raises(OptionError, match=r"view_rules has '\('"):
+        resolve("loader", "files", source=str(tmp_path), view_rules={"(": "PLAX"})
+
+
+def test_examinations_of_one_patient_are_told_apart_by_date_else_by_identifier(tmp_path):
+    for number, tags in enumerate(
+        (
+            {"StudyDate": "20240101", "StudyInstanceUID": "1.2.1"},
+            {"StudyDate": "20240101", "StudyInstanceUID": "1.2.2"},
+            {"StudyDate": "20240301", "StudyInstanceUID": "1.2.3"},
+            {"StudyInstanceUID": "1.2.3"},
+            {},
+        )
+    ):
+        written(tmp_path / f"{number}.dcm", **tags)
+    studies = [ref.study for ref in resolve("loader", "files", source=str(tmp_path)).index()]
+    assert studies[0] == studies[1]
+    assert len(set(studies)) == 4
+    assert studies[4] == ""
+    assert all(study.startswith("S-") and len(study) == 10 for study in studies[:4])
+    other = written(tmp_path / "other.dcm", StudyDate="20240101", PatientID="1")
+    assert index(other).study != studies[0], "a date alone would tell who was there on that day"
 
 
 @pytest.mark.parametrize("tags", [{"SyntheticData": "YES"}, {"Manufacturer": "Synthetic Co"}, {}])
