@@ -48,6 +48,7 @@ from echokit.plugins.registry import resolve
 from echokit.plugins.renamed import deprecated_option
 from echokit.plugins.weights import fit_weights, read_weights
 from echokit.system.files import whole_file, whole_folder
+from echokit.system.leftovers import scratch_folder
 from echokit.system.paths import is_below
 from echokit.system.progress import Progress
 from echokit.types import (
@@ -162,6 +163,7 @@ __all__ = [
     "read_weights",
     "resolve",
     "run",
+    "scratch_folder",
     "whole_file",
     "whole_folder",
 ]

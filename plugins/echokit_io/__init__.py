@@ -59,8 +59,9 @@ def files(
     of grades, is read by that loader.
 
     Args:
-        source: a clip's file, a CSV manifest, a folder with a `manifest.csv`, or a folder of
-            clips in folders.
+        source: a clip's file, a CSV manifest, a folder with a `manifest.csv`, a ZIP or tar archive
+            (tar also gzip or bzip2), a folder of clips in folders and archives, or the DICOMDIR of
+            one. Archives are unpacked into a temporary folder; one in another is refused.
         view: the view of every clip; None takes it from the manifest or the files.
         patients: `hash` replaces every patient, wherever it was found, by `echokit.pseudonym` of
             it, and names files that are no clips by a number: no part of a path, a header or a
@@ -73,8 +74,8 @@ def files(
             `remove` blackens coloured pixels. Spectral Doppler and M-mode are refused always.
         limits: what reading may cost; files that cost more are refused by name. `memory` in
             megabytes at once (500), `pixels` of a frame (16 million), `frames` of a clip (100,000),
-            `rows` of a manifest or sheet (200,000), `seconds` of a clip (60), such as
-            `{"memory": 2000}`.
+            `rows` of a manifest or sheet (200,000), `unpacked` megabytes of all archives (20,000),
+            `seconds` of a clip (60), such as `{"memory": 2000}`.
         isolate: read files in another process with hard limits of memory and time, so that a file
             that a decoder dies of is one rejection. Every clip is copied once more.
         view_rules: regular expression -> view, such as `{"long.?ax": "PLAX"}`. The first that is

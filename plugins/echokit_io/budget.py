@@ -32,6 +32,8 @@ class Budget:
     """Frames of a clip."""
     rows: float = 200_000.0
     """Rows of a manifest or sheet."""
+    unpacked: float = 20_000.0
+    """Megabytes that all archives of a source together unpack to, on the disk."""
     seconds: float = 60.0
     """Seconds that reading a clip takes, both by the clock and of the processor."""
 

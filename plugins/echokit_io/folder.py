@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +13,7 @@ from echokit import VIEWS, ClipError, ClipRef, OptionError, Rejection
 from echokit_io.clip_info import ClipInfo
 from echokit_io.colour import Colour
 from echokit_io.dicom_views import OTHER_VIEWS
+from echokit_io.entry import Entry
 from echokit_io.formats import examine
 from echokit_io.naming import PathInfo, canonical, conceal, from_path, unique
 from echokit_io.recognise import stem
@@ -21,16 +22,6 @@ Rules = tuple[tuple[re.Pattern[str], str], ...]
 """Patterns of texts, and the view of each, as a user wrote them; the first that is found counts."""
 DEEPEST = 50
 """Largest number of folders, one in another, that are looked into."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file below a folder."""
-
-    relative: PurePosixPath
-    """Path below the folder."""
-    reason: str = ""
-    """Why the file is refused without being opened; empty if it may be opened."""
 
 
 def walk(root: Path) -> Iterator[Entry]:
@@ -172,7 +163,7 @@ def _refer(
     try:
         if entry.reason:
             raise ClipError(entry.reason)
-        info = look(root / relative)
+        info = look(entry.file or root / relative)
         check_colour(info, colour)
     except ClipError as error:
         return Rejection(printable(relative), str(error))

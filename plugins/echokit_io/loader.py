@@ -6,14 +6,17 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, final
 
 from echokit import Clip, ClipError, ClipRef, DataError, OptionError, Rejection
 from echokit_io import discreet, folder, manifest
+from echokit_io.archives import Archives
 from echokit_io.budget import Budget
 from echokit_io.clip_info import ClipInfo
 from echokit_io.colour import CHOICES, Colour
+from echokit_io.entry import Entry
 from echokit_io.formats import USUAL, examine, read
 from echokit_io.naming import canonical
 from echokit_io.recognise import open_regular
@@ -29,7 +32,7 @@ TABLES = (".csv", ".tsv")
 
 @final
 class FileLoader:
-    """Loader of one clip, a manifest or a folder; see `echokit_io.files`."""
+    """Loader of one clip, an archive, a manifest or a folder; see `echokit_io.files`."""
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class FileLoader:
             from echokit_io.isolated import Isolated  # needs NumPy; listing clips does not
 
             self._isolated = Isolated(budget)
+        self._archives = Archives(budget)
         self.budget = budget
         self.root = root
         self.only = only
@@ -102,6 +106,8 @@ class FileLoader:
         if not source:
             raise DataError(f"The loader 'files' was given no source. {hint}")
         path = Path(source).expanduser()
+        if path.name.upper() == "DICOMDIR":  # the index of a disc: its files lie beside it
+            path = path.parent
         try:
             is_folder, exists = path.is_dir(), path.is_symlink() or path.exists()
         except (OSError, ValueError):  # a name that the file system refuses
@@ -138,10 +144,10 @@ class FileLoader:
 
     def _found(self) -> Iterator[ClipRef | Rejection]:
         """List the clips of a folder without a manifest, or the one file."""
-        entries = [folder.Entry(PurePosixPath(self.only))] if self.only else folder.walk(self.root)
+        files = [Entry(PurePosixPath(self.only))] if self.only else folder.walk(self.root)
         yield from folder.index(
             self.root,
-            entries,
+            chain.from_iterable(self._archives.expand(self.root, file) for file in files),
             view=self.view,
             root_name=self.root.resolve().name or "unknown",
             colour=self.colour,
@@ -241,4 +247,5 @@ class FileLoader:
         # a reference may come from a file that somebody else wrote
         if not ref.where or where.is_absolute() or ".." in where.parts:
             raise ClipError("its address is not below the source")
-        return self.root / where, None
+        path = self.root / where
+        return path if path.exists() else self._archives.find(self.root, where), None

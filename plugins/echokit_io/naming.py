@@ -29,6 +29,8 @@ _WORDS = sorted(
 )
 _SPELLING = "|".join(re.sub(r"[- ]", "[-_ ]?", word) for word in _WORDS)
 _VIEW = re.compile(rf"(?<![A-Za-z0-9])(?:{_SPELLING})(?![A-Za-z0-9])", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2?|tar\.(gz|bz2))$", re.IGNORECASE)
+"""Suffixes of archives."""
 _OTHER = re.compile(
     r"subcost|subx|suprastern|oesoph|esoph|\b(TEE|TOE|RVOT|RVIT)\b|inflow|outflow"
     r"|(?<![A-Za-z0-9])(A[235]C|AP[235]|A?[235][-_ ]?CH)(?![A-Za-z0-9])"
@@ -85,7 +87,8 @@ def from_path(relative: PurePosixPath) -> PathInfo:
     The topmost folder names the patient: a deeper one may be one of several studies of the same
     patient, who must stay on one side of a split.
     """
-    folders, name = relative.parts[:-1], stem(relative.name)
+    # an archive names what it holds as a folder does
+    folders, name = [_ARCHIVE.sub("", part) for part in relative.parts[:-1]], stem(relative.name)
     view, patient = _split_name(name)
     if view is None:
         views = map(_view_of, reversed(folders))

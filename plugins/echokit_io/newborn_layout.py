@@ -16,6 +16,7 @@ from echokit_io import folder
 from echokit_io.budget import Budget
 from echokit_io.csv_text import listed
 from echokit_io.discreet import CHOICES, ROW, hide
+from echokit_io.entry import Entry
 from echokit_io.formats import USUAL
 from echokit_io.grade_sheet import GRADE, Row, number_of, read_sheet
 from echokit_io.loader import MANIFEST, FileLoader
@@ -208,7 +209,7 @@ def _by_number(rows: Iterable[Row]) -> dict[str, Row]:
     return patients
 
 
-def _parse_name(entry: folder.Entry) -> _Video | Rejection:
+def _parse_name(entry: Entry) -> _Video | Rejection:
     """Read number and view from a file's name, or reject the file."""
     where, suffix = folder.printable(entry.relative), entry.relative.suffix
     if entry.reason:

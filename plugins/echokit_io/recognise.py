@@ -100,7 +100,7 @@ def recognise(path: Path) -> Kind:
         return "dicom"
     if demuxer(head):
         return "video"
-    if head.startswith(NPY) or (head.startswith(b"PK\x03\x04") and _is_npz(path)):
+    if head.startswith(NPY) or (head.startswith(b"PK\x03\x04") and holds_arrays(path)):
         return "arrays"
     if head[344:348] in (b"n+1\x00", b"ni1\x00") or path.name.lower().endswith(".nii.gz"):
         return "nifti"
@@ -128,7 +128,13 @@ def _headless_dicom(head: bytes) -> bool:
     return (little and (explicit or implicit)) or (big and explicit)
 
 
-def _is_npz(path: Path) -> bool:
+def is_tar(head: bytes) -> bool:
+    """Tell whether the first bytes are those of a tar archive (POSIX or GNU)."""
+    return head[257:262] == b"ustar"
+
+
+def holds_arrays(path: Path) -> bool:
+    """Tell whether a ZIP is a NumPy archive, by its members."""
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             members = archive.namelist()

@@ -77,6 +77,7 @@ EXPECTED = [
     "read_weights",
     "resolve",
     "run",
+    "scratch_folder",
     "whole_file",
     "whole_folder",
 ]

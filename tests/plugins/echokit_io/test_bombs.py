@@ -59,7 +59,7 @@ def test_limits_can_be_raised(tmp_path):
 @pytest.mark.parametrize(
     ("limits", "reason"),
     [
-        ({"memroy": 5}, "write memory, pixels, frames, rows, seconds"),
+        ({"memroy": 5}, "write memory, pixels, frames, rows, unpacked, seconds"),
         ({"memory": 0}, "above 0"),
         ({"seconds": float("inf")}, "above 0"),
         ({"rows": True}, "above 0"),
