@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from echokit.studies.load import load
     from echokit.studies.model import Model
     from echokit.studies.outcomes import ClipResult, SubjectResult
+    from echokit.studies.queue import QueuedStudy, StudyQueue
     from echokit.studies.result import StudyResult
     from echokit.studies.sources import check, read
     from echokit.system.pseudonyms import key_file, keyed_digest, pseudonym
@@ -85,7 +86,9 @@ _PLACES = {
     "ClipResult": "echokit.studies.outcomes",
     "Evaluation": "echokit.studies.evaluation",
     "Model": "echokit.studies.model",
+    "QueuedStudy": "echokit.studies.queue",
     "Run": "echokit.runs.context",
+    "StudyQueue": "echokit.studies.queue",
     "StudyResult": "echokit.studies.result",
     "SubjectResult": "echokit.studies.outcomes",
     "check": "echokit.studies.sources",
@@ -127,10 +130,12 @@ __all__ = [
     "PluginError",
     "Prediction",
     "Progress",
+    "QueuedStudy",
     "RecipeError",
     "Rejection",
     "Run",
     "Saliency",
+    "StudyQueue",
     "StudyResult",
     "SubjectResult",
     "SupportsCam",

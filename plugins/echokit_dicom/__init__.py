@@ -31,10 +31,12 @@ def register_writers(register: Callable[[str, Callable[..., Any]], None]) -> Non
 
 @hookimpl
 def register_commands(group: typer.Typer) -> None:
-    """Add `echokit data deidentify`, which writes copies in which nobody is named."""
+    """Add `echokit data deidentify` and `echokit listen`, the node of a hospital's network."""
     from echokit_dicom.deidentify.command import data
+    from echokit_dicom.node.command import listen
 
     group.add_typer(data, name="data")
+    group.command("listen")(listen)
 
 
 def dicomweb(
