@@ -56,6 +56,7 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
         "studies/clips.py": "echokit/studies/test_model.py",
         "studies/manifest.py": "echokit/export/test_write.py",
         "studies/load.py": "echokit/studies/test_model.py",
+        "studies/outcomes.py": "echokit/studies/test_model.py",
         "studies/evaluation.py": "echokit/studies/test_evaluate.py",
         "studies/plain.py": "echokit/studies/test_model.py",
         "studies/result.py": "echokit/studies/test_model.py",
