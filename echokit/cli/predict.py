@@ -210,9 +210,12 @@ def _tell(result: StudyResult, written: list[Path], writing: float) -> None:
         console.print(result.without_saliency, markup=False, soft_wrap=True)
     seconds = {stage["name"]: stage["seconds"] for stage in result.stages} | {"write": writing}
     console.print(_took(seconds), style="dim", soft_wrap=True)
-    for path in [path for path in written if path.suffix == ".html"] or written:
-        kind = "Page" if path.suffix == ".html" else "Written"
-        console.print(f"{kind}: {path}", markup=False, soft_wrap=True)
+    pages = {path.parent: path for path in written if path.suffix == ".html"}
+    for page in pages.values():
+        console.print(f"Page: {page}", markup=False, soft_wrap=True)
+    for path in written:
+        if path.parent not in pages:
+            console.print(f"Written: {path}", markup=False, soft_wrap=True)
 
 
 def _answer(subject: SubjectResult, result: StudyResult) -> str:

@@ -31,7 +31,8 @@ OFFLINE = (
     *("--disable-features=OptimizationHints,MediaRouter", "--dns-prefetch-disable"),
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
-"""What keeps the browser from asking anything of a network."""
+"""What keeps the browser from asking anything of a network: no name is resolved. It still looks for
+a route to an address of IPv6, without sending anything, unless it has a network of its own."""
 
 
 def find_browser() -> str:
@@ -102,7 +103,9 @@ def make_page(
 
 
 def print_page(page: Path, out: Path) -> bytes:
-    """Print a page to PDF, without a network and with a profile that is thrown away.
+    """Print a page to PDF, with a profile that is thrown away.
+
+    Where Linux allows it the browser runs in a network namespace of its own, which holds nothing.
 
     Raises:
         UsageError: there is no browser, or it prints nothing.
@@ -110,6 +113,7 @@ def print_page(page: Path, out: Path) -> bytes:
     browser = find_browser()
     root = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium has none for root
     command = [
+        *_without_network(),
         browser,
         *OFFLINE,
         *root,
@@ -128,3 +132,14 @@ def print_page(page: Path, out: Path) -> bytes:
     if not pdf.startswith(b"%PDF-"):
         raise UsageError(f"{browser} could not print the page of the study ({told}).")
     return pdf
+
+
+def _without_network() -> list[str]:
+    """Return what starts a program without a network; empty where that is not allowed."""
+    tool = shutil.which("unshare")
+    if tool is None:
+        return []
+    owner = [] if os.geteuid() == 0 else ["--map-current-user"]
+    words = [tool, *owner, "--net"]
+    done = subprocess.run([*words, "true"], capture_output=True, check=False)  # noqa: S603
+    return words if done.returncode == 0 else []

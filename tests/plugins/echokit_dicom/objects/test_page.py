@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 import pytest
 from dciodvfy import errors
 from dicom_study import NAME
 from pydicom import dcmread
+from traced import connections
 
 from echokit import UsageError, resolve
 from echokit_dicom.objects import page
@@ -34,6 +36,20 @@ def test_the_page_of_one_patient_is_wrapped_without_an_error(browser, result_of,
         assert pdf.rstrip().endswith(b"%%EOF")
         assert NAME.partition("^")[0].encode() not in pdf
     assert [dcmread(path).PatientID for path in written] == ["P1", "P20"]
+
+
+def test_printing_asks_nothing_of_a_network(browser, tmp_path):
+    (tmp_path / "page.html").write_text("<img src='http://192.0.2.1/x.png'><p>A page</p>")
+    code = (
+        "import sys; from pathlib import Path; from echokit_dicom.objects import page;"
+        "page._without_network = list;"  # not even where the machine would forbid it
+        "page.print_page(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "page.html", tmp_path / "page.pdf"]
+    done, reached = connections(command, tmp_path / "trace")
+    assert done.returncode == 0, done.stderr
+    # a look for a route of IPv6, by which nothing is sent, and what the page itself names
+    assert {address for address, _ in reached} <= {"2001:4860:4860::8888", "192.0.2.1"}
 
 
 def test_without_a_browser_it_is_refused_before_anything_is_predicted(monkeypatch):
