@@ -29,7 +29,9 @@ app.command("forget")(data_forget.forget)
 
 @app.command("check")
 def check(
-    path: Annotated[Path, typer.Argument(help="A file, a folder, or a CSV manifest.")],
+    path: Annotated[
+        str, typer.Argument(help="A file, a folder, a CSV manifest, or LOADER:ADDRESS.")
+    ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every file and the summary as JSON.")
     ] = False,

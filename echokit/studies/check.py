@@ -15,6 +15,7 @@ from echokit.components.slots import make_preparation
 from echokit.errors import ClipError, CohortError
 from echokit.interfaces import Loader
 from echokit.recipe import Recipe, Slot, load_recipe
+from echokit.recipe.address import split_address
 from echokit.recipe.settings import Settings, loader_options, setting_texts
 from echokit.system.progress import Listener, Progress, watched
 from echokit.types import ClipRef, Rejection
@@ -32,7 +33,7 @@ def check_source(
     """Read everything at a path, and say what a recipe would do with it.
 
     Args:
-        path: a clip's file, a folder, or a CSV manifest.
+        path: a clip's file, a folder, a CSV manifest, or `LOADER:ADDRESS`.
         loader: name of the loader where no recipe names one.
         recipe: a recipe; None reads the clips and judges none.
         config: TOML files laid over the recipe.
@@ -42,15 +43,18 @@ def check_source(
     Raises:
         RecipeError: the recipe cannot be used.
     """
+    named = split_address(path)
+    shown = str(path).partition("?")[0] if named else str(path)  # a query may name a patient
     if recipe is None:
         options = loader_options(config, setting_texts(settings))
-        made = make_loader(Slot(use=loader, **options), source=str(path))
-        return CheckReport(str(path), _read(made, progress))
-    resolved = load_recipe(recipe, config=config, settings=setting_texts(settings), data=Path(path))
+        use, source = named or (loader, str(path))
+        made = make_loader(Slot(use=use, **options), source=source)
+        return CheckReport(shown, _read(made, progress))
+    resolved = load_recipe(recipe, config=config, settings=setting_texts(settings), data=path)
     made = make_loader(resolved.data)
     files = tuple(_as_used(file, made, resolved) for file in _read(made, progress))
     labels, said = _labels(made, resolved)
-    return CheckReport(str(path), files, labels=labels, said=said)
+    return CheckReport(shown, files, labels=labels, said=said)
 
 
 def _read(loader: Loader, progress: Progress | Listener | None) -> tuple[CheckedFile, ...]:

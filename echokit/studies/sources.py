@@ -72,7 +72,7 @@ def check(
     """Say what a file, a folder or a manifest holds: every file, used or rejected with its reason.
 
     Args:
-        path: a clip's file, a folder, or a CSV manifest.
+        path: a clip's file, a folder, a CSV manifest, or `LOADER:ADDRESS`.
         loader: name of the loader; None takes the one that recipes read a user's files with.
         recipe: a recipe that the clips are for. Its views, sector, frames, labels and splits are
             then checked too, so that a run and a prediction say the same.
@@ -91,11 +91,12 @@ def check(
     """
     from echokit.studies.check import check_source  # only here are all parts of a recipe needed
 
-    if not Path(path).exists():
+    named = split_address(path)
+    if named is None and not Path(path).exists():
         raise UsageError(f"There is nothing at {path}.")
     return check_source(
         path,
-        loader or ("" if recipe else loader_of_files()),
+        loader or ("" if recipe or named else loader_of_files()),
         recipe=recipe,
         config=[Path(one) for one in config],
         settings=settings,

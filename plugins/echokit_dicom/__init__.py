@@ -43,6 +43,7 @@ def dicomweb(
     source: str,
     *,
     view: str | None = None,
+    view_rules: Mapping[str, str] | None = None,
     patients: Literal["hash", "as-is"] = "hash",
     colour: Literal["refuse", "remove"] = "refuse",
     isolate: bool = False,
@@ -67,6 +68,7 @@ def dicomweb(
         source: `https://HOST:PORT/PATH?StudyInstanceUID=UID`; the query may hold any attribute of
             DICOM that the archive matches, such as AccessionNumber, PatientID and StudyDate.
         view: the view of every clip; None takes it from the files.
+        view_rules: regular expression -> view, as for the loader `files`.
         patients: `hash` replaces each PatientID by `echokit.pseudonym` of it; `as-is` keeps it.
         colour: what happens to clips with colour Doppler, as for the loader `files`.
         isolate: read files in another process with hard limits, as for the loader `files`.
@@ -87,7 +89,13 @@ def dicomweb(
     from echokit_dicom.archive.address import need_query, parse_web
 
     need_query(address := parse_web(source))
-    options = {"view": view, "patients": patients, "colour": colour, "isolate": isolate}
+    options = {
+        "view": view,
+        "view_rules": view_rules,
+        "patients": patients,
+        "colour": colour,
+        "isolate": isolate,
+    }
     return _archive_loader(address, options, labels, cache, keep_days, tries)
 
 
@@ -95,6 +103,7 @@ def dimse(
     source: str,
     *,
     view: str | None = None,
+    view_rules: Mapping[str, str] | None = None,
     patients: Literal["hash", "as-is"] = "hash",
     colour: Literal["refuse", "remove"] = "refuse",
     isolate: bool = False,
@@ -113,6 +122,7 @@ def dimse(
             `aet` (what echokit calls itself, usually ECHOKIT), `tls=1` (an encrypted association)
             and `move_port` (takes C-MOVE and receives clips on this port; without it C-GET).
         view: as for the loader `dicomweb`.
+        view_rules: as for the loader `dicomweb`.
         patients: as for the loader `dicomweb`.
         colour: as for the loader `dicomweb`.
         isolate: as for the loader `dicomweb`.
@@ -131,7 +141,13 @@ def dimse(
     from echokit_dicom.archive.address import need_query, parse_dimse
 
     need_query(address := parse_dimse(source))
-    options = {"view": view, "patients": patients, "colour": colour, "isolate": isolate}
+    options = {
+        "view": view,
+        "view_rules": view_rules,
+        "patients": patients,
+        "colour": colour,
+        "isolate": isolate,
+    }
     return _archive_loader(address, options, labels, cache, keep_days, tries)
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,9 +51,10 @@ def test_the_commands_it_shows_have_the_options_it_shows() -> None:
     assert len(shown) >= 8
     for line in shown:
         words = line.split()
-        node = command
-        while words and words[0] in getattr(node, "commands", {}):
-            node = node.commands[words.pop(0)]  # type: ignore[attr-defined]
+        node: Any = command
+        while words and (below := getattr(node, "get_command", lambda *_: None)(None, words[0])):
+            node = below
+            words.pop(0)
         known = {name for parameter in node.params for name in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known, line
 

@@ -14,6 +14,9 @@ from echokit_dicom.archive.archive import Place
 FOLDER = "ECHOKIT_ARCHIVE_CACHE"
 """Environment variable: the folder, by default `~/.cache/echokit/archive`."""
 SUFFIX = ".dcm"
+LETTERS = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
+"""Hexadecimal digits as letters of which no view and no patient's number can be read: `4c` may
+stand in a digest, and a clip of no view would be taken for a four-chamber view."""
 
 
 class Cache:
@@ -51,7 +54,8 @@ class Cache:
     def path(self, place: Place) -> Path:
         """Return where the file of an instance is, or is to be."""
         text = "\0".join((place.study, place.series, place.instance))
-        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}{SUFFIX}"
+        digest = hashlib.sha256(text.encode()).hexdigest().translate(LETTERS)
+        return self.folder / f"{digest}{SUFFIX}"
 
     def has(self, place: Place) -> bool:
         """Say whether an instance has arrived, and keep its file for longer if so."""

@@ -43,10 +43,11 @@ class ObjectWriter:
             raise UsageError(f"{out} already exists; choose another folder with --out.")
         made: list[tuple[str, Dataset]] = []
         for subject in result.subjects:
+            whose = "-".join(filter(None, (self.kind, subject.patient, subject.study)))
             objects = self.make(result, subject, read_sources(result, subject))
             for number, one in enumerate(objects, start=1):
                 tail = f"-{number}" if len(objects) > 1 else ""
-                made.append((f"{self.kind}-{subject.patient}{tail}.dcm", one))
+                made.append((f"{whose}{tail}.dcm", one))
         with whole_folder(out) as partial:
             for name, one in made:
                 one.save_as(partial / name, enforce_file_format=True)
