@@ -6,11 +6,11 @@ Heavy libraries belong inside the factory, so that listing plugins stays instant
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from echokit.types import Clip, ClipRef, Prediction, Rejection, Saliency, Votes
+from echokit.types import Clip, ClipRef, ClipStream, Prediction, Rejection, Saliency, Votes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -196,6 +196,48 @@ class SupportsFile(Protocol):
 
         Raises:
             ClipError: it has none.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsStream(Protocol):
+    """A loader that can read a long clip block by block, without holding all of its frames."""
+
+    def stream(self, ref: ClipRef, needed: Callable[[int], Sequence[int]]) -> ClipStream | None:
+        """Check a long clip as `read` does, and make it ready to be read block by block.
+
+        Args:
+            ref: one clip that `index` listed.
+            needed: given the number of frames, returns the indices of those that must be at hand,
+                in ascending order.
+
+        Returns:
+            The clip, whose frames are those of `read`; None where `read` is to be called.
+
+        Raises:
+            ClipError: it cannot be read; the message is the reason.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsBlocks(Protocol):
+    """A preparing transform that changes frame by frame, once it has seen a few of a clip."""
+
+    def needed(self, length: int) -> Sequence[int]:
+        """Return the frames that it must see of a clip of this many, in ascending order."""
+        ...
+
+    def settle(self, few: Clip, length: int) -> Transform:
+        """Return a transform that makes of any frames of a clip what this one makes of them.
+
+        Args:
+            few: the frames that it needed.
+            length: number of frames of the whole clip.
+
+        Raises:
+            ClipError: the clip cannot be used; the message is the reason.
         """
         ...
 

@@ -5,7 +5,7 @@ Frame axes are always time, row, column: `T H W`. A prepared sequence is `C k H 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -118,6 +118,19 @@ class Clip:
     def _repr_html_(self) -> str:
         movie = _movie(self.frames, self.fps or USUAL_FPS)
         return f'<img alt="{self!r}" src="data:image/webp;base64,{movie}">'
+
+
+@dataclass(frozen=True, slots=True)
+class ClipStream:
+    """A long clip that is read block by block, with a few of its frames at hand."""
+
+    few: Clip
+    """The frames that were asked for, in order, with all that is known of the clip."""
+    length: int
+    """Number of frames of the clip."""
+    blocks: Callable[[], Iterator[UInt8[np.ndarray, "t H W"]]]
+    """Reads the clip from its first frame to its last, some frames at a time; may be called again.
+    Raises ClipError where the clip is not what it was."""
 
 
 def _movie(frames: UInt8[np.ndarray, "T H W"] | Float32[np.ndarray, "T H W"], fps: float) -> str:

@@ -15,6 +15,7 @@ from echokit.cli import data_forget
 from echokit.cli.console import Count, out, print_json
 from echokit.cli.groups import WithPlugins
 from echokit.clips.check import CheckReport
+from echokit.recipe.settings import isolating
 from echokit.report.words import plural
 from echokit.system.pseudonyms import key_file as keep_key
 
@@ -34,6 +35,13 @@ def check(
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every file and the summary as JSON.")
+    ] = False,
+    isolate: Annotated[
+        bool,
+        typer.Option(
+            "--isolate",
+            help="Read files in another process with hard limits of memory and time.",
+        ),
     ] = False,
     key_file: Annotated[
         Path | None,
@@ -69,7 +77,7 @@ def check(
             loader=loader,
             recipe=recipe,
             config=config or (),
-            settings=settings or (),
+            settings=[*(settings or ()), *isolating(isolate, "data" if recipe else "")],
             progress=Count(),
         )
     if as_json:

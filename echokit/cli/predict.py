@@ -17,7 +17,7 @@ from echokit.cli.console import print_json, warn_of_changed_recipe
 from echokit.cli.log_lines import progress_of
 from echokit.cli.writing import make_writers, write_all
 from echokit.folder import next_free
-from echokit.recipe.settings import loader_options
+from echokit.recipe.settings import isolating, loader_options
 from echokit.report.words import duration, label_set
 from echokit.studies.outcomes import SubjectResult
 from echokit.studies.result import StudyResult
@@ -122,6 +122,13 @@ def predict(
         list[Path] | None,
         typer.Option(help="TOML file whose table [study] holds options of the loader. Repeatable."),
     ] = None,
+    isolate: Annotated[
+        bool,
+        typer.Option(
+            "--isolate",
+            help="Read files in another process with hard limits of memory and time.",
+        ),
+    ] = False,
     key_file: Annotated[
         Path | None,
         typer.Option(help="New file, for your eyes only, that says whom each pseudonym is of."),
@@ -160,7 +167,7 @@ def predict(
             saliency=saliency,
             test_saliency=test_saliency,
             judge_anyway=judge_anyway,
-            options=loader_options(config or (), settings or ()),
+            options=loader_options(config or (), [*(settings or ()), *isolating(isolate, "")]),
             progress=progress_of(quiet or as_json),
         )
     started = time.monotonic()

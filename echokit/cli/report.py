@@ -88,7 +88,13 @@ def _asked(results: Results, table: str | None, form: str) -> list[PaperTable]:
     names = [table] if table else described if form == "terminal" else described[-1:]
     if table == "all":
         names = [*tables]
-    return [reports.paper_table(results, tables[name]) for name in names]
+    made = [reports.paper_table(results, tables[name]) for name in names]
+    shown = [one for one in made if one.lines]
+    if not shown:
+        raise UsageError(
+            f"The run has no row of table {names[0]!r}. Take --table all for those that it has."
+        )
+    return shown
 
 
 def _report(path: Path, table: str | None) -> None:

@@ -18,6 +18,7 @@ from echokit.components.outlook import FRAMES, look_ahead
 from echokit.errors import UsageError
 from echokit.recipe import Recipe
 from echokit.recipe.resolve import resolve_recipe
+from echokit.recipe.settings import isolating
 from echokit.report.words import plural
 from echokit.system.checked import read_json
 from echokit.system.files import system_sentence
@@ -57,6 +58,14 @@ def run(
     resume: Annotated[
         Path | None, typer.Option(help="Finish the run in this folder; takes no recipe.")
     ] = None,
+    isolate: Annotated[
+        bool,
+        typer.Option(
+            "--isolate",
+            help="Read the files of --data and --test-data in another process with hard limits "
+            "of memory and time.",
+        ),
+    ] = False,
     key_file: Annotated[
         Path | None,
         typer.Option(help="New file, for your eyes only, that says whom each pseudonym is of."),
@@ -74,7 +83,8 @@ def run(
 
     Without --data the cohort is synthetic, which the result says wherever it is shown.
     """
-    given = (preset, settings or (), config)
+    slots = ["data", *(["test"] if test_data else [])]
+    given = (preset, [*(settings or ()), *isolating(isolate, *slots)], config)
     if dry_run:
         _say_ahead(resolve_recipe(recipe, data, *given, seed, test_data), out, as_json)
         return

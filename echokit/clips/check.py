@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from echokit.errors import ClipError
-from echokit.interfaces import Loader
+from echokit.interfaces import Loader, SupportsStream
 from echokit.types import VIEWS, ClipRef, Rejection
 
 if TYPE_CHECKING:
@@ -208,12 +208,13 @@ def check_files(loader: Loader) -> Iterator[CheckedFile]:
 
 
 def _facts(loader: Loader, ref: ClipRef) -> ClipFacts:
-    clip = loader.read(ref)
-    frames, height, width = clip.frames.shape
+    stream = loader.stream(ref, lambda length: (0,)) if isinstance(loader, SupportsStream) else None
+    clip = loader.read(ref) if stream is None else stream.few
+    height, width = clip.frames.shape[1:]
     return ClipFacts(
         patient=ref.patient,
         view=ref.view if ref.view is None or ref.view in VIEWS else OTHER_VIEW,
-        frames=frames,
+        frames=len(clip.frames) if stream is None else stream.length,
         height=height,
         width=width,
         fps=clip.fps,

@@ -6,17 +6,19 @@ import json
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Shaped
 
 from echokit.clips.store import Store
+from echokit.clips.streaming import PreparedStream, open_stream
 from echokit.errors import ClipError
 from echokit.interfaces import Loader, Transform
 from echokit.system.digests import DamageWarning
 from echokit.system.prefetch import prefetch
-from echokit.types import Clip, ClipRef
+from echokit.types import Box, Clip, ClipRef
 
 
 def unused_generator() -> Any:
@@ -46,12 +48,53 @@ class Preparation:
         _check_numbers(clip)
         for step in self.steps:
             clip = step(clip, unused_generator())
-        if clip.frames.dtype != np.uint8 or clip.frames.ndim != 3 or not clip.frames.size:
-            raise ClipError(
-                f"preparing made frames of {clip.frames.dtype} {clip.frames.shape}; "
-                "uint8 (T, H, W) can be stored"
-            )
+        _check_frames(clip.frames)
         return clip
+
+    def stream(self, loader: Loader, ref: ClipRef) -> PreparedStream | None:
+        """Open a long clip to be prepared block by block; None where it is to be read whole.
+
+        Raises:
+            ClipError: the clip cannot be read, or a step refuses it.
+        """
+        stream = open_stream(loader, ref, self.steps)
+        if stream is not None:
+            _check_numbers(stream.source.few)
+            _check_frames(stream.few.frames)
+        return stream
+
+    def count(self, loader: Loader, ref: ClipRef) -> int:
+        """Count the frames of a prepared clip.
+
+        Raises:
+            ClipError: the clip cannot be read, or a step refuses it.
+        """
+        stream = self.stream(loader, ref)
+        return len(self(loader.read(ref)).frames) if stream is None else stream.length
+
+    def shown(self, loader: Loader, ref: ClipRef, start: int, k: int) -> tuple[Clip, int]:
+        """Read `k` frames at the source's own resolution, with nothing outside the sector.
+
+        Returns:
+            The frames of the prepared clip from `start`, and the number of all its frames; `box`
+            is the part of the source's frame that they show.
+
+        Raises:
+            ClipError: the clip cannot be read, or a step refuses it.
+        """
+        stream = self.stream(loader, ref)
+        if stream is not None:
+            source, length = stream.source.few, stream.length
+            masked = stream.masked(start, k)
+        else:
+            source = loader.read(ref)
+            masked = self.masked(source)
+            length = len(masked.frames)
+            # copied: a view would keep the whole clip in memory
+            masked = replace(masked, frames=masked.frames[start : start + k].copy())
+        whole = Box(0, 0, *source.frames.shape[1:])
+        fps, box = masked.fps or source.fps, masked.box or whole
+        return replace(masked, structures=None, fps=fps, box=box), length
 
     def masked(self, clip: Clip) -> Clip:
         """Apply the steps up to the one that finds the sector and masks what lies outside it.
@@ -66,6 +109,13 @@ class Preparation:
                 clip = changed
             found = found or clip.sector is not None
         return clip
+
+
+def _check_frames(frames: Shaped[np.ndarray, "..."]) -> None:
+    if frames.dtype != np.uint8 or frames.ndim != 3 or not frames.size:
+        raise ClipError(
+            f"preparing made frames of {frames.dtype} {frames.shape}; uint8 (T, H, W) can be stored"
+        )
 
 
 def _check_numbers(clip: Clip) -> None:
@@ -101,7 +151,10 @@ def prepare(
     begun: set[str] = set()  # keys under way: the store has them only once they are prepared
     damaged: dict[str, str] = {}
 
-    def fetch(ref: ClipRef) -> tuple[ClipRef, str | ClipError, Clip | None]:
+    def open_clip(ref: ClipRef) -> Clip | PreparedStream:
+        return preparation.stream(loader, ref) or loader.read(ref)
+
+    def fetch(ref: ClipRef) -> tuple[ClipRef, str | ClipError, Clip | PreparedStream | None]:
         try:
             key = store.key(loader, ref, preparation.signature)
             if key in begun:
@@ -112,7 +165,7 @@ def prepare(
                     return ref, key, None
                 damaged[key] = problem
             begun.add(key)
-            return ref, key, loader.read(ref)
+            return ref, key, open_clip(ref)
         except ClipError as error:
             return ref, error, None
 
@@ -127,7 +180,11 @@ def prepare(
                 store.discard(key)
             if key not in store:
                 # `clip` is None after a refused clip of the same content: it is refused again
-                store.put(key, preparation(clip or loader.read(ref)))
+                opened = clip or open_clip(ref)
+                if isinstance(opened, PreparedStream):
+                    store.put_blocks(key, opened.few, opened.length, opened.blocks())
+                else:
+                    store.put(key, preparation(opened))
             yield ref, key
         except ClipError as error:
             yield ref, error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import zarr
 from jaxtyping import UInt8
 from zarr.codecs import ZstdCodec
 
-from echokit.errors import DamagedError
+from echokit.errors import ClipError, DamagedError
 from echokit.interfaces import Loader, SupportsFingerprint
 from echokit.system.digests import MISSING, Digests
 from echokit.system.digests import NAME as DIGESTS
@@ -70,10 +71,26 @@ class Store:
 
     def put(self, key: str, clip: Clip) -> None:
         """Keep a prepared clip."""
+        self._put(key, lambda folder: _write(folder, clip))
+
+    def put_blocks(self, key: str, known: Clip, length: int, blocks: Iterable[Clip]) -> None:
+        """Keep a long prepared clip whose frames are made some at a time.
+
+        The files are those that `put` would write of the whole clip.
+
+        Args:
+            key: its key.
+            known: any frames of it, with all that is known of the clip; it has no structures.
+            length: number of its frames.
+            blocks: all frames, in order.
+        """
+        self._put(key, lambda folder: _write_blocks(folder, known, length, blocks))
+
+    def _put(self, key: str, write: Callable[[Path], None]) -> None:
         try:
             private_folder(self.path)
             with whole_folder(self.path / key) as partial:
-                _write(partial, clip)
+                write(partial)
                 Digests(partial).record(("**/*",))
         except OSError:
             if key not in self:  # else another process was first; its copy is the same
@@ -195,13 +212,44 @@ def _write(path: Path, clip: Clip) -> None:
     group = zarr.open_group(path, mode="w")
     for name, movie in {"frames": clip.frames, "structures": clip.structures}.items():
         if movie is not None:
-            group.create_array(
-                name,
-                data=_differences(movie),
-                chunks=(CHUNK, *movie.shape[1:]),
-                shards=(SHARD, *movie.shape[1:]),
-                compressors=ZstdCodec(level=1),
-            )
+            _make_array(group, name, movie.shape[1:], data=_differences(movie))
+    _write_facts(group, clip)
+
+
+def _write_blocks(path: Path, known: Clip, length: int, blocks: Iterable[Clip]) -> None:
+    """Write a clip shard by shard."""
+    group = zarr.open_group(path, mode="w")
+    size = known.frames.shape[1:]
+    array = _make_array(group, "frames", size, shape=(length, *size), dtype=np.uint8)
+    shard: UInt8[np.ndarray, "T H W"] = np.empty((SHARD, *size), np.uint8)
+    done = filled = 0
+    for block in blocks:
+        frames = block.frames
+        while len(frames):
+            part = frames[: SHARD - filled]
+            shard[filled : filled + len(part)] = part
+            filled, frames = filled + len(part), frames[len(part) :]
+            if filled == SHARD:
+                array[done : done + SHARD] = _differences(shard)
+                done, filled = done + SHARD, 0
+    if filled:
+        array[done : done + filled] = _differences(shard[:filled])
+    if done + filled != length:
+        raise ClipError(f"it changed while it was read: {done + filled} of its {length} frames")
+    _write_facts(group, known)
+
+
+def _make_array(group: zarr.Group, name: str, size: tuple[int, ...], **content: Any) -> Any:
+    return group.create_array(
+        name,
+        chunks=(CHUNK, *size),
+        shards=(SHARD, *size),
+        compressors=ZstdCodec(level=1),
+        **content,
+    )
+
+
+def _write_facts(group: zarr.Group, clip: Clip) -> None:
     if clip.sector is not None:
         group.create_array("sector", data=clip.sector.astype(np.uint8))
     group.attrs.update(

@@ -118,6 +118,17 @@ def loader_options(configs: Iterable[Path], settings: Iterable[str]) -> Table:
     return options
 
 
+def isolating(asked: bool, *slots: str) -> list[str]:
+    """Return the overrides that `--isolate` is short for.
+
+    Args:
+        asked: whether it was given.
+        slots: tables of the recipe whose loaders then read in another process; `""` for the options
+            of a loader alone.
+    """
+    return [f"{slot and f'{slot}.'}isolate=true" for slot in slots if asked]
+
+
 def config_texts(configs: Iterable[Path]) -> list[str]:
     """Return the keys of TOML files as `--set` takes them, those of the first file first."""
 

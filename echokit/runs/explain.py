@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from torch import nn
@@ -178,12 +178,11 @@ def source_frames(run: Run, parts: Parts, clip: str, start: int) -> Clip | None:
     """
     _, length = run.population.keys[clip]
     try:
-        masked = parts.preparation.masked(run.loader.read(run.population.refs[clip]))
+        ref, k = run.population.refs[clip], parts.voting.k
+        masked, frames = parts.preparation.shown(run.loader, ref, start, k)
     except EchokitError:
         return None
-    if masked.sector is None or len(masked.frames) != length:
-        return None
-    return replace(masked, frames=masked.frames[start : start + parts.voting.k], structures=None)
+    return masked if masked.sector is not None and frames == length else None
 
 
 def _frame_order(run: Run, job: Job, tick: Tick) -> dict[str, object]:

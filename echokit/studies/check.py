@@ -75,10 +75,10 @@ def _as_used(file: CheckedFile, loader: Loader, recipe: Recipe) -> CheckedFile:
         used = ", ".join(recipe.views.use)
         return replace(file, status=REJECTED, reason=f"its view is not in use (in use: {used})")
     try:
-        prepared = make_preparation(recipe)(loader.read(file.ref))
+        frames = make_preparation(recipe).count(loader, file.ref)
     except ClipError as error:
         return replace(file, status=REJECTED, reason=str(error))
-    frames, k = len(prepared.frames), recipe.sequences.k
+    k = recipe.sequences.k
     if frames < k:
         return replace(file, status=REJECTED, reason=f"it has {frames} frames; {k} are needed")
     facts = file.facts and replace(file.facts, view=view)

@@ -269,13 +269,12 @@ def _explain(network: nn.Module, clip: ClipVotes, ref: ClipRef, desk: Desk) -> C
         scores = score_map(network, parts.explainer, shown, saliency, parts.voting, seed).as_json()
     else:
         scores = measure_location(saliency.values, shown).as_json()
-    source = desk.loader.read(ref)  # the source's own resolution, but nothing outside the sector
-    masked = parts.preparation.masked(source)
+    masked, _ = parts.preparation.shown(desk.loader, ref, start, parts.voting.k)
     return ClipSaliency(
         Explanation(shown, start, saliency, scores),
-        masked.frames[start : start + parts.voting.k],
-        masked.fps or source.fps or USUAL_FPS,
-        masked.box or Box(0, 0, *source.frames.shape[1:]),
+        masked.frames,
+        masked.fps or USUAL_FPS,
+        masked.box or Box(0, 0, *masked.frames.shape[1:]),
         desk.networks.records.get(ref.view or ""),
         file_stem(ref.clip, ref.view, start),
         masked.sector,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
@@ -17,13 +17,13 @@ import numpy as np
 from echokit.clips.check import CheckReport
 from echokit.components.loading import make_loader
 from echokit.errors import ClipError, EchokitError, UsageError
-from echokit.interfaces import Loader, SupportsFile, SupportsFingerprint
+from echokit.interfaces import Loader, SupportsFile, SupportsFingerprint, SupportsStream
 from echokit.plugins.registry import registry, resolve
 from echokit.recipe import Slot, load_recipe
 from echokit.recipe.address import split_address
 from echokit.recipe.settings import Settings
 from echokit.system.progress import Listener, Progress
-from echokit.types import Clip, ClipRef, Rejection
+from echokit.types import Clip, ClipRef, ClipStream, Rejection
 
 Address: TypeAlias = str | PathLike[str]
 Pixels: TypeAlias = Clip | np.ndarray
@@ -262,6 +262,11 @@ class JoinedLoader:
         if isinstance(loader, SupportsFingerprint):
             return loader.fingerprint(own)
         return ClipLoader(loader.read(own), None).fingerprint(own)
+
+    def stream(self, ref: ClipRef, needed: Callable[[int], Sequence[int]]) -> ClipStream | None:
+        """Open a long clip by the loader that listed it, if that can."""
+        loader, own = self._found[ref.clip]
+        return loader.stream(own, needed) if isinstance(loader, SupportsStream) else None
 
     def file(self, ref: ClipRef) -> Path:
         """Return the file of a clip by the loader that listed it.

@@ -39,7 +39,13 @@ def saturated(rgb: UInt8[np.ndarray, "H W 3"]) -> Bool[np.ndarray, "H W"]:
 class ColourWatch:
     """Gathers where a clip is coloured, frame by frame, at the resolution of its colours."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps: bool = True) -> None:
+        """Begin with no frame.
+
+        Args:
+            keeps: keep what is coloured in each frame, which removing colour takes.
+        """
+        self._keeps, self._count = keeps, 0
         self.masks: list[UInt8[np.ndarray, " bytes"]] = []
         self.shape = (0, 0)
         self._any: Bool[np.ndarray, "h w"] = np.zeros((0, 0), np.bool_)
@@ -48,7 +54,7 @@ class ColourWatch:
 
     def add(self, coloured: Bool[np.ndarray, "h w"], luma: UInt8[np.ndarray, "H W"]) -> None:
         """Add a frame: its coloured pixels, perhaps at a lower resolution, and its luma."""
-        if not self.masks:
+        if not self._count:
             self.shape = coloured.shape
             self._any, self._all = coloured.copy(), coloured.copy()
         self._any |= coloured
@@ -59,7 +65,9 @@ class ColourWatch:
         bright = sampled[:rows, :columns] >= BRIGHT
         self._bright += int(bright.sum())
         self._tinted += int((bright & coloured[:rows, :columns]).sum())
-        self.masks.append(np.packbits(coloured))
+        self._count += 1
+        if self._keeps:
+            self.masks.append(np.packbits(coloured))
 
     def doppler(
         self, region: Box | None = None, frame: tuple[int, int] | None = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
-from echokit import Clip, ClipError
+from echokit import Clip, ClipError, ClipStream
 from echokit_io.budget import Budget
 from echokit_io.clip_info import ClipInfo
 from echokit_io.colour import Colour
@@ -48,6 +48,27 @@ def read(path: Path, colour: Colour = "refuse", budget: Budget = USUAL) -> Clip:
         options = {"colour": colour} if kind in IN_COLOUR else {}
         clip: Clip = import_module(f"echokit_io.{kind}").read(path, budget=budget, **options)
     return clip
+
+
+def stream(
+    path: Path, needed: Callable[[int], Sequence[int]], budget: Budget = USUAL
+) -> ClipStream | None:
+    """Open the clip of a file to be read block by block; None where it is read whole.
+
+    Args:
+        path: the file.
+        needed: given the number of frames, returns which must be at hand.
+        budget: what reading may cost.
+
+    Raises:
+        ClipError: it cannot be read, or shows colour Doppler; the message is the reason.
+    """
+    with _named_reasons():
+        if recognise(path) != "video":
+            return None
+        from echokit_io import video_stream
+
+        return video_stream.stream(path, needed, budget)
 
 
 @contextmanager

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, final
 
-from echokit import Clip, ClipError, ClipRef, DataError, OptionError, Rejection
+from echokit import Clip, ClipError, ClipRef, ClipStream, DataError, OptionError, Rejection
 from echokit_io import discreet, folder, manifest
 from echokit_io.archives import Archives
 from echokit_io.budget import Budget
 from echokit_io.clip_info import ClipInfo
 from echokit_io.colour import CHOICES, Colour
 from echokit_io.entry import Entry
-from echokit_io.formats import USUAL, examine, read
+from echokit_io.formats import USUAL, examine, read, stream
 from echokit_io.naming import canonical
 from echokit_io.recognise import open_regular
 
@@ -182,6 +182,17 @@ class FileLoader:
 
         structures, names = read_structures(masks, clip.frames.shape, self.budget)
         return replace(clip, structures=structures, structure_names=names)
+
+    def stream(self, ref: ClipRef, needed: Callable[[int], Sequence[int]]) -> ClipStream | None:
+        """Open a long video to be read block by block; None for any other clip.
+
+        Raises:
+            ClipError: it cannot be read; the message is the reason.
+        """
+        path, masks = self._find(ref)
+        if masks is not None or self._isolated is not None or self.colour != "refuse":
+            return None
+        return stream(path, needed, self.budget)
 
     def fingerprint(self, ref: ClipRef) -> str:
         """Digest the clip's file, and its masks' file if it has one, by SHA-256.

@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Literal, final
 
-from echokit import Clip, ClipError, ClipRef, DataError, Loader, OptionError, Rejection
+from echokit import (
+    Clip,
+    ClipError,
+    ClipRef,
+    ClipStream,
+    DataError,
+    Loader,
+    OptionError,
+    Rejection,
+)
 from echokit_io import folder
 from echokit_io.budget import Budget
 from echokit_io.csv_text import listed
@@ -109,6 +118,14 @@ class SheetLoader:
             ClipError: it cannot be read; the message is the reason.
         """
         return self._files.read(ref)
+
+    def stream(self, ref: ClipRef, needed: Callable[[int], Sequence[int]]) -> ClipStream | None:
+        """Open a long video to be read block by block; None for any other clip.
+
+        Raises:
+            ClipError: it cannot be read; the message is the reason.
+        """
+        return self._files.stream(ref, needed)
 
     def fingerprint(self, ref: ClipRef) -> str:
         """Digest the clip's file by SHA-256.

@@ -41,7 +41,7 @@ def examine(path: Path, budget: Budget) -> ClipInfo:
     Raises:
         ClipError: it holds no video stream, or one frame; the message is the reason.
     """
-    with _open(path, budget.start()) as (container, stream, _):
+    with opened(path, budget.start()) as (container, stream, _):
         if stream.frames == 1:
             raise ClipError("it has one frame: a still image, not a clip")
         metadata = {**container.metadata, **stream.metadata}
@@ -61,35 +61,54 @@ def read(path: Path, budget: Budget, colour: Colour = "refuse") -> Clip:
         ClipError: it is damaged or truncated, and the message says how many frames could be read;
             it costs more than allowed; or it shows colour Doppler, which is to be refused.
     """
+    clock = budget.start()
+    with opened(path, clock) as (container, stream, source):
+        promised, decoder = int(stream.frames or 0), stream.codec_context
+        check_size(max(promised, 2), decoder.height, decoder.width, budget)
+        seen, film = Seen(clock), _Film(promised)
+        for image in decoded(container, stream, source, seen):
+            film.add(image)
+        fps = frame_rate(stream)
+    return Clip(frames=settle(film.whole(), seen.colour, None, colour), fps=fps)
+
+
+def decoded(
+    container: Any, stream: Any, source: VideoSource, seen: Seen
+) -> Iterator[UInt8[np.ndarray, "H W"]]:
+    """Decode every frame to luma, which may share the decoder's memory until the next frame.
+
+    Raises:
+        ClipError: it is damaged, ends before its container says, or costs more than allowed.
+    """
     import av  # slow to import, and not needed for other formats
 
-    clock = budget.start()
-    with _open(path, clock) as (container, stream, source):
-        promised, packets = int(stream.frames or 0), 0
-        film = _Film(promised, clock)
-        try:
-            for packet in container.demux(stream):
-                # the last packet is empty: it flushes the decoder
-                packets += packet.dts is not None or packet.pts is not None
-                for frame in packet.decode():
-                    film.add(frame)
-        except (av.error.FFmpegError, ValueError, MemoryError) as error:
-            source.check()
-            raise ClipError(
-                f"it is damaged: {film.count} frames could be read, then {_reason(error)}"
-            ) from None
+    promised, packets = int(stream.frames or 0), 0
+    try:
+        for packet in container.demux(stream):
+            # the last packet is empty: it flushes the decoder
+            packets += packet.dts is not None or packet.pts is not None
+            for frame in packet.decode():
+                yield seen.look(frame)
+    except (av.error.FFmpegError, ValueError, MemoryError) as error:
         source.check()
-        if packets < promised:
-            raise ClipError(f"it is truncated: {film.count} of its {promised} frames could be read")
-        fps = _rate(stream)
-        _check_duration(container, stream, film)
-    if film.count < 2:
-        raise ClipError(f"{film.count} frames could be read; a clip has at least two")
-    return Clip(frames=settle(film.whole(), film.colour, None, colour), fps=fps)
+        raise ClipError(
+            f"it is damaged: {seen.count} frames could be read, then {_reason(error)}"
+        ) from None
+    source.check()
+    if packets < promised:
+        raise ClipError(f"it is truncated: {seen.count} of its {promised} frames could be read")
+    _check_duration(container, stream, seen)
+    if seen.count < 2:
+        raise ClipError(f"{seen.count} frames could be read; a clip has at least two")
 
 
 @contextmanager
-def _open(path: Path, clock: Clock) -> Iterator[tuple[Any, Any, VideoSource]]:
+def opened(path: Path, clock: Clock) -> Iterator[tuple[Any, Any, VideoSource]]:
+    """Open the container, its first video stream, and the file that they are read from.
+
+    Raises:
+        ClipError: it holds no video that can be decoded, or its frames are larger than allowed.
+    """
     import av  # slow to import, and not needed for other formats
 
     with open_regular(path) as file:
@@ -117,28 +136,36 @@ def _open(path: Path, clock: Clock) -> Iterator[tuple[Any, Any, VideoSource]]:
                 raise ClipError("its video is of a codec that cannot be decoded here")
             decoder = stream.codec_context
             decoder.options = {"max_pixels": str(int(budget.pixels))}
-            _check_size(max(int(stream.frames or 0), 2), decoder.height, decoder.width, budget)
+            frames = max(int(stream.frames or 0), 2)
+            # a long clip can be read block by block; `read` asks for the memory of all frames
+            check_size(frames, decoder.height, decoder.width, budget, held=2)
             yield container, stream, source
 
 
-class _Film:
-    """Decoded frames in one growing array, which saves copying a list of frames into an array."""
+class Seen:
+    """What is known of a clip by the frames that were decoded."""
 
-    def __init__(self, promised: int, clock: Clock) -> None:
+    def __init__(self, clock: Clock, held: int | None = None) -> None:
+        """Begin with no frame.
+
+        Args:
+            clock: measures the time, and has the budget.
+            held: number of frames that are in memory at once; None for all.
+        """
         self.clock = clock
-        self.promised = promised
-        """Number of frames that the container states; 0 if it states none."""
-        self.frames: UInt8[np.ndarray, "T H W"] = np.empty((0, 0, 0), np.uint8)
+        self.held = held
         self.count = 0
-        self.colour = ColourWatch()
+        self.shape = (0, 0)
+        """Height and width of the frames."""
+        self.colour = ColourWatch(keeps=held is None)
         """Where the frames are coloured."""
         self.last = -1.0
         """Time of the last frame in seconds; negative if the container states none."""
         self.gap = 0.0
         """Longest time between two frames, in seconds."""
 
-    def add(self, frame: Any) -> None:
-        """Append a frame.
+    def look(self, frame: Any) -> UInt8[np.ndarray, "H W"]:
+        """Return the luma of the next frame.
 
         Raises:
             ClipError: the frame has another size, is corrupt, or the clip costs more than allowed.
@@ -146,22 +173,37 @@ class _Film:
         image, n = _upright(frame), self.count + 1
         if frame.is_corrupt:
             raise ClipError(f"it is damaged: {n - 1} frames could be read, then a corrupt one")
-        if n > 1 and image.shape != self.frames.shape[1:]:
+        rows, columns = image.shape
+        if n > 1 and image.shape != self.shape:
             raise ClipError(
-                f"its frames change size: frame 1 is {self.frames.shape[1:]}, "
-                f"frame {n} is {image.shape}"
+                f"its frames change size: frame 1 is {self.shape}, frame {n} is {image.shape}"
             )
         self.clock.check(f"{n} frames")
-        _check_size(n, image.shape[0], image.shape[1], self.clock.budget, ends=False)
-        if n > len(self.frames):
-            self._grow(image.shape)
-        self.frames[n - 1] = image
+        check_size(n, rows, columns, self.clock.budget, self.held, ends=False)
         self.colour.add(np.rot90(_coloured(frame), round(frame.rotation / 90) % 4), image)
-        self.count = n
+        self.count, self.shape = n, (rows, columns)
         if frame.pts is not None and frame.time_base is not None:
             moment = float(frame.pts * frame.time_base)
             self.gap = max(self.gap, moment - self.last if self.last >= 0 else 0.0)
             self.last = max(self.last, moment)
+        return image
+
+
+class _Film:
+    """Decoded frames in one growing array, which saves copying a list of frames into an array."""
+
+    def __init__(self, promised: int) -> None:
+        self.promised = promised
+        """Number of frames that the container states; 0 if it states none."""
+        self.frames: UInt8[np.ndarray, "T H W"] = np.empty((0, 0, 0), np.uint8)
+        self.count = 0
+
+    def add(self, image: UInt8[np.ndarray, "H W"]) -> None:
+        """Append a frame."""
+        if self.count == len(self.frames):
+            self._grow(image.shape)
+        self.frames[self.count] = image
+        self.count += 1
 
     def whole(self) -> UInt8[np.ndarray, "T H W"]:
         """Return the frames that were added."""
@@ -211,29 +253,52 @@ _FULL_RANGE = full_range().tobytes()
 """Table of `bytes.translate`, which takes two thirds of the time of numpy's indexing."""
 
 
-def _rate(stream: Any) -> float | None:
+def frame_rate(stream: Any) -> float | None:
+    """Return frames per second, if the container states a plausible number."""
     rates = [float(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate]
     return next((rate for rate in rates if SLOWEST <= rate <= FASTEST), None)
 
 
-def _check_size(frames: int, rows: int, columns: int, budget: Budget, *, ends: bool = True) -> None:
-    """Refuse a clip that is larger than allowed: its frames and colours, and the decoder's."""
-    budget.check_clip(frames, rows, columns, 1.25, DECODING * rows * columns, ends=ends)
+def check_size(
+    frames: int,
+    rows: int,
+    columns: int,
+    budget: Budget,
+    held: int | None = None,
+    *,
+    ends: bool = True,
+) -> None:
+    """Refuse a clip that is larger than allowed: its frames and colours, and the decoder's.
+
+    Args:
+        frames: number of frames.
+        rows: height of a frame.
+        columns: width of a frame.
+        budget: what is allowed.
+        held: number of frames that are in memory at once; None for all.
+        ends: False if more frames may follow.
+
+    Raises:
+        ClipError: it is larger.
+    """
+    pixels = rows * columns
+    each, beside = (1.25, 0.0) if held is None else (0.0, held * pixels)
+    budget.check_clip(frames, rows, columns, each, beside + DECODING * pixels, ends=ends)
 
 
-def _check_duration(container: Any, stream: Any, film: _Film) -> None:
+def _check_duration(container: Any, stream: Any, seen: Seen) -> None:
     """Refuse a clip that ends before its container says, where the container counts no frames.
 
     Raises:
         ClipError: frames are missing at its end.
     """
     seconds = _duration(container, stream)
-    if stream.frames or seconds is None or film.last < 0 or film.count < 2:
+    if stream.frames or seconds is None or seen.last < 0 or seen.count < 2:
         return
     # the last frame may be shown as long as any other
-    if seconds - film.last > (1 + TOLERANCE) * film.gap:
+    if seconds - seen.last > (1 + TOLERANCE) * seen.gap:
         raise ClipError(
-            f"it is truncated: {film.count} frames could be read, to {film.last + film.gap:.2f} of "
+            f"it is truncated: {seen.count} frames could be read, to {seen.last + seen.gap:.2f} of "
             f"its {seconds:.2f} seconds"
         )
 

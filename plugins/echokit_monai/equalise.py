@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from echokit import Clip, ClipError, Transform
+from echokit_monai.stepwise import FrameByFrame
 from echokit_monai.threads import each_frame
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ Within = Literal["frame", "sector"]
 
 def equalise_transform(within: Within) -> Transform:
     """Make the transform that equalises each frame's histogram."""
-    return partial(_equalise, within=within)
+    return FrameByFrame(partial(_equalise, within=within))
 
 
 def _equalise(clip: Clip, rng: torch.Generator, *, within: Within) -> Clip:

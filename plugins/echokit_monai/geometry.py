@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Int, Shaped
 
 from echokit import Box, Clip, Transform
+from echokit_monai.stepwise import FrameByFrame
 from echokit_monai.threads import each_frame
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _overlap(region: Box, box: Box) -> Box | None:
 
 def resize_transform(size: int, mode: Mode) -> Transform:
     """Make the transform that resizes a clip to `size` x `size` pixels."""
-    return partial(_resize, size=size, mode=mode)
+    return FrameByFrame(partial(_resize, size=size, mode=mode))
 
 
 def _resize(clip: Clip, rng: torch.Generator, *, size: int, mode: Mode) -> Clip:

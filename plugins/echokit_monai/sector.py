@@ -8,7 +8,8 @@ pixels), and fit a fan or rectangle around it.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,25 +24,58 @@ from echokit_monai.outline import WEIGHT, Outline, fit_outline
 if TYPE_CHECKING:
     import torch
 
+STILL_FRAMES = 6
+"""Frames, spread over the clip, in which what stands still is looked for."""
 LONG_SIDE = 320
 """Pixels of the long side of the reduced picture in which the sector is searched for."""
 
 
 def sector_transform(frames: int, smallest: float) -> Transform:
     """Make the transform that finds the sector, crops to it and blackens the rest."""
-    return partial(_to_sector, frames=frames, smallest=smallest)
+    return SectorStep(frames, smallest)
 
 
-def _to_sector(clip: Clip, rng: torch.Generator, *, frames: int, smallest: float) -> Clip:
+@dataclass(frozen=True, slots=True)
+class SectorStep:
+    """Finds the sector, crops to it and blackens the rest; see `echokit_monai.monai_sector`."""
+
+    frames: int
+    """Number of frames that are compared."""
+    smallest: float
+    """Smallest share of the searched picture that a sector may fill."""
+
+    def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
+        """Prepare a whole clip."""
+        count = len(clip.frames)
+        return self._settled(clip, count, range(count))(clip, rng)
+
+    def needed(self, length: int) -> list[int]:
+        """Return the frames that the sector is found in."""
+        return sorted({*_spread(length, self.frames), *_spread(length, STILL_FRAMES)})
+
+    def settle(self, few: Clip, length: int) -> Transform:
+        """Find the sector in those frames, and return the transform that crops any to it."""
+        return self._settled(few, length, self.needed(length))
+
+    def _settled(self, few: Clip, length: int, indices: Sequence[int]) -> Transform:
+        if few.frames.dtype != np.uint8:
+            raise ClipError(
+                f"The sector is found in uint8 frames, and these are {few.frames.dtype}: "
+                "put monai-sector first among the prepare steps."
+            )
+        sector = few.sector
+        if sector is None:
+            place = {index: n for n, index in enumerate(indices)}
+            spread, apart = (
+                [few.frames[place[index]] for index in _spread(length, count)]
+                for count in (self.frames, STILL_FRAMES)
+            )
+            sector = _find_sector(spread, apart, few.region, self.smallest)
+        return partial(_crop_to, sector=sector)
+
+
+def _crop_to(clip: Clip, rng: torch.Generator, *, sector: Bool[np.ndarray, "H W"]) -> Clip:
     del rng
-    if clip.frames.dtype != np.uint8:
-        raise ClipError(
-            f"The sector is found in uint8 frames, and these are {clip.frames.dtype}: "
-            "put monai-sector first among the prepare steps."
-        )
-    sector = clip.sector
-    if sector is None:
-        sector = find_sector(clip.frames, clip.region, sampled=frames, smallest=smallest)
     if not sector.any():
         raise ClipError("The clip's sector is empty: there is nothing to crop to.")
     rows, columns = np.flatnonzero(sector.any(axis=1)), np.flatnonzero(sector.any(axis=0))
@@ -71,13 +105,29 @@ def find_sector(
     Raises:
         ClipError: no sector is found; the message is the reason.
     """
-    height, width = frames.shape[1:]
+    spread, apart = ([frames[i] for i in _spread(len(frames), n)] for n in (sampled, STILL_FRAMES))
+    return _find_sector(spread, apart, region, smallest)
+
+
+def _spread(length: int, count: int) -> list[int]:
+    """Return the indices of at most `count` frames, spread evenly over a clip."""
+    indices: list[int] = np.linspace(0, length - 1, min(length, count)).round().astype(int).tolist()
+    return indices
+
+
+def _find_sector(
+    spread: Sequence[UInt8[np.ndarray, "H W"]],
+    apart: Sequence[UInt8[np.ndarray, "H W"]],
+    region: Box | None,
+    smallest: float,
+) -> Bool[np.ndarray, "H W"]:
+    """Find the sector from frames that tell what moves, and a few that tell what stands still."""
+    height, width = spread[0].shape
     sector: Bool[np.ndarray, "H W"] = np.zeros((height, width), dtype=np.bool_)
     window = region if region is not None else Box(0, 0, height, width)
     step = max(1, -(-max(window.height, window.width) // LONG_SIDE))
-    searched = frames[:, *window.slices]
-    living, flicker = _living(searched, step, sampled)
-    still = _still(searched, step, flicker)
+    living, flicker = _living([frame[window.slices] for frame in spread], step)
+    still = _still(np.stack([frame[window.slices] for frame in apart]), step, flicker)
     worth, overlay = _evidence(living & ~still, still)
     outline = fit_outline(worth)
     _check(outline, worth == WEIGHT, smallest)
@@ -90,7 +140,7 @@ def find_sector(
 
 
 def _living(
-    frames: UInt8[np.ndarray, "T H W"], step: int, sampled: int
+    frames: Sequence[UInt8[np.ndarray, "H W"]], step: int
 ) -> tuple[Bool[np.ndarray, "h w"], float]:
     """Mark the pixels that change in time, in the picture of every `step`-th pixel.
 
@@ -102,8 +152,7 @@ def _living(
             "No sector found: the clip has one frame, and the sector is recognised by what changes "
             "between frames. Leave single frames out of the cohort."
         )
-    chosen = np.linspace(0, len(frames) - 1, min(len(frames), sampled)).round().astype(int)
-    small = np.stack([frames[i, ::step, ::step] for i in chosen]).astype(np.float32)
+    small = np.stack([frame[::step, ::step] for frame in frames]).astype(np.float32)
     brightest = small.max(axis=0)
     if brightest.max() < 8:  # lossy video does not keep black at 0
         raise ClipError(
@@ -121,13 +170,12 @@ def _living(
 
 
 def _still(
-    frames: UInt8[np.ndarray, "T H W"], step: int, flicker: float
+    chosen: UInt8[np.ndarray, "n H W"], step: int, flicker: float
 ) -> Bool[np.ndarray, "h w"]:
     """Mark bright pixels that stand still, such as text and ticks, and their blurred edges."""
-    chosen = frames[np.linspace(0, len(frames) - 1, min(len(frames), 6)).round().astype(int)]
     darkest, brightest = chosen.min(axis=0), chosen.max(axis=0)
     row, column = np.nonzero((darkest >= 40) & (brightest - darkest <= max(2.0, 2 * flicker)))
-    still: Bool[np.ndarray, "h w"] = np.zeros(frames[0, ::step, ::step].shape, dtype=np.bool_)
+    still: Bool[np.ndarray, "h w"] = np.zeros(chosen[0, ::step, ::step].shape, dtype=np.bool_)
     # all pixels are examined: a tick may lie between the sampled ones
     still[row // step, column // step] = True
     return np.asarray(ndimage.binary_dilation(still, np.ones((3, 3))), dtype=np.bool_)

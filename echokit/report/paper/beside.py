@@ -24,6 +24,6 @@ def beside_published(results: Results) -> tuple[Beside | None, tuple[Gap, ...]]:
         return None, ()
     try:
         tables = (paper_table(results, asked) for asked in run_tables(results).values())
-        return Beside(tuple(t for t in tables if t.compared), run_findings(results)), ()
+        return Beside(tuple(t for t in tables if t.compared and t.lines), run_findings(results)), ()
     except RecipeError as error:
         return None, (Gap("recipe.toml", f"is read, but {error}"),)

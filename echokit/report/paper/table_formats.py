@@ -210,6 +210,8 @@ def write_tables(run: Path) -> list[Path]:
     require_figures(results)
     for asked in run_tables(results).values():
         table = paper_table(results, asked)
+        if not table.lines:  # the run has no row of it
+            continue
         for suffix, text in FORMATS.values():
             written.append(folder / f"{table.stem}.{suffix}")
             write_text(written[-1], text(table))

@@ -33,7 +33,7 @@ class Line:
     approach: str
     views: str
     found: bool
-    """Whether the run has such a row."""
+    """Whether the run has such a row; a table shows no other."""
     ours: Figures
     published: Figures
     n_subjects: int | None = None
@@ -117,6 +117,8 @@ def run_tables(results: Results) -> dict[str, PublishedTable]:
 def paper_table(results: Results, asked: PublishedTable) -> PaperTable:
     """One table of a run, with published figures beside the run's own where there are any.
 
+    Published rows that were not run are left out, and a note names them.
+
     The best figure of each column and task is marked, ours apart from the published ones;
     confidence is no merit in itself.
 
@@ -139,11 +141,18 @@ def paper_table(results: Results, asked: PublishedTable) -> PaperTable:
         if (not asked.approaches or key[1] in asked.approaches)
         and (not asked.views or key[2] in asked.views)
     ]
+    # marked among all, because the paper's best figure is that of its own table
+    marked = [
+        line
+        for _, some in groupby(lines, lambda line: line.task)
+        for line in _mark_best(list(some), asked.columns)
+        if line.found
+    ]
     blocks = tuple(
-        Block(f"({chr(97 + i)})", task, tuple(_mark_best(list(some), asked.columns)))
-        for i, (task, some) in enumerate(groupby(lines, lambda line: line.task))
+        Block(f"({chr(97 + i)})", task, tuple(some))
+        for i, (task, some) in enumerate(groupby(marked, lambda line: line.task))
     )
-    approaches = dict.fromkeys(line.approach for line in lines)
+    approaches = dict.fromkeys(line.approach for line in marked)
     title = f"Figures on held-out subjects, {listing(approaches)}"
     if confidence:
         title = "Confidence of all predictions, of correct and of wrong ones"
@@ -240,7 +249,7 @@ def _notes(
     if paper and later and paper.follow_up:
         yield paper.follow_up
     if lacking := list(_lacking(lines)):
-        yield f"Not in this run (–): {'; '.join(lacking)}"
+        yield f"Not run, and so left out: {'; '.join(lacking)}"
     yield DISCLAIMER
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 import echokit_ph_newborn
 from echokit import RecipeError, UsageError
+from echokit.cli.report import _asked
 from echokit.report import (
     FORMATS,
     build_run_report,
@@ -87,28 +88,67 @@ def terminal(shown, width):
     return console.file.getvalue()
 
 
+def add_rows(run, *more):
+    document = json.loads((run / "metrics.json").read_text())
+    document["rows"] += more
+    (run / "metrics.json").write_text(json.dumps(document))
+
+
 def test_table_1_has_the_papers_rows_columns_and_figures(paper_run):
+    views = ["A4C", "PLAX", "PSAX-P", "MV-3", "MV-All"]
+    add_rows(paper_run, row("severity", MAIN, "MV-All", 0.7))
+    add_rows(paper_run, *(row("binary", MAIN, name, 0.7) for name in views))
     shown = table(paper_run, "1")
     assert shown.metrics == METRICS[:5]
     assert [(b.letter, b.task) for b in shown.blocks] == [("(a)", "severity"), ("(b)", "binary")]
     for block in shown.blocks:
-        assert [x.views for x in block.lines] == ["A4C", "PLAX", "PSAX-P", "MV-3", "MV-All"]
+        assert [x.views for x in block.lines] == views
         assert {x.approach for x in block.lines} == {MAIN}
     last = shown.blocks[0].lines[-1]  # as printed in the paper
     printed = [str(last.published[metric]) for metric in shown.metrics]
     assert printed == ["0.86±0.09", "0.84±0.06", "0.86±0.05", "0.85±0.05", "0.78±0.07"]
 
 
-def test_table_3_has_every_published_row_and_those_of_the_run_besides(paper_run):
-    document = json.loads((paper_run / "metrics.json").read_text())
-    document["rows"].append(row("severity", MAIN, "subcostal", 0.4))
-    (paper_run / "metrics.json").write_text(json.dumps(document))
+@pytest.mark.parametrize("views", [["A4C", "PLAX"], ["MV-3"]])
+def test_rows_of_the_paper_that_were_not_run_are_not_shown_in_any_format(tmp_path, kit, views):
+    run = write(tmp_path, [row("severity", MAIN, name, 0.7) for name in views], PAPER)
+    for name in ("1", "3"):
+        shown = table(run, name)
+        assert [(x.task, x.approach, x.views) for x in shown.lines] == [
+            ("severity", MAIN, name) for name in views
+        ]
+        captions = {"csv": "task,", "latex": "toprule", "html": "<thead"}
+        bodies = [FORMATS[form][1](shown).partition(end)[2] for form, end in captions.items()]
+        for body in (*bodies, terminal(shown, 100).partition("Synthetic cohort")[0]):
+            assert all(name in body for name in views)
+            assert not re.search(r"MV-All|PSAX-S|binary", body)
+    page = kit.Page(build_run_report(run))
+    assert "0.86±0.09" not in page.inside("published")  # the paper's severity, MV-All
+
+
+def test_a_table_without_a_row_of_the_run_is_not_made(tmp_path, kit):
+    run = write(tmp_path, [row("severity", "spatial", "A4C", 0.7)], PAPER)
+    assert table(run, "1").lines == ()
+    assert {path.name for path in write_tables(run)} >= {"table-3.csv", "confidence.csv"}
+    assert not (run / "report" / "tables" / "table-1.csv").exists()
+    assert "Table 1" not in kit.Page(build_run_report(run)).inside("published")
+    with pytest.raises(UsageError, match="no row of table '1'"):
+        _asked(read_results(run), "1", "latex")
+    assert [shown.name for shown in _asked(read_results(run), "all", "html")] == [
+        "3",
+        "confidence",
+    ]
+
+
+def test_table_3_has_every_row_of_the_run(paper_run):
+    add_rows(paper_run, row("severity", MAIN, "subcostal", 0.4))
+    add_rows(paper_run, row("binary", "spatial", "MV-3", 0.4))
     shown = table(paper_run, "3")
-    views = ["A4C", "PLAX", "PSAX-P", "PSAX-S", "PSAX-A", "MV-3", "MV-All"]
+    views = ["A4C", "PLAX", "PSAX-P", "PSAX-S", "MV-3"]
     assert shown.metrics == METRICS
     assert [[(a, [x.views for x in some]) for a, some in b.approaches] for b in shown.blocks] == [
-        [("spatial", views), (MAIN, [*views, "subcostal"])],
-        [("spatial", views), (MAIN, views)],
+        [(MAIN, [*views, "subcostal"])],
+        [("spatial", ["MV-3"])],
     ]
     assert all(bool(x.published) == (x.views != "subcostal") for x in shown.lines)
 
@@ -116,9 +156,9 @@ def test_table_3_has_every_published_row_and_those_of_the_run_besides(paper_run)
 def test_rows_that_the_run_lacks_are_named(paper_run):
     notes = table(paper_run, "3").notes
     lacking = f"severity, spatial; severity, {MAIN}: PSAX-A and MV-All; binary"
-    assert f"Not in this run (–): {lacking}" in notes
+    assert f"Not run, and so left out: {lacking}" in notes
     notes = table(paper_run, "1").notes
-    assert f"Not in this run (–): severity, {MAIN}: MV-All; binary" in notes
+    assert f"Not run, and so left out: severity, {MAIN}: MV-All; binary" in notes
 
 
 def test_what_the_authors_found_on_held_out_patients_stands_below_table_3(paper_run, own_run, kit):
@@ -140,8 +180,8 @@ def test_all_that_tie_for_the_best_are_marked_ours_apart_from_the_papers(paper_r
     assert best["f1"] == ["PLAX", "PSAX-P"]  # 0.781 and 0.779 are both printed as 0.78
     assert best["auroc"] == ["A4C", "PSAX-P"]
     paper = {m: [x.views for x in lines if x.published[m].best] for m in METRICS[:5]}
-    assert paper["precision"] == ["MV-3", "MV-All"]
-    assert paper["f1"] == paper["auroc"] == ["MV-All"]
+    assert paper["precision"] == ["MV-3"]  # and MV-All, which was not run
+    assert paper["f1"] == paper["auroc"] == []  # in the paper MV-All is the best
 
 
 def test_confidence_is_no_merit(paper_run):
@@ -196,7 +236,7 @@ def test_a_recipe_without_published_figures_prints_its_own(own_run):
     assert not shown.compared
     assert len(shown.lines) == 3
     assert all(x.found and not x.published for x in shown.lines)
-    assert not any(note.startswith("Not in this run") for note in shown.notes)
+    assert not any(note.startswith("Not run") for note in shown.notes)
     names = {path.name for path in write_tables(own_run)}
     ends = ("csv", "tex", "html")
     assert names == {f"{stem}.{end}" for stem in ("metrics", "confidence") for end in ends}
@@ -341,7 +381,7 @@ def test_tables_are_written_in_every_format_again_and_again(paper_run):
 def test_the_page_shows_them_beside_the_paper(paper_run, own_run, kit):
     page = kit.Page(build_run_report(paper_run))
     assert "published" in page.ids
-    assert "0.86±0.09" in page.inside("published")
+    assert "0.84±0.08" in page.inside("published")
     assert "published" not in kit.Page(build_run_report(own_run)).ids
 
 

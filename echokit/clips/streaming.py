@@ -1,0 +1,98 @@
+"""Prepare a long clip block by block: its frames are never in memory together.
+
+It takes a loader that hands out blocks and steps that work frame by frame once they have seen a few
+frames of the clip. Any other clip is read and prepared whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from echokit.interfaces import Loader, SupportsBlocks, SupportsStream, Transform
+from echokit.types import Clip, ClipRef, ClipStream
+
+NOTHING_DRAWN: Any = None
+"""In the place of a generator: preparing steps draw nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedStream:
+    """A long clip, and the steps that prepare each of its blocks."""
+
+    source: ClipStream
+    steps: tuple[Transform, ...]
+    """The steps, which have seen the frames that they needed."""
+    few: Clip
+    """Some frames, prepared, with all that is known of the prepared clip."""
+
+    @property
+    def length(self) -> int:
+        """Number of frames of the prepared clip."""
+        return self.source.length
+
+    def blocks(self) -> Iterator[Clip]:
+        """Prepare the clip's frames, some at a time.
+
+        Raises:
+            ClipError: the source cannot be read to its end any more.
+        """
+        for frames in self.source.blocks():
+            clip = replace(self.source.few, frames=frames)
+            for step in self.steps:
+                clip = step(clip, NOTHING_DRAWN)
+            yield clip
+
+    def masked(self, start: int, k: int) -> Clip:
+        """Return frames `start` to `start + k` by the steps up to the one that finds the sector.
+
+        Raises:
+            ClipError: the source cannot be read any more.
+        """
+        clip = replace(self.source.few, frames=self._window(start, k))
+        for step in self.steps:
+            clip = step(clip, NOTHING_DRAWN)
+            if clip.sector is not None:
+                break
+        return clip
+
+    def _window(self, start: int, k: int) -> UInt8[np.ndarray, "k H W"]:
+        parts, first = [], 0
+        for frames in self.source.blocks():
+            parts.append(frames[max(0, start - first) : max(0, start + k - first)])
+            first += len(frames)
+            if first >= start + k:
+                break
+        return np.concatenate(parts)
+
+
+def open_stream(loader: Loader, ref: ClipRef, steps: Sequence[Transform]) -> PreparedStream | None:
+    """Open a long clip to be prepared block by block.
+
+    Returns:
+        None where the clip is to be read whole: it is short, or the loader or a step needs that.
+
+    Raises:
+        ClipError: the clip cannot be read, or a step refuses it.
+    """
+    able = [step for step in steps if isinstance(step, SupportsBlocks)]
+    if not isinstance(loader, SupportsStream) or len(able) < len(steps):
+        return None
+
+    def needed(length: int) -> list[int]:
+        return sorted({0, *(index for step in able for index in step.needed(length))})
+
+    source = loader.stream(ref, needed)
+    if source is None:
+        return None
+    place = {index: position for position, index in enumerate(needed(source.length))}
+    few, settled = source.few, list[Transform]()
+    for step in able:
+        own = [place[index] for index in step.needed(source.length)]
+        settled.append(step.settle(replace(few, frames=few.frames[own]), source.length))
+        few = settled[-1](few, NOTHING_DRAWN)
+    return PreparedStream(source, tuple(settled), few)
