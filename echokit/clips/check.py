@@ -210,11 +210,12 @@ def check_files(loader: Loader) -> Iterator[CheckedFile]:
 def _facts(loader: Loader, ref: ClipRef) -> ClipFacts:
     stream = loader.stream(ref, lambda length: (0,)) if isinstance(loader, SupportsStream) else None
     clip = loader.read(ref) if stream is None else stream.few
+    count = len(clip.frames) if stream is None else stream.length
     height, width = clip.frames.shape[1:]
     return ClipFacts(
         patient=ref.patient,
         view=ref.view if ref.view is None or ref.view in VIEWS else OTHER_VIEW,
-        frames=len(clip.frames) if stream is None else stream.length,
+        frames=count,
         height=height,
         width=width,
         fps=clip.fps,
@@ -222,7 +223,9 @@ def _facts(loader: Loader, ref: ClipRef) -> ClipFacts:
         region=clip.region is not None,
         labels=dict(ref.labels),
         synthetic=ref.synthetic,
-        digest=pixel_digest(clip.frames),
+        digest=pixel_digest(
+            (count, height, width), [clip.frames] if stream is None else stream.blocks()
+        ),
         study=ref.study,
     )
 
@@ -235,11 +238,17 @@ def _studies(clips: Iterable[ClipFacts]) -> dict[str, set[str]]:
     return studies
 
 
-def pixel_digest(frames: UInt8[np.ndarray, "T H W"]) -> str:
-    """Digest the shape and all pixels of a clip by SHA-256."""
-    digest = hashlib.sha256(repr(frames.shape).encode())
-    for frame in frames:
-        digest.update(frame.tobytes())
+def pixel_digest(shape: tuple[int, int, int], blocks: Iterable[UInt8[np.ndarray, "t H W"]]) -> str:
+    """Digest the shape and all pixels of a clip by SHA-256.
+
+    Args:
+        shape: number, height and width of its frames.
+        blocks: all frames, in order, some at a time.
+    """
+    digest = hashlib.sha256(repr(shape).encode())
+    for frames in blocks:
+        for frame in frames:
+            digest.update(frame.tobytes())
     return digest.hexdigest()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,17 @@ class Store:
     def length(self, key: str) -> int:
         """Number of frames in a clip."""
         return int(self._array(key, "frames").shape[0])
+
+    def shape(self, key: str) -> tuple[int, int, int]:
+        """Number, height and width of a clip's frames."""
+        count, height, width = self._array(key, "frames").shape
+        return count, height, width
+
+    def blocks(self, key: str) -> Iterator[UInt8[np.ndarray, "t H W"]]:
+        """Read all frames of a clip, some at a time."""
+        length = self.length(key)
+        for start in range(0, length, SHARD):
+            yield self._movie(key, "frames", start, min(start + SHARD, length))
 
     def window(self, key: str, start: int, k: int) -> UInt8[np.ndarray, "k H W"]:
         """Read frames `start` to `start + k` of a clip: from its chunks, or a small one whole."""

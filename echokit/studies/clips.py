@@ -121,7 +121,7 @@ def prepare_clips(desk: Desk) -> PreparedClips:
 
 def _content(store: Store, ref: ClipRef, key: str) -> tuple[str, str]:
     """Return the patient, and a digest of the prepared pixels, by which copies are known."""
-    return ref.patient, pixel_digest(store.clip(key).frames)
+    return ref.patient, pixel_digest(store.shape(key), store.blocks(key))
 
 
 def _doubted(desk: Desk, clips: Sequence[ClipRef]) -> Mapping[str, str]:

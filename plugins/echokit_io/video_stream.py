@@ -14,7 +14,8 @@ from jaxtyping import UInt8
 from echokit import Clip, ClipError, ClipStream
 from echokit_io.budget import MB, Budget
 from echokit_io.colour import settle
-from echokit_io.video import Seen, check_size, decoded, frame_rate, opened
+from echokit_io.video import decoded, frame_rate, opened
+from echokit_io.video_frames import Seen, check_size
 
 LONG = 128 * MB
 """Pixels of a clip from which on it is read block by block, which takes decoding it twice: some 400

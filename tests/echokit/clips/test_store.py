@@ -21,6 +21,16 @@ def test_a_clip_comes_back_bit_for_bit_with_all_that_is_known_of_it(tmp_path, fr
     assert Store(tmp_path / "store").length("key") == frames
 
 
+@pytest.mark.parametrize("frames", [1, SHARD, 2 * SHARD + 5])
+def test_all_frames_are_read_some_at_a_time(tmp_path, frames):
+    store, whole = Store(tmp_path), clip(frames)
+    store.put("key", whole)
+    assert store.shape("key") == whole.frames.shape
+    blocks = list(store.blocks("key"))
+    assert max(map(len, blocks)) <= SHARD
+    assert np.array_equal(np.concatenate(blocks), whole.frames)
+
+
 def test_a_clip_of_which_nothing_is_known_comes_back_too(tmp_path):
     bare = Clip(frames=clip().frames)
     Store(tmp_path).put("key", bare)

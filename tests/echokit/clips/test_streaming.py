@@ -14,7 +14,7 @@ from stored_clips import clip
 
 import echokit_io.video_stream
 from echokit import Box, Clip, ClipError, ClipRef, ClipStream, resolve
-from echokit.clips.check import check_files
+from echokit.clips.check import check_files, pixel_digest
 from echokit.clips.preparation import Preparation, prepare
 from echokit.clips.store import CHUNK, SHARD, Store
 from echokit.clips.streaming import open_stream
@@ -177,6 +177,7 @@ def test_a_long_video_is_prepared_to_the_same_bytes(videos, tmp_path, monkeypatc
     assert long_video.prepare_one(video, tmp_path / "blocks") == key
     assert files(tmp_path / "blocks") == files(tmp_path / "whole")
     (checked,) = check_files(loader)
+    assert checked.facts.digest == pixel_digest((150, 120, 160), [loader.read(ref).frames])
     assert (checked.facts.frames, checked.facts.height, checked.facts.width) == (150, 120, 160)
 
 
