@@ -58,7 +58,6 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
         "studies/load.py": "echokit/studies/test_model.py",
         "studies/outcomes.py": "echokit/studies/test_model.py",
         "studies/evaluation.py": "echokit/studies/test_evaluate.py",
-        "studies/outcomes.py": "echokit/studies/test_model.py",
         "studies/plain.py": "echokit/studies/test_model.py",
         "studies/result.py": "echokit/studies/test_model.py",
         "export/card.py": "echokit/export/test_write.py",
