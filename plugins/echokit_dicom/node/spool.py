@@ -4,7 +4,7 @@
 node/
   queue.sqlite      studies, files and the audit log
   token             who may say that a study is complete, mode 0600
-  incoming/         files that are being received
+  scratch/          files that are being received, and what predicting needs for a moment
   files/<study>/<file>.dcm
   results/<study>/<writer>/
 ```
@@ -40,9 +40,9 @@ class Spool:
         """The file of the queue, where it is in SQLite."""
         return self.folder / "queue.sqlite"
 
-    def incoming(self) -> Path:
-        """Folder of files that are being received; what a killed node left there is removed."""
-        folder = self.folder / "incoming"
+    def scratch(self) -> Path:
+        """Folder for files of a moment; what a killed node left there is removed."""
+        folder = self.folder / "scratch"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(PRIVATE)
         return folder

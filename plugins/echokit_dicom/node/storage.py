@@ -97,7 +97,7 @@ class Storage:
             (evt.EVT_ABORTED, self._aborted),
             (evt.EVT_CONN_CLOSE, _drop_unfinished),
         ]
-        usual, tempfile.tempdir = tempfile.tempdir, str(self.spool.incoming())
+        usual, tempfile.tempdir = tempfile.tempdir, str(self.spool.scratch())
         try:
             server = self._start(entity, handlers)
             try:

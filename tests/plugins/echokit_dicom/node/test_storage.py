@@ -188,7 +188,7 @@ def test_a_sender_that_dies_in_the_middle_leaves_nothing(node):
     association.dul.socket.socket = _Wire(wire, cut)
     association.send_c_store(clip())
     association.abort()
-    assert soon(lambda: list((node.spool.folder / "incoming").iterdir()) == [])
+    assert soon(lambda: list((node.spool.folder / "scratch").iterdir()) == [])
     assert node.files == []
     assert node.queue.studies() == []
     assert node.send(clip()) == SUCCESS
