@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from node import clip, study_uid, write_config
+from dicom_node import clip, study_uid, write_config
 from orthanc import PASSWORD, USER, Orthanc, free_port, need_orthanc
 from pydicom import Dataset
 from pynetdicom import AE

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from echokit import UsageError, resolve
 
+DEMO = Path("demo")
 ANYBODY = "*"
 """In `allow`: whoever can reach the port may send."""
 
@@ -71,7 +72,7 @@ class Rule(_Table):
     name: Annotated[str, Field(pattern=r"^[\w-]{1,64}$")]
     """Its name in the queue and in the audit log."""
     run: Path
-    """The run or bundle that predicts it."""
+    """The run or bundle that predicts it; `demo` are the networks that come with echokit."""
     view: str | None = None
     """As `echokit predict --view`: of every clip, or auto."""
     saliency: bool = True
@@ -153,11 +154,16 @@ def read_config(path: Path) -> Config:
     for rule in config.rule:
         for name in rule.write:
             resolve("writer", name)  # says which writers there are
-        if not (base / rule.run).exists():
-            raise UsageError(f"{path}, rule {rule.name}: there is no run {base / rule.run}.")
+        if not _run(base, rule).exists() and rule.run != DEMO:
+            raise UsageError(f"{path}, rule {rule.name}: there is no run {_run(base, rule)}.")
     return config.model_copy(
         update={
             "node": config.node.model_copy(update={"folder": base / config.node.folder}),
             "rule": tuple(rule.model_copy(update={"run": base / rule.run}) for rule in config.rule),
         }
     )
+
+
+def _run(base: Path, rule: Rule) -> Path:
+    below = base / rule.run
+    return rule.run if rule.run == DEMO and not below.exists() else below

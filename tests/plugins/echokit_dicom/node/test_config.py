@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from node import write_config
+from pathlib import Path
 
-from echokit import EchokitError, UsageError
+import pytest
+from dicom_node import write_config
+
+from echokit import EchokitError, UsageError, load
 from echokit_dicom.node.config import read_config
 
 
@@ -47,6 +49,11 @@ def test_who_may_call_must_be_said(tmp_path, run):
     path.write_text(path.read_text().replace("allow = ['SENDER']", ""))
     with pytest.raises(UsageError, match=r"node\.allow: Field required"):
         read_config(path)
+
+
+def test_the_networks_that_come_with_echokit_are_called_demo(tmp_path):
+    (rule,) = read_config(write_config(tmp_path, Path("demo"))).rule
+    assert load(rule.run).synthetic
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from node import NAME, clip, study_uid, write_clip
+from dicom_node import NAME, clip, study_uid, write_clip
 from pydicom import dcmread
 from pynetdicom import AE
 from pynetdicom.sop_class import UltrasoundMultiFrameImageStorage, Verification

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from node import NAME, clip, study_uid, write_config
+from dicom_node import NAME, clip, study_uid, write_config
 from sqlalchemy.exc import OperationalError
 
 import echokit
