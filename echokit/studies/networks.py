@@ -55,8 +55,8 @@ class Networks:
     """File -> its network, once it was opened."""
 
     def digests(self, views: Iterable[str]) -> Mapping[str, str]:
-        """Return view -> SHA-256 of the file of its network."""
-        return {view: file_digest(self.weights[view]) for view in dict.fromkeys(views)}
+        """Return view -> SHA-256 of the file that holds the weights of its network."""
+        return {view: file_digest(_weights_of(self.weights[view])) for view in dict.fromkeys(views)}
 
     def open(self, view: str, sample: Float32[np.ndarray, "B 1 k H W"], sequences: int) -> Opened:
         """Open the network of a view, or return it where it is open already."""
@@ -64,3 +64,9 @@ class Networks:
         if file not in self.kept:
             self.kept[file] = self.opener(view, sample, sequences)
         return self.kept[file]
+
+
+def _weights_of(file: Path) -> Path:
+    """Return the file of the weights: the same one, or where OpenVINO keeps them beside it."""
+    beside = file.with_suffix(".bin")
+    return beside if file.suffix == ".xml" and beside.is_file() else file

@@ -82,14 +82,14 @@ class DimseArchive:
             for study in self._search(association, "STUDY", {"StudyInstanceUID": "", **upper}):
                 series_keys = {"SeriesInstanceUID": "", "Modality": "", **lower}
                 series_keys.pop("SOPInstanceUID", None)
-                uid = str(study.get("StudyInstanceUID", ""))
+                uid = _text(study, "StudyInstanceUID")
                 above = {"StudyInstanceUID": uid}
                 for series in self._search(association, "SERIES", series_keys | above):
-                    one = str(series.get("SeriesInstanceUID", ""))
+                    one = _text(series, "SeriesInstanceUID")
                     yield from self._instances(
                         association,
                         above | {"SeriesInstanceUID": one},
-                        str(series.get("Modality", "")),
+                        _text(series, "Modality"),
                         lower.get("SOPInstanceUID", ""),
                     )
 
@@ -98,15 +98,15 @@ class DimseArchive:
     ) -> Iterator[Found]:
         keys = {"SOPInstanceUID": wanted, "SOPClassUID": "", "NumberOfFrames": "", **above}
         for one in self._search(association, "IMAGE", keys):
-            frames = str(one.get("NumberOfFrames") or "")
+            frames = _text(one, "NumberOfFrames")
             yield Found(
                 Place(
                     above["StudyInstanceUID"],
                     above["SeriesInstanceUID"],
-                    str(one.get("SOPInstanceUID", "")),
+                    _text(one, "SOPInstanceUID"),
                 ),
                 modality,
-                str(one.get("SOPClassUID") or ""),
+                _text(one, "SOPClassUID"),
                 int(frames) if frames.isdecimal() else None,
             )
 
@@ -147,7 +147,7 @@ class DimseArchive:
         """Receive by an association that the archive opens to this machine."""
         entity = AE(self.address.own_aet)
         entity.supported_contexts = _storage_contexts()
-        entity.require_called_aet = True
+        entity.require_called_aet, entity.require_calling_aet = True, [self.address.aet]
         bound = (_own_address(self.address), port)
         try:
             server = entity.start_server(
@@ -173,9 +173,8 @@ class DimseArchive:
             "SOPInstanceUID": place.instance,
         }
         with self._associate([build_context(FIND)]) as association:
-            found = [str(one.get("SOPInstanceUID", "")) for one in
-                     self._search(association, "IMAGE", keys)]  # fmt: skip
-        return place.instance in found
+            found = list(self._search(association, "IMAGE", keys))
+        return place.instance in [_text(one, "SOPInstanceUID") for one in found]
 
     def store(self, path: Path) -> None:
         """Give the archive a file; see `Archive`."""
@@ -300,6 +299,14 @@ class DimseArchive:
             return error.reason or "it does not speak TLS"
         except OSError:
             return ""
+
+
+def _text(data: Dataset, keyword: str) -> str:
+    """Return a value of an answer as text; empty where there is none that can be read."""
+    try:
+        return str(data.get(keyword) or "")
+    except Exception:  # a value that is damaged makes pydicom raise almost anything
+        return ""
 
 
 def _storage_contexts() -> list[PresentationContext]:

@@ -26,6 +26,8 @@ LIMIT = 200
 FIELDS = ("Modality", "NumberOfFrames", "SOPClassUID")
 """What is asked of each instance besides its identifiers."""
 
+NONE_OF_DICOM = "what is no DICOMweb: is the path of the address right?"
+
 T = TypeVar("T")
 
 
@@ -44,7 +46,8 @@ class WebArchive:
         lower = {key: value for key, value in query.items() if key in LOWER_KEYS}
         upper = {key: value for key, value in query.items() if key not in LOWER_KEYS}
         for study in self._all(self._client.search_for_studies, upper):
-            uid = _value(study, "0020000D")
+            if not (uid := _value(study, "0020000D")):
+                raise DataError(f"{self.shown} lists a study without its StudyInstanceUID.")
 
             def search(uid: str = uid, **options: Any) -> list[dict[str, Any]]:
                 found: list[dict[str, Any]] = self._client.search_for_instances(
@@ -53,12 +56,12 @@ class WebArchive:
                 return found
 
             for one in self._all(search, lower):
-                frames = _value(one, "00280008")
+                frames = _value(one, "00280008").removesuffix(".0")
                 yield Found(
                     Place(uid, _value(one, "0020000E"), _value(one, "00080018")),
                     _value(one, "00080060"),
                     _value(one, "00080016"),
-                    int(float(frames)) if frames else None,
+                    int(frames) if frames.isdecimal() else None,
                 )
 
     def fetch(self, place: Place, out: Path) -> None:
@@ -130,13 +133,12 @@ class WebArchive:
             raise DataError(
                 f"{self.shown} sends on to another address, which is not followed: give that one."
             ) from None
+        except requests.exceptions.InvalidJSONError:
+            raise DataError(f"{self.shown} answers {NONE_OF_DICOM}") from None
         except requests.exceptions.RequestException as error:
             raise Unreachable(_reason(error)) from None
-        except (ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
-            raise DataError(
-                f"{self.shown} answers what is no DICOMweb ({type(error).__name__}): is the path "
-                "of the address right?"
-            ) from None
+        except (ValueError, KeyError, TypeError, AttributeError, EOFError):
+            raise DataError(f"{self.shown} answers {NONE_OF_DICOM}") from None
 
     def _refused(self, error: requests.exceptions.HTTPError) -> Exception:
         code = error.response.status_code if error.response is not None else 0
@@ -180,6 +182,7 @@ def _key(entry: Mapping[str, Any]) -> str:
 
 
 def _value(entry: Mapping[str, Any], tag: str) -> str:
-    """Return the first value of an attribute in DICOM JSON (PS3.18 F), as text."""
-    values = entry.get(tag, {}).get("Value") or [""]
-    return str(values[0])
+    """Return the first value of an attribute in DICOM JSON (PS3.18 F), as text; empty of none."""
+    element: object = entry.get(tag) if isinstance(entry, Mapping) else None
+    values: object = element.get("Value") if isinstance(element, Mapping) else None
+    return str(values[0]) if isinstance(values, list) and values else ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -90,25 +92,70 @@ def test_nobody_at_home_is_tried_again_and_then_said(archive):
         list(loader("http://127.0.0.1:9/dicom-web", PatientID=MRN).index())
 
 
-def test_a_redirection_is_not_followed():
-    asked = []
+@contextmanager
+def answering(status: int, body: bytes = b"", **headers: str) -> Iterator[tuple[str, list[str]]]:
+    """A server that says the same to everybody; its address, and the paths it was asked for."""
+    asked: list[str] = []
 
-    class Elsewhere(BaseHTTPRequestHandler):
-        def do_GET(self):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
             asked.append(self.path)
-            self.send_response(302)
-            self.send_header("Location", f"http://127.0.0.1:{server.server_port}/stolen")
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
-        def log_message(self, *words):
+        def log_message(self, *words: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(DataError, match="sends on to another address"):
-            list(loader(f"http://127.0.0.1:{server.server_port}", PatientID=MRN).index())
+        yield f"http://127.0.0.1:{server.server_port}", asked
         server.shutdown()
+
+
+def test_a_redirection_is_not_followed():
+    with (
+        answering(302, Location="http://127.0.0.1:9/stolen") as (address, asked),
+        pytest.raises(DataError, match="sends on to another address"),
+    ):
+        list(loader(address, PatientID=MRN).index())
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Log in</html>",
+        b"{}",
+        b"[1]",
+        b'[{"0020000D": 5}]',
+        b'[{"0020000D": {"Value": [{"a": 1}]}}]',
+        b'[{"0020000D": {"vr": "UI", "Value": ["../../etc"]}}]',
+        b"\xff\xfe",
+    ],
+)
+def test_an_answer_that_is_no_dicomweb_is_one_sentence(body):
+    with (
+        answering(200, body, **{"Content-Type": "application/dicom+json"}) as (address, asked),
+        pytest.raises(DataError, match=r"no DICOMweb|without its StudyInstanceUID") as caught,
+    ):
+        list(loader(address, PatientID=MRN).index())
+    assert address in str(caught.value)
+    assert len(asked) <= 2  # the list, and the instances of what it names
+    assert MRN not in str(caught.value)
+
+
+@pytest.mark.parametrize(("status", "tries"), [(503, 2), (429, 2), (400, 1), (403, 1)])
+def test_what_may_pass_is_tried_again_and_what_will_not_is_not(status, tries):
+    with (
+        answering(status) as (address, asked),
+        pytest.raises(DataError, match=f"HTTP {status}"),
+    ):
+        list(loader(address, PatientID=MRN).index())
+    assert len(asked) == tries
 
 
 def test_tls_with_a_certificate_that_is_trusted(encrypted, archive, monkeypatch):

@@ -159,3 +159,11 @@ def test_the_file_is_named_by_the_pseudonym(result_of, tmp_path):
     written = resolve("writer", "dicom-sr")(result, tmp_path / "out")
     assert [path.name for path in written] == ["report-P1.dcm", "report-P20.dcm"]
     assert {dcmread(path).PatientID for path in written} == {"P1", "P20"}
+
+
+def test_two_examinations_of_one_patient_are_two_files(result_of, tmp_path):
+    result = result_of(("P1", "P20"))
+    first, second = (replace(one, study=f"S-{one.patient}") for one in result.subjects)
+    both = replace(result, subjects=(first, replace(second, patient="P1")))
+    written = resolve("writer", "dicom-sr")(both, tmp_path / "out")
+    assert [path.name for path in written] == ["report-P1-S-P1.dcm", "report-P1-S-P20.dcm"]
