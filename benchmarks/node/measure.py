@@ -101,15 +101,16 @@ def send(port: int, sent: Iterator[Dataset]) -> None:
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", default="demo-run", help="folder of a run or a bundle")
+    parser.add_argument("--run", default="demo", help="a run or a bundle, or demo")
     parser.add_argument("--write", nargs="+", default=["folder", "dicom-sr"])
     parser.add_argument("--studies", type=int, default=20)
     parser.add_argument("--clips", type=int, default=3)
     parser.add_argument("--associations", type=int, default=1000)
     asked = parser.parse_args()
+    run = asked.run if asked.run == "demo" else str(Path(asked.run).resolve())
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        with listening(folder, str(Path(asked.run).resolve()), asked.write) as (port, monitor):
+        with listening(folder, run, asked.write) as (port, monitor):
             if asked.associations:
                 seconds = associations(port, asked.associations)
                 print(f"{asked.associations} associations: {seconds:.1f} s")

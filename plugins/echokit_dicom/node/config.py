@@ -159,7 +159,9 @@ def read_config(path: Path) -> Config:
     return config.model_copy(
         update={
             "node": config.node.model_copy(update={"folder": base / config.node.folder}),
-            "rule": tuple(rule.model_copy(update={"run": _run(base, rule)}) for rule in config.rule),
+            "rule": tuple(
+                rule.model_copy(update={"run": _run(base, rule)}) for rule in config.rule
+            ),
         }
     )
 
