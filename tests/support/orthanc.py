@@ -60,6 +60,18 @@ class Orthanc:
         return f"ARCHIVE@127.0.0.1:{self.dicom_port}"
 
     def start(self) -> None:
+        """Start it; a new one takes other ports where somebody was faster."""
+        for left in (2, 1, 0) if not self.folder.exists() else (0,):
+            try:
+                self._start()
+                return
+            except RuntimeError:
+                self.kill()
+                if not left:
+                    raise
+                self.http_port, self.dicom_port = free_port(), free_port()
+
+    def _start(self) -> None:
         self.folder.mkdir(exist_ok=True)
         settings = {
             "Name": "archive",

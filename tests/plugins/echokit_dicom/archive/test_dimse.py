@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from pathlib import Path
 
 import certificates
@@ -92,6 +93,13 @@ def test_a_port_that_is_taken_cannot_receive(archive):
     query = {"StudyInstanceUID": study_uid(44), "move_port": str(archive.dicom_port)}
     with pytest.raises(DataError, match="give another as move_port"):
         list(loader(archive.dimse, **query).index())
+
+
+def test_nothing_is_logged_of_whom_was_asked_for(archive, caplog):
+    caplog.set_level(logging.DEBUG)
+    archive.put(encoded(ultrasound(1, study=45, patient="dimse-45")))
+    assert list(loader(archive.dimse, PatientID="dimse-45").index())
+    assert "dimse-45" not in caplog.text
 
 
 @LEAKS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,12 +95,12 @@ def test_nobody_at_home_is_tried_again_and_then_said(archive):
 
 @contextmanager
 def answering(status: int, body: bytes = b"", **headers: str) -> Iterator[tuple[str, list[str]]]:
-    """A server that says the same to everybody; its address, and the paths it was asked for."""
+    """A server that says the same to everybody; its address, and who asked for which path."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            asked.append(f"{self.path} {self.headers.get('Authorization')}")
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -146,6 +147,27 @@ def test_an_answer_that_is_no_dicomweb_is_one_sentence(body):
     assert address in str(caught.value)
     assert len(asked) <= 2  # the list, and the instances of what it names
     assert MRN not in str(caught.value)
+
+
+def test_a_token_goes_to_the_archive_and_to_no_proxy(monkeypatch):
+    monkeypatch.delenv("ECHOKIT_ARCHIVE_USER", raising=False)
+    monkeypatch.delenv("ECHOKIT_ARCHIVE_PASSWORD", raising=False)
+    monkeypatch.setenv("ECHOKIT_ARCHIVE_TOKEN", "abc123")
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with (
+        answering(200, b"[]", **{"Content-Type": "application/dicom+json"}) as (address, asked),
+        pytest.raises(DataError, match="holds no study"),
+    ):
+        list(loader(address, PatientID=MRN).index())
+    assert [words.partition(" ")[2] for words in asked] == ["Bearer abc123"]
+
+
+def test_nothing_is_logged_of_whom_was_asked_for(archive, caplog):
+    caplog.set_level(logging.DEBUG)
+    archive.put(encoded(ultrasound(1, study=33, patient="web-33")))
+    assert list(loader(archive.web, PatientID="web-33").index())
+    assert "web-33" not in caplog.text
 
 
 @pytest.mark.parametrize(("status", "tries"), [(503, 2), (429, 2), (400, 1), (403, 1)])
