@@ -19,16 +19,13 @@ from pathlib import Path
 
 import pytest
 import requests
-from dicom_node import clip, study_uid, write_config
+from dicom_node import study_uid, write_clip, write_config
 from orthanc import PASSWORD, USER, Orthanc, free_port, need_orthanc
-from pydicom import Dataset
-from pynetdicom import AE
-from pynetdicom.sop_class import UltrasoundMultiFrameImageStorage
+from tools import needs
 
 from echokit import StudyQueue
 
 KILLS, STUDIES = (30, 20) if os.environ.get("ECHOKIT_ATTACK") else (3, 4)
-JPEG = "1.2.840.10008.1.2.4.50"
 PATIENCE = 600.0
 
 
@@ -64,27 +61,12 @@ class Node:
         return self.process.wait()
 
 
-def send(port: int, ds: Dataset) -> bool:
-    """Send a data set once; True if it was acknowledged."""
-    entity = AE(ae_title="SENDER")
-    entity.add_requested_context(UltrasoundMultiFrameImageStorage, [JPEG])
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 20
-    association = entity.associate("127.0.0.1", port, ae_title="ECHOKIT")
-    if not association.is_established:
-        return False
-    try:
-        status = association.send_c_store(ds)
-    except (RuntimeError, ValueError):
-        return False
-    finally:
-        if association.is_established:
-            association.release()
-    return bool(status) and status.Status == 0
-
-
-def send_until_acknowledged(port: int, ds: Dataset) -> None:
+def send_until_acknowledged(port: int, path: Path) -> None:
+    """Have DCMTK send a file, again and again until it is acknowledged."""
+    program = needs("/usr/bin/storescu", "dcmtk")
+    words = [program, "-xy", "-aet", "SENDER", "-aec", "ECHOKIT", "127.0.0.1", str(port), str(path)]
     end = time.monotonic() + PATIENCE
-    while not send(port, ds):
+    while subprocess.run(words, capture_output=True, timeout=60).returncode:
         assert time.monotonic() < end
         time.sleep(0.1)
 
@@ -135,8 +117,9 @@ def reports(archive: Orthanc) -> Counter[str]:
 
 def test_killed_at_any_moment_every_study_has_exactly_one_result(node, archive, tmp_path):
     rng = random.Random(7)
+    paths = [write_clip(tmp_path / "out", n) for n in range(STUDIES)]
     sender = threading.Thread(
-        target=lambda: [send_until_acknowledged(node.port, clip(n)) for n in range(STUDIES)],
+        target=lambda: [send_until_acknowledged(node.port, path) for path in paths],
         daemon=True,
     )
     node.start()
@@ -159,7 +142,7 @@ def test_killed_at_any_moment_every_study_has_exactly_one_result(node, archive, 
 def test_an_archive_that_is_killed_gets_its_result_when_it_is_back(node, archive, tmp_path):
     node.start()
     archive.kill()
-    send_until_acknowledged(node.port, clip())
+    send_until_acknowledged(node.port, write_clip(tmp_path / "out"))
     queue = StudyQueue(tmp_path / "node" / "queue.sqlite")
     end = time.monotonic() + 60
     while not any(one.reason for one in queue.studies()) and time.monotonic() < end:

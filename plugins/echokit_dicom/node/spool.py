@@ -41,9 +41,14 @@ class Spool:
         return self.folder / "queue.sqlite"
 
     def scratch(self) -> Path:
-        """Folder for files of a moment; what a killed node left there is removed."""
+        """Folder for files of a moment; what a killed node left there, or half written, goes."""
         folder = self.folder / "scratch"
         shutil.rmtree(folder, ignore_errors=True)
+        for half in (*self.folder.glob("results/.*"), *self.folder.glob("files/*/.*")):
+            if half.is_dir():
+                shutil.rmtree(half, ignore_errors=True)
+            else:
+                half.unlink(missing_ok=True)
         folder.mkdir(PRIVATE)
         return folder
 
