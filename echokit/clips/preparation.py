@@ -91,10 +91,11 @@ class Preparation:
             masked = self.masked(source)
             length = len(masked.frames)
             # copied: a view would keep the whole clip in memory
-            masked = replace(masked, frames=masked.frames[start : start + k].copy())
+            frames = masked.frames[start : start + k].copy()
+            masked = replace(masked, frames=frames, structures=None)
         whole = Box(0, 0, *source.frames.shape[1:])
         fps, box = masked.fps or source.fps, masked.box or whole
-        return replace(masked, structures=None, fps=fps, box=box), length
+        return replace(masked, fps=fps, box=box), length
 
     def masked(self, clip: Clip) -> Clip:
         """Apply the steps up to the one that finds the sector and masks what lies outside it.

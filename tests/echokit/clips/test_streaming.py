@@ -146,6 +146,7 @@ def test_shown_frames_are_those_of_the_whole_clip(start, k):
     assert np.array_equal(streamed.frames, masked.frames[start : start + k])
     assert np.array_equal(streamed.sector, masked.sector)
     assert (streamed.box, streamed.fps) == (masked.box, loader.whole.fps)
+    loader.whole = replace(loader.whole, structures=clip(261).structures)
     as_read = Preparation((*STEPS.steps, lambda c, rng: c), "other").shown(loader, REF, start, k)
     assert loader.reads == 1
     assert np.array_equal(as_read[0].frames, streamed.frames)
