@@ -15,7 +15,7 @@ from pydicom.examples import get_path
 from echokit import ClipRef, DataError, resolve
 from echokit_dicom.archive import dimse
 from echokit_dicom.archive.address import parse_dimse
-from echokit_dicom.archive.archive import Place
+from echokit_dicom.archive.archive import Place, Unreachable
 from echokit_dicom.archive.opening import open_archive
 
 LEAKS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -156,4 +156,23 @@ def test_an_archive_killed_in_the_middle_of_a_clip_leaves_nothing_half(
     assert [type(item) for item in again] == [ClipRef, ClipRef]
     assert again[0] == first
     assert wire.passed - before < 5_000_000  # the second clip alone
+    gc.collect()
+
+
+@LEAKS
+def test_an_archive_killed_while_it_stores_has_the_object_once(mortal, tmp_path, monkeypatch):
+    monkeypatch.setattr(dimse, "ANSWER", 5.0)
+    archive, _, wire = mortal
+    path = tmp_path / "object"
+    path.write_bytes(encoded(ultrasound(1, side=512)))
+    opened = open_archive(parse_dimse(f"ARCHIVE@127.0.0.1:{wire.port}"))
+    asked = wire.passed
+    assert not opened.holds(Place(study_uid(1), f"{ROOT}.1.9.1", f"{ROOT}.1.1"))
+    wire.cut_after = wire.passed + (wire.passed - asked) // 2 + 100  # after it has associated
+    with pytest.raises(Unreachable):
+        opened.store(path)
+    wire.cut_after = None
+    archive.start()
+    opened.store(path)
+    assert list(archive.instances()) == [f"{ROOT}.1.1"]
     gc.collect()
