@@ -75,7 +75,7 @@ def _header(clip: str, path: Path | None) -> Dataset:
     if missing:
         raise UsageError(f"The DICOM file of the clip {clip} has no {', '.join(missing)}.")
     for keyword in (*PATIENT, *STUDY):
-        # made anew, so that bytes of the old character set do not stay
+        # also those that are missing, which highdicom takes for granted
         setattr(header, keyword, str(header.get(keyword) or ""))
     header.SpecificCharacterSet = UTF8
     return header

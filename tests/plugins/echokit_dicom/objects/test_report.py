@@ -9,7 +9,7 @@ from typing import Any
 import highdicom as hd
 import pytest
 from dciodvfy import errors
-from dicom_study import MRN, NAME, ROOT, WEIGHTS, study_uid
+from dicom_study import MRN, NAME, ROOT, WEIGHTS, study_uid, ultrasound, write
 from pydicom import dcmread
 from pydicom.examples import get_path
 
@@ -122,6 +122,15 @@ def test_it_is_of_the_same_patient_and_study_unverified_and_preliminary(result_o
 def test_dciodvfy_finds_no_error(result_of, tmp_path, source):
     path = None if source == "made" else get_path("ybr_color")
     assert errors(saved(result_of(path=path), tmp_path)) == []
+
+
+def test_a_source_that_hardly_says_whose_it_is_is_enough(result_of, tmp_path):
+    bare = ultrasound(1)
+    for keyword in ("PatientName", "PatientBirthDate", "StudyID", "ReferringPhysicianName"):
+        delattr(bare, keyword)
+    path = saved(result_of(path=write(bare, tmp_path / "bare")), tmp_path)
+    assert errors(path) == []
+    assert str(dcmread(path).PatientName) == ""
 
 
 def test_the_checker_sees_an_error(result_of, tmp_path):
