@@ -22,6 +22,7 @@ import requests
 from dicom_node import study_uid, write_clip, write_config
 from orthanc import PASSWORD, USER, Orthanc, free_port, need_orthanc
 from tools import needs
+from traced import remotes, tracing
 
 from echokit import StudyQueue
 
@@ -36,13 +37,13 @@ class Node:
         self.config, self.port = config, port
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self) -> None:
+    def start(self, *before: str | Path) -> None:
         environment = os.environ | {
             "ECHOKIT_ARCHIVE_USER": USER,
             "ECHOKIT_ARCHIVE_PASSWORD": PASSWORD,
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "echokit", "listen", str(self.config)],
+            [*before, sys.executable, "-m", "echokit", "listen", str(self.config)],
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
@@ -153,3 +154,17 @@ def test_an_archive_that_is_killed_gets_its_result_when_it_is_back(node, archive
     archive.start()
     wait_until_done(queue, 1)
     assert reports(archive) == {study_uid(1): 1}
+
+
+def test_it_connects_to_its_archive_and_nowhere_else(node, archive, tmp_path):
+    node.start(*tracing(tmp_path / "trace"))
+    send_until_acknowledged(node.port, write_clip(tmp_path / "out"))
+    wait_until_done(StudyQueue(tmp_path / "node" / "queue.sqlite"), 1)
+    assert node.process is not None
+    pid = node.process.pid
+    traced = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    os.kill(int(traced[0]), signal.SIGTERM)
+    assert node.process.wait(60) == 143
+    assert node.process.stderr is not None
+    node.process.stderr.close()
+    assert remotes(tmp_path / "trace") == {("127.0.0.1", archive.dicom_port)}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from certificates import make as make_certificate
 from dicom_node import NAME, clip, study_uid, write_clip
 from pydicom import dcmread
 from pynetdicom import AE
@@ -20,7 +21,7 @@ from tools import needs
 
 from echokit import StudyQueue, UsageError
 from echokit.studies import queue as queue_module
-from echokit_dicom.node.config import Node
+from echokit_dicom.node.config import Node, Tls
 from echokit_dicom.node.spool import Spool
 from echokit_dicom.node.storage import (
     CANNOT_UNDERSTAND,
@@ -229,3 +230,41 @@ def test_every_transfer_syntax_that_is_read_is_taken_and_no_other():
     assert "1.2.840.10008.1.2.5" in taken  # RLE
     assert "1.2.840.10008.1.2.4.90" in taken  # JPEG 2000
     assert "1.2.840.10008.1.2.4.102" not in taken  # H.264 in DICOM
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Iterator[tuple[Listening, dict[str, tuple[Path, Path]]]]:
+    """A node that speaks TLS; certificates with keys: its own, a friend's and a stranger's."""
+    made = {
+        who: make_certificate(tmp_path / who, "127.0.0.1") for who in ("node", "friend", "stranger")
+    }
+    (certificate, key), (clients, _) = made["node"], made["friend"]
+    spool = Spool(tmp_path / "folder")
+    queue, counts = StudyQueue(spool.queue), Counts()
+    tls = Tls(certificate=certificate, key=key, clients=clients)
+    told = Node(allow=("SENDER",), port=0, tls=tls)
+    with Storage(told, spool, queue, counts).listening() as port:
+        yield Listening(port, spool, queue, counts), made
+
+
+@pytest.mark.parametrize(("who", "trusts"), [("stranger", "node"), ("friend", "stranger")])
+def test_a_wrong_certificate_of_either_side_ends_the_call(secret, tmp_path, who, trusts):
+    node, made = secret
+    sent = write_clip(tmp_path / "out")
+    (certificate, key), (trusted, _) = made[who], made[trusts]
+    assert node.call("+tls", key, certificate, "+cf", trusted, "-xy", sent).returncode != 0
+    assert node.call("-xy", sent).returncode != 0  # plain DICOM
+    assert node.files == []
+    (certificate, key), (trusted, _) = made["friend"], made["node"]
+    done = node.call("+tls", key, certificate, "+cf", trusted, "-xy", sent)
+    assert done.returncode == 0, done.stderr
+    assert len(node.files) == 1
+
+
+def test_a_certificate_that_cannot_be_read_is_a_sentence(tmp_path, node):
+    (tmp_path / "no.pem").write_text("Dear colleague")
+    path = tmp_path / "no.pem"
+    told = Node(allow=("*",), port=0, tls=Tls(certificate=path, key=path, clients=path))
+    storage = Storage(told, Spool(tmp_path / "other"), node.queue, Counts())
+    with pytest.raises(UsageError, match="are files in PEM"), storage.listening():
+        pass
