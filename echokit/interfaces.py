@@ -166,6 +166,19 @@ class SupportsCheck(Protocol):
 
 
 @runtime_checkable
+class SupportsPasses(Protocol):
+    """An explainer that can tell how often it runs the network for one map."""
+
+    def passes(self, shape: tuple[int, int, int, int]) -> int:
+        """Return the number of sequences that pass the network, forward or backward.
+
+        Args:
+            shape: `(C, T, H, W)` of the sequence that is explained.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsFit(Protocol):
     """An aggregator that learns from the training patients before it is used."""
 

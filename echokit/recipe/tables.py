@@ -235,6 +235,10 @@ class Report(Strict):
 
     examples: int = Field(1, ge=0, le=10_000)
     """Number of clips to explain for each view and label."""
+    passes: int = Field(100_000, ge=1, le=10**12)
+    """Most passes through networks that explaining takes: fewer clips are explained, one of each
+    network at least, by an explainer that needs more. Small frames take minutes, large ones hours
+    of a processor."""
 
 
 class Compute(Strict):

@@ -18,7 +18,7 @@ from echokit.report.pictures.embed import MEGABYTE, Album, Picture
 from echokit.report.results import Results, read_results
 from echokit.report.sections.abstention import abstention_view
 from echokit.report.sections.calibration import calibration_view
-from echokit.report.sections.checks import Checks, checks, frame_orders, network_verdicts
+from echokit.report.sections.checks import Checks, checks, frame_orders, left_out, network_verdicts
 from echokit.report.sections.cohort import cohort_view
 from echokit.report.sections.external import external_view
 from echokit.report.sections.figures import Task, task_figures
@@ -90,6 +90,7 @@ def build_run_report(run: Path) -> Path:
         gallery=_gallery(results, album),
         orders=frame_orders(results.networks),
         network_verdicts=network_verdicts(results.networks),
+        unexplained=left_out(results.networks),
         cohort=cohort_view(results),
         stages=[one for one in results.run.get("stages") or () if isinstance(one, dict)],
         command=f"echokit run {_folder(run)}/recipe.toml",

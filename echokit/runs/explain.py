@@ -19,6 +19,7 @@ from echokit.runs.context import Run
 from echokit.runs.jobs import jobs_of
 from echokit.saliency import explain as maps
 from echokit.saliency.cardiac_phases import Phases, find_phases
+from echokit.saliency.effort import passes_of, take_in_turn
 from echokit.saliency.perturbation import order_effect
 from echokit.saliency.record import Explanation, Recorded, file_stem, record
 from echokit.saliency.verdict import network_verdict
@@ -32,6 +33,12 @@ CLIPS = 16
 FOLDER = "saliency"
 LONG = 300.0
 """Seconds of explaining from which on the user is told."""
+
+
+LEFT_OUT = (
+    "Explaining {} predictions by {} takes {:,} passes through networks: {} of them are "
+    "explained, of each network in turn. More of them, in more time: --set report.passes=N."
+)
 
 
 class SlowWarning(UserWarning):
@@ -81,16 +88,26 @@ def explain_into(run: Run, out: Path) -> str:
         return "nothing asked"
     predictions, population = run.held_out, run.population
     jobs = [job for job in jobs_of(run) if job.split == 0]
-    examples = run.recipe.report.examples
-    total = sum(len(population.classes(job.task)) * examples for job in jobs)
-    with run.progress.bar("Explaining predictions", total, "maps") as tick:
-        tick = _telling(tick, total, run.recipe.explain.use)
-        explained = [list(_explain_job(run, job, predictions, out, tick)) for job in jobs]
+    examples, named = run.recipe.report.examples, run.recipe.explain.use
+    asked = [len(population.classes(job.task)) * examples for job in jobs]
+    passes = [_passes(run, job) for job in jobs]
+    taken = take_in_turn(asked, passes, run.recipe.report.passes)
+    if taken != asked:
+        needed = sum(count * each for count, each in zip(asked, passes, strict=True))
+        warnings.warn(LEFT_OUT.format(sum(asked), named, needed, sum(taken)), SlowWarning, 2)
+    with run.progress.bar("Explaining predictions", sum(taken), "maps") as tick:
+        tick = _telling(tick, sum(taken), named)
+        explained = [
+            list(_explain_job(run, job, predictions, out, tick, most))
+            for job, most in zip(jobs, taken, strict=True)
+        ]
     verdicts = [network_verdict(c.scores.verdict.passed for c in clips) for clips in explained]
     with run.progress.bar("Shuffling frames", len(jobs), "networks") as tick:
         networks = [
-            _frame_order(run, job, tick) | asdict(verdict)
-            for job, verdict in zip(jobs, verdicts, strict=True)
+            _frame_order(run, job, tick)
+            | asdict(verdict)
+            | ({"left_out": all_of_it - most} if all_of_it > most else {})
+            for job, verdict, all_of_it, most in zip(jobs, verdicts, asked, taken, strict=True)
         ]
     entries = [clip.as_json(out) for clips in explained for clip in clips]
     index = {"schema": 1, "maps": entries, "networks": networks}
@@ -101,10 +118,18 @@ def explain_into(run: Run, out: Path) -> str:
         if verdict.flagged
     ]
     failed = sum(verdict.maps - verdict.passed for verdict in verdicts)
-    summary = (
-        f"{len(entries)} maps, {failed} flagged; {len(flagged)} of {len(networks)} networks flagged"
-    )
+    fewer = f" of {sum(asked)}" if taken != asked else ""
+    summary = f"{len(entries)}{fewer} maps, {failed} flagged; "
+    summary += f"{len(flagged)} of {len(networks)} networks flagged"
     return f"{summary}: {', '.join(flagged)}" if flagged else summary
+
+
+def _passes(run: Run, job: Job) -> int:
+    """Return the passes that explaining one prediction of a network takes, if that is known."""
+    parts = run.parts[job.approach]
+    keys = [key for key, _ in run.population.keys.values()]
+    _, height, width = run.store.shape(keys[0])
+    return passes_of(parts.explainer, (1, parts.voting.k, height, width))
 
 
 def _telling(tick: Tick, total: int, explainer: str) -> Tick:
@@ -129,12 +154,17 @@ def _telling(tick: Tick, total: int, explainer: str) -> Tick:
 
 
 def _explain_job(
-    run: Run, job: Job, predictions: PredictionTable, out: Path, tick: Tick
+    run: Run,
+    job: Job,
+    predictions: PredictionTable,
+    out: Path,
+    tick: Tick,
+    most: int | None = None,
 ) -> Iterator[ExplainedClip]:
-    """Explain a few clips of one network's view."""
+    """Explain a few clips of one network's view, at most `most`."""
     classes, network = run.population.classes(job.task), run.network(job)
     of_job = predictions.at(Place(job.task, job.approach, job.view, job.split))
-    for row in maps.choose(of_job.views, classes, run.recipe.report.examples).rows():
+    for row in maps.choose(of_job.views, classes, run.recipe.report.examples, most).rows():
         predicted = row.prediction.label
         start = maps.typical_sequence(of_job.sequences.where(clip=row.clip), predicted, classes)
         yield _explain_clip(run, job, row, network, start, classes.index(predicted), out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -15,10 +16,12 @@ from echokit.interfaces import Explainer
 from echokit.saliency.location import Location, PlaceTest, compare_places, measure_location
 from echokit.saliency.verdict import MapChecks, Verdict, as_json, check_map, verdict
 from echokit.types import Clip, Saliency
-from echokit.voting.table import CLIP, CONFIDENCE, START, PredictionTable
+from echokit.voting.table import CLIP, CONFIDENCE, LABEL, START, PredictionTable
 
 
-def choose(views: PredictionTable, classes: tuple[str, ...], examples: int) -> PredictionTable:
+def choose(
+    views: PredictionTable, classes: tuple[str, ...], examples: int, most: int | None = None
+) -> PredictionTable:
     """Choose the view predictions to explain: for each true label the most confident correct ones.
 
     If too few are correct, the most confident wrong ones follow, which are the most interesting.
@@ -27,6 +30,7 @@ def choose(views: PredictionTable, classes: tuple[str, ...], examples: int) -> P
         views: predictions of clips of one task, approach and view.
         classes: label names.
         examples: number of predictions for each label.
+        most: number in all: the first of each label, then the second; None takes all.
     """
     chosen = [views.frame.head(0)]
     for name in classes:
@@ -36,7 +40,10 @@ def choose(views: PredictionTable, classes: tuple[str, ...], examples: int) -> P
                 ["correct", CONFIDENCE, CLIP], ascending=[False, False, True]
             )
             chosen.append(order.head(examples).drop(columns="correct"))
-    return PredictionTable(pd.concat(chosen))
+    frame = pd.concat(chosen)
+    rank = frame.groupby(LABEL, sort=False).cumcount().to_numpy()
+    first = np.sort(np.argsort(rank, kind="stable")[:most])
+    return PredictionTable(frame.iloc[first])
 
 
 def typical_sequence(sequences: PredictionTable, predicted: str, classes: tuple[str, ...]) -> int:

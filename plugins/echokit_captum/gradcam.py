@@ -35,6 +35,10 @@ class GradCam:
         """
         find_layer(model, self.layer)
 
+    def passes(self, shape: tuple[int, int, int, int]) -> int:
+        """Count one pass forward and as many backward."""
+        return 2
+
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Saliency:

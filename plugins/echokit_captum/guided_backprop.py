@@ -28,6 +28,10 @@ class GuidedGradCam:
         """Refuse a model that names no layer, as `captum-gradcam` does."""
         find_layer(model, self.layer)
 
+    def passes(self, shape: tuple[int, int, int, int]) -> int:
+        """Count two passes forward and as many backward."""
+        return 4
+
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Saliency:

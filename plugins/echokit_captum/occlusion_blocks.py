@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,15 +39,7 @@ class Occlusion:
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Float[Tensor, "C T H W"]:
         """Compute the fall of the class's logit when a block is hidden, averaged over blocks."""
-        channels, length, height, width = sequence.shape
-        block = (
-            channels,
-            min(self.frames, length),
-            max(1, -(-height // self.cells)),
-            max(1, -(-width // self.cells)),
-        )
-        # blocks overlap by half, so that their borders do not show in the map
-        stride = (channels, *(max(1, side // 2) for side in block[1:]))
+        block, stride = self._blocks(tuple(sequence.shape))
 
         def hide(forward: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
             with torch.no_grad():
@@ -61,6 +54,23 @@ class Occlusion:
             return attribution
 
         return attribute(model, sequence, target, hide)
+
+    def passes(self, shape: tuple[int, int, int, int]) -> int:
+        """Count the blocks, and the sequence itself."""
+        sides = zip(shape, *self._blocks(shape), strict=True)
+        return 1 + math.prod(1 + -(-(side - block) // stride) for side, block, stride in sides)
+
+    def _blocks(self, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the size of a block, and the distance of two neighbours."""
+        channels, length, height, width = shape
+        block = (
+            channels,
+            min(self.frames, length),
+            max(1, -(-height // self.cells)),
+            max(1, -(-width // self.cells)),
+        )
+        # blocks overlap by half, so that their borders do not show in the map
+        return block, (channels, *(max(1, side // 2) for side in block[1:]))
 
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int

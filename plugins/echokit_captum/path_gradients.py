@@ -90,6 +90,10 @@ class IntegratedGradients:
 
         return attribute(model, sequence, target, integrate)
 
+    def passes(self, shape: tuple[int, int, int, int]) -> int:
+        """Count the points of the path, forward and backward."""
+        return 2 * self.steps
+
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int
     ) -> Saliency:
@@ -142,6 +146,10 @@ class GradientShap:
 
         with seeded(self.seed):
             return attribute(model, sequence, target, expect)
+
+    def passes(self, shape: tuple[int, int, int, int]) -> int:
+        """Count the draws, forward and backward."""
+        return 2 * self.samples
 
     def __call__(
         self, model: nn.Module, sequence: Float[Tensor, "C T H W"], target: int

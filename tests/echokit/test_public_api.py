@@ -56,6 +56,7 @@ EXPECTED = [
     "SupportsFile",
     "SupportsFingerprint",
     "SupportsFit",
+    "SupportsPasses",
     "SupportsStream",
     "SupportsWrite",
     "TrainingError",

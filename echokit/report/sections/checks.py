@@ -57,6 +57,22 @@ def frame_orders(networks: Iterable[Json]) -> dict[str, str]:
     }
 
 
+def left_out(networks: Iterable[Json]) -> str:
+    """How many predictions were not explained to save time, in a sentence; or nothing."""
+    counts = {
+        f"{one['task']}, {one['approach']}, {one['view']}": int(one.get("left_out") or 0)
+        for one in networks
+    }
+    if not any(counts.values()):
+        return ""
+    told = "; ".join(f"{n} of {name}" for name, n in counts.items() if n)
+    return (
+        f"{plural(sum(counts.values()), 'prediction')} that could have been explained "
+        f"{'was' if sum(counts.values()) == 1 else 'were'} not, because this method takes long "
+        f"(report.passes): {told}."
+    )
+
+
 def network_verdicts(
     networks: Iterable[Json],
 ) -> dict[str, list[tuple[bool, str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from echokit.folder import RunFolder
 from echokit.networks.checkpoint import save_tensors
 from echokit.recipe import load_recipe
 from echokit.runs.context import Run
-from echokit.runs.explain import _explain_job, explain_into
+from echokit.runs.explain import SlowWarning, _explain_job, explain_into
 from echokit.runs.jobs import jobs_of
 from echokit.runs.start import open_run
 from echokit.system.files import write_json
@@ -64,6 +65,44 @@ def test_the_class_explained_is_the_predicted_one_not_the_true_one(tmp_path, par
         assert square["energy"] > 5 * square["area"], "transposed or shifted in time"
         assert one["scores"]["verdict"]["passed"] is False, "it ignores the network"
     assert set(parts.TinyPlugin.targets) == {1}
+
+
+class Expensive:
+    """The tiny explainer, but it says that a map takes 1000 passes."""
+
+    def __init__(self, cheap):
+        self.cheap = cheap
+
+    def __call__(self, model, sequence, target):
+        return self.cheap(model, sequence, target)
+
+    def passes(self, shape):
+        assert shape == (1, 4, 16, 16)
+        return 1000
+
+
+@pytest.mark.parametrize(("each", "maps"), [(3, 3), (0, 1)])
+def test_an_expensive_explainer_explains_fewer_and_says_so(tmp_path, each, maps):
+    """Four predictions of each network are asked for, and passes are left for `each` of them."""
+    run = begin(tmp_path, "split.splits=1", "report.passes=1")
+    jobs = jobs_of(run)
+    report = run.recipe.report.model_copy(update={"passes": max(1, each * len(jobs) * 26_000)})
+    run = replace(run, recipe=run.recipe.model_copy(update={"report": report}))
+    for job in jobs:
+        save_network(run, job, make_model(run.recipe, 2))
+    rows = [row for job in jobs for row in predict_severe(run, job)]
+    PredictionTable.of(rows).write(run.folder.predictions)
+    for approach, parts in run.parts.items():
+        run.parts[approach] = replace(parts, explainer=Expensive(parts.explainer))
+    every = rf"Explaining {4 * len(jobs)} predictions by .* takes {104_000 * len(jobs):,} passes"
+    with pytest.warns(SlowWarning, match=f"{every} .*: {maps * len(jobs)} of them are explained"):
+        said = explain_into(run, tmp_path)
+    assert said.startswith(f"{maps * len(jobs)} of {4 * len(jobs)} maps, ")
+    index = json.loads((tmp_path / "saliency" / "index.json").read_text())
+    assert [one.get("left_out", 0) for one in index["networks"]] == [4 - maps] * len(jobs)
+    labels = [one["label"] for one in index["maps"]]
+    assert len(labels) == maps * len(jobs)
+    assert set(labels) == ({"none"} if maps == 1 else {"none", "severe"})
 
 
 def test_pictures_show_the_frames_of_the_source_and_without_it_the_prepared_ones(

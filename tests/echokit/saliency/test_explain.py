@@ -87,6 +87,11 @@ def test_the_surest_right_predictions_of_each_label_are_chosen_then_the_surest_w
     assert clips(choose(table, CLASSES, 2)) == ["b", "a", "e", "d", "f"]
     assert clips(choose(table, CLASSES, 9)) == ["b", "a", "c", "e", "d", "f"]
     assert list(choose(table, CLASSES, 1).frame) == list(table.frame)
+    # fewer in all: the first of each label, then the second
+    assert clips(choose(table, CLASSES, 9, 6)) == ["b", "a", "c", "e", "d", "f"]
+    assert clips(choose(table, CLASSES, 9, 4)) == ["b", "a", "e", "f"]
+    assert clips(choose(table, CLASSES, 9, 2)) == ["b", "e"]
+    assert clips(choose(table, CLASSES, 9, 0)) == []
 
 
 def test_equally_sure_predictions_are_chosen_by_name_whatever_their_order():

@@ -145,6 +145,30 @@ def test_occlusion_is_the_loop_over_hidden_blocks():
     np.testing.assert_allclose(attribution, total / times, atol=1e-5)
 
 
+PASSES = {
+    "captum-gradcam": ({}, 1),
+    "captum-hirescam": ({}, 1),
+    "captum-guided-gradcam": ({}, 2),
+    "captum-integrated-gradients": ({"steps": 6}, 6),
+    "captum-gradient-shap": ({"samples": 5, "batch": 2}, 5),
+    "captum-occlusion": ({"frames": 2, "cells": 3}, None),
+}
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 8, 8), (1, 2, 9, 7), (1, 1, 8, 8)])
+@pytest.mark.parametrize("name", PASSES)
+def test_it_says_how_often_it_runs_the_network(name, shape):
+    options, forward = PASSES[name]
+    explainer, model, seen = resolve("explainer", name, **options), Rectified().eval(), []
+    model.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+    explainer(model, randn(*shape), 1)
+    said = explainer.passes(shape)
+    if forward is None:
+        assert said == sum(seen)
+    else:  # as often backward
+        assert (sum(seen), said) == (forward, 2 * forward)
+
+
 def test_guided_gradcam_is_guided_backpropagation_by_hand_times_the_map():
     model, sequence = Rectified().eval(), randn(1, 5, 9, 11)
     coarse = class_activation(model, model.stage, sequence, 2)

@@ -2,11 +2,12 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
 from echokit.report import build_run_report, build_study_page
-from echokit.report.sections.checks import checks, network_verdicts
+from echokit.report.sections.checks import checks, left_out, network_verdicts
 
 SCORES = {
     "sector": {"energy": 0.9, "area": 0.5},
@@ -149,3 +150,21 @@ def test_what_was_not_measured_is_not_told():
     found = checks(bare)
     assert (found.details, found.chart) == ((), None)
     assert found.reasons == ("The map shows the picture.",)
+
+
+def test_predictions_that_were_not_explained_are_counted_on_the_page(small, tmp_path, kit):
+    index = json.loads((small / "saliency" / "index.json").read_text())
+    place = {"task": "severity", "approach": "spatial"}
+    first, second = index["networks"] = [place | {"view": view} for view in ("PLAX", "A4C")]
+    assert left_out(index["networks"]) == ""
+    assert "report.passes" not in kit.Page(build_run_report(small)).text
+    first["left_out"], second["left_out"] = 1, 0
+    assert left_out(index["networks"]).startswith("1 prediction that could have been explained was")
+    second["left_out"] = 4
+    told = left_out(index["networks"])
+    assert told.startswith("5 predictions that could have been explained were not")
+    assert f"4 of {second['task']}, {second['approach']}, {second['view']}." in told
+    run = shutil.copytree(small, tmp_path / "run")
+    (run / "saliency" / "index.json").write_text(json.dumps(index))
+    (run / "digests.json").unlink(missing_ok=True)
+    assert told in kit.Page(build_run_report(run)).text
