@@ -16,7 +16,7 @@ from pydicom.uid import (
 from pynetdicom import AllStoragePresentationContexts
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from echokit_dicom.archive import dimse
+from echokit_dicom.archive import contexts
 from echokit_dicom.node.config import Node
 from echokit_dicom.node.storage import transfer_syntaxes
 
@@ -74,11 +74,11 @@ def statement() -> str:
             "It asks for studies by C-FIND and brings instances of these SOP classes by C-GET, or "
             "by C-MOVE to its own AE title:",
             "",
-            *_uids(dimse.ULTRASOUND),
+            *_uids(contexts.ULTRASOUND),
             "",
             "in these transfer syntaxes, each in a presentation context of its own:",
             "",
-            *_uids(map(str, dimse.SYNTAXES)),
+            *_uids(map(str, contexts.SYNTAXES)),
             "",
             "## Results",
             "",

@@ -10,22 +10,7 @@ from typing import Any, final
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import (
-    JPEG2000,
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    JPEG2000Lossless,
-    JPEGBaseline8Bit,
-    JPEGExtended12Bit,
-    JPEGLossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    JPEGLSNearLossless,
-    RLELossless,
-)
+from pydicom.uid import UID
 from pynetdicom import AE, build_context, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext
@@ -38,25 +23,12 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 from echokit import DataError, whole_file
 from echokit_dicom.archive.address import LOWER_KEYS, DimseAddress
 from echokit_dicom.archive.archive import Found, Place, Unreachable, hush
+from echokit_dicom.archive.contexts import ULTRASOUND, storage_contexts
 from echokit_dicom.archive.credentials import PREFIX, Credentials
 
 FIND = StudyRootQueryRetrieveInformationModelFind
 GET = StudyRootQueryRetrieveInformationModelGet
 MOVE = StudyRootQueryRetrieveInformationModelMove
-ULTRASOUND = (
-    "1.2.840.10008.5.1.4.1.1.3.1",
-    "1.2.840.10008.5.1.4.1.1.6.1",
-    "1.2.840.10008.5.1.4.1.1.3",
-    "1.2.840.10008.5.1.4.1.1.6",
-)
-"""Ultrasound storage classes that are received: multi-frame and single, current and retired."""
-SYNTAXES: tuple[UID, ...] = (
-    JPEGBaseline8Bit, RLELossless, JPEG2000Lossless, JPEG2000, JPEGLosslessSV1, JPEGLossless,
-    JPEGExtended12Bit, JPEGLSLossless, JPEGLSNearLossless, ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian,
-)  # fmt: skip
-"""Transfer syntaxes that are received, each in a context of its own, so that an archive sends a
-clip as it keeps it (PS3.8 9.3.2.2)."""
 CONNECT, ANSWER, NETWORK = 10.0, 120.0, 120.0
 """Seconds to wait for a connection, for an answer, and for the next bytes."""
 PENDING = (0xFF00, 0xFF01)
@@ -139,14 +111,14 @@ class DimseArchive:
 
     def _get(self, place: Place, handlers: Sequence[Any]) -> None:
         roles = [build_role(UID(storage), scp_role=True) for storage in ULTRASOUND]
-        contexts = [build_context(GET), *_storage_contexts()]
+        contexts = [build_context(GET), *storage_contexts()]
         with self._associate(contexts, handlers, roles) as association:
             self._finish(association, association.send_c_get(_identifier(place), GET), "C-GET")
 
     def _move(self, place: Place, handlers: Sequence[Any], port: int) -> None:
         """Receive by an association that the archive opens to this machine."""
         entity = AE(self.address.own_aet)
-        entity.supported_contexts = _storage_contexts()
+        entity.supported_contexts = storage_contexts()
         entity.require_called_aet, entity.require_calling_aet = True, [self.address.aet]
         bound = (_own_address(self.address), port)
         try:
@@ -307,10 +279,6 @@ def _text(data: Dataset, keyword: str) -> str:
         return str(data.get(keyword) or "")
     except Exception:  # a value that is damaged makes pydicom raise almost anything
         return ""
-
-
-def _storage_contexts() -> list[PresentationContext]:
-    return [build_context(storage, syntax) for storage in ULTRASOUND for syntax in SYNTAXES]
 
 
 def _identifier(place: Place) -> Dataset:
