@@ -1,7 +1,7 @@
 # make run     install what is missing, then train, vote, judge and explain on the synthetic cohort
 # make test    the same for tests: ruff, mypy --strict, pytest
 # make check   the quick part of it, under two minutes: ruff, mypy --strict, the core's fast tests
-# make fuzz    read N damaged files of every kind (N=20000 for a night) and count how they end
+# make fuzz    read N damaged files of every kind and N/10 runs and bundles (N=20000 for a night)
 # make attack  damage every file of a finished run in every way, and go on with it, report and predict
 # make locked  install for tests exactly what the lock names, each file held to its hash (Linux, 3.11)
 # make lock    write the lock and its bill of materials anew; UPGRADE=--upgrade takes newer versions

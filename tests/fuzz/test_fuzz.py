@@ -10,10 +10,11 @@ from collections import Counter
 
 import fuzzing
 import pytest
-from fuzz_night import SOUND, broken, tried
+from fuzz_night import RESULTS, SOUND, broken, tried
 from fuzz_seeds import seeds, write
 
 CASES = 300
+OF_RESULTS = 40
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,20 @@ def cases():
 def test_every_case_ends_well(cases):
     assert [case for case in cases if broken(case)] == []
     assert [case["case"] for case in cases] == list(range(CASES))
+
+
+def test_every_damaged_run_bundle_and_network_ends_well():
+    """Half of them are sealed anew, so that no digest gives the damage away."""
+    cases = tried(0, OF_RESULTS, RESULTS)
+    assert [case for case in cases if broken(case)] == []
+    assert [case["case"] for case in cases] == list(range(OF_RESULTS))
+    kinds = Counter(case["seed"].partition(":")[0] for case in cases)
+    assert kinds == dict.fromkeys(("run", "run, sealed", "bundle", "bundle, sealed"), 10)
+    ends = Counter((case["seed"].partition(":")[0], case["end"]) for case in cases)
+    # what was not sealed anew is noticed, each time
+    assert ends["run", "error"] == ends["bundle", "error"] == 10
+    assert ends["run, sealed", "clip"] + ends["bundle, sealed", "clip"] >= 3
+    assert ends["run, sealed", "error"] + ends["bundle, sealed", "error"] >= 3
 
 
 def test_every_seed_was_damaged_and_some_cases_are_still_clips(cases, made):

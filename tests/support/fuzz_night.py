@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = (str(Path(__file__).with_name("fuzzing.py")),)
-"""What tries cases: told the first and the number of them."""
+"""What tries cases of sources: told the first and the number of them."""
+RESULTS = (str(Path(__file__).with_name("fuzz_results.py")),)
+"""The same of runs, bundles and weights."""
+FEWER = 10
+"""So many cases of sources for each of results, which take longer."""
 SOUND = ("clip", "rejection", "error")
 """How a case may end."""
 BATCH = 500
@@ -28,14 +32,14 @@ def broken(case: dict[str, Any]) -> bool:
     return case["end"] not in SOUND
 
 
-def tried(first: int, count: int) -> list[dict[str, Any]]:
+def tried(first: int, count: int, command: tuple[str, ...] | None = None) -> list[dict[str, Any]]:
     """Try cases one after another; where the process dies, go on after the case that it died of."""
     done: list[dict[str, Any]] = []
     while len(done) < count:
         at = first + len(done)
-        command = [sys.executable, *COMMAND, str(at), str(count - len(done))]
+        words = [sys.executable, *(command or COMMAND), str(at), str(count - len(done))]
         try:
-            ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+            ran = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
             output, end = ran.stdout, f"the process ended with {ran.returncode}"
             printed = ran.stderr
         except subprocess.TimeoutExpired as error:
@@ -43,7 +47,7 @@ def tried(first: int, count: int) -> list[dict[str, Any]]:
             printed = (error.stderr or b"").decode()
         lines = [json.loads(line) for line in output.splitlines()]
         done += [line for line in lines if "end" in line]
-        begun = [line["case"] for line in lines]
+        begun = [line["case"] for line in lines if "case" in line]
         died = len(done) < count
         if printed and not died:  # no file may make a library print
             done[-1] = done[-1] | {"end": f"a library printed: {printed[-1000:]}"}
@@ -54,12 +58,19 @@ def tried(first: int, count: int) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    """Try cases in batches, and print their counts."""
+    """Try cases of sources, then of results."""
     count = int(sys.argv[1])
     first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    wrong = _night("sources", first, count, COMMAND)
+    wrong += _night("runs and bundles", first, max(1, count // FEWER), RESULTS)
+    return 1 if wrong else 0
+
+
+def _night(what: str, first: int, count: int, command: tuple[str, ...]) -> int:
+    """Try cases in batches, print their counts, and return how many ended wrongly."""
     began, ends, wrong, slowest = time.monotonic(), Counter[str](), 0, 0.0
     for at in range(first, first + count, BATCH):
-        for case in tried(at, min(BATCH, first + count - at)):
+        for case in tried(at, min(BATCH, first + count - at), command):
             slowest = max(slowest, case.get("seconds", 0.0))
             ends[case["end"] if not broken(case) else "wrong"] += 1
             if broken(case):
@@ -67,8 +78,9 @@ def main() -> int:
                 print(f"case {case['case']} ({case.get('seed', 'unknown')}): {case['end']}")
         counted = ", ".join(f"{n} {end}" for end, n in sorted(ends.items()))
         print(f"{sum(ends.values())} of {count}: {counted}; slowest {slowest:.1f} s", flush=True)
-    print(f"{wrong} of {count} cases ended wrongly, {time.monotonic() - began:.0f} s.")
-    return 1 if wrong else 0
+    took = time.monotonic() - began
+    print(f"{wrong} of {count} cases of {what} ended wrongly, {took:.0f} s.")
+    return wrong
 
 
 if __name__ == "__main__":

@@ -45,12 +45,13 @@ def damaged(seed: Seed, rng: random.Random, others: list[bytes]) -> bytes:
     if seed.unpack is not None and seed.pack is not None and rng.random() < 0.7:
         parts = seed.unpack(seed.data)
         index = rng.randrange(len(parts) // 2) * 2 + 1
-        parts[index] = _mutant(parts[index], seed.kind in (*TEXTS, "xlsx"), rng, others)
+        parts[index] = mutant(parts[index], seed.kind in (*TEXTS, "xlsx"), rng, others)
         return seed.pack(parts)
-    return _mutant(seed.data, seed.kind in TEXTS, rng, others)
+    return mutant(seed.data, seed.kind in TEXTS, rng, others)
 
 
-def _mutant(data: bytes, is_text: bool, rng: random.Random, others: list[bytes]) -> bytes:
+def mutant(data: bytes, is_text: bool, rng: random.Random, others: list[bytes]) -> bytes:
+    """Damage bytes at random; of a text some words too."""
     made = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         span = len(made) if rng.random() < 0.5 else min(len(made), 1200)
