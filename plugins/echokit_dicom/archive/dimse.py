@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -257,8 +258,6 @@ class DimseArchive:
 
     def _handshake(self) -> str:
         """Say why a TLS handshake fails, which pynetdicom does not tell; empty if it succeeds."""
-        import ssl
-
         assert self._context is not None
         place = (self.address.host, self.address.port)
         try:

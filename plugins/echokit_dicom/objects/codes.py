@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from pydicom.sr.coding import Code
 
@@ -44,9 +45,13 @@ LABELS = {
     "moderate": Code("6736007", "SCT", "Moderate"),
     "moderate-severe": Code("371924009", "SCT", "Moderate to Severe"),
     "severe": Code("24484000", "SCT", "Severe"),
+}
+"""Label -> severity of CID 3716."""
+PRESENCE = {
+    "none": Code("272519000", "SCT", "Absent"),
     "PH": Code("52101004", "SCT", "Present"),
 }
-"""Label -> severity of CID 3716, or its presence (CID 240)."""
+"""Label of a task that asks whether there is pulmonary hypertension at all -> CID 240."""
 VIEWS = {
     "PLAX": Code("399139001", "SCT", "Parasternal long axis"),
     "A4C": Code("399214001", "SCT", "Apical four chamber"),
@@ -62,9 +67,15 @@ def finding(recipe: str) -> Code:
     return FINDINGS.get(recipe) or _named("finding", recipe)
 
 
-def label(name: str) -> Code:
-    """Return the concept of a label."""
-    return LABELS.get(name) or _named("label", name)
+def question(recipe: str, classes: Sequence[str]) -> Code:
+    """Return what a label answers: how severe the finding is, or whether it is there at all."""
+    return finding(recipe) if PRESENCE.keys() == set(classes) else SEVERITY
+
+
+def label(name: str, classes: Sequence[str]) -> Code:
+    """Return the concept of one of the labels that there are to choose from."""
+    known = PRESENCE if PRESENCE.keys() == set(classes) else LABELS
+    return known.get(name) or _named("label", name)
 
 
 def view(name: str) -> Code:

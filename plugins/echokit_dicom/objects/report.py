@@ -97,10 +97,11 @@ def _context(result: StudyResult) -> ObservationContext:
 def _of_patient(
     result: StudyResult, subject: SubjectResult, said: str
 ) -> MeasurementsAndQualitativeEvaluations:
-    label = codes.NOT_JUDGED if subject.not_judged else codes.label(subject.label)
+    classes = result.classes
+    label = codes.NOT_JUDGED if subject.not_judged else codes.label(subject.label, classes)
     evaluations = [
-        (codes.SEVERITY, label),
-        *((codes.NOT_RULED_OUT, codes.label(name)) for name in subject.label_set or ()),
+        (codes.question(result.recipe, classes), label),
+        *((codes.NOT_RULED_OUT, codes.label(name, classes)) for name in subject.label_set or ()),
         *((codes.VIEW_USED, codes.view(view)) for view in subject.views_used),
         *((codes.VIEW_MISSING, codes.view(view)) for view in subject.views_missing),
         (codes.INTENDED_USE, codes.RESEARCH),
@@ -139,7 +140,10 @@ def _of_clip(
             )
         ),
         qualitative_evaluations=[
-            QualitativeEvaluation(codes.SEVERITY, codes.label(clip.label)),
+            QualitativeEvaluation(
+                codes.question(result.recipe, result.classes),
+                codes.label(clip.label, result.classes),
+            ),
             QualitativeEvaluation(codes.IMAGE_VIEW, codes.view(clip.view)),
         ],
         source_images=[

@@ -10,7 +10,7 @@ from typing import final
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from echokit import StudyResult, SubjectResult, UsageError, whole_folder
+from echokit import StudyResult, SubjectResult, UsageError, whole_file, whole_folder
 from echokit_dicom.archive.archive import Archive, Place, persist
 from echokit_dicom.objects.source import read_sources
 
@@ -60,8 +60,6 @@ class ObjectWriter:
 
     def _send(self, archive: Archive, files: Sequence[Path], receipt: Path) -> Path:
         """Send files one by one, and say of each that the archive has it."""
-        from echokit import whole_file
-
         lines = []
         for path in files:
             place = _place_of(path)

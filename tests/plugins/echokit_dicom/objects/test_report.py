@@ -100,6 +100,20 @@ def test_a_patient_who_is_not_judged_gets_no_severity(result_of, tmp_path):
     assert said(patient)[0] == ("Severity", "Not judged", "99ECHOKIT")
 
 
+@pytest.mark.parametrize(("label", "answer"), [("PH", "Present"), ("none", "Absent")])
+def test_a_task_of_two_labels_says_whether_there_is_hypertension(
+    result_of, tmp_path, label, answer
+):
+    result = result_of()
+    (subject,) = result.subjects
+    shares = {"none": 0.25, "PH": 0.75}
+    clips = tuple(replace(one, label=label, probabilities=shares) for one in subject.clips)
+    told = replace(subject, label=label, vote=label, probabilities=shares, clips=clips)
+    path = saved(replace(result, classes=("none", "PH"), task="binary", subjects=(told,)), tmp_path)
+    for group in groups(path):
+        assert said(group)[0] == ("Pulmonary hypertension", answer, "SCT")
+
+
 def test_another_recipe_says_nothing_of_pulmonary_hypertension(result_of, tmp_path):
     *_, patient = groups(saved(replace(result_of(), recipe="valves"), tmp_path))
     assert (patient.finding_type.meaning, patient.finding_type.scheme_designator) == (
