@@ -242,8 +242,10 @@ class SupportsBlocks(Protocol):
         """Return the frames that it must see of a clip of this many, in ascending order."""
         ...
 
-    def settle(self, few: Clip, length: int) -> Transform:
+    def settle(self, few: Clip, length: int) -> Transform | None:
         """Return a transform that makes of any frames of a clip what this one makes of them.
+
+        None says that it needs this clip whole.
 
         Args:
             few: the frames that it needed.

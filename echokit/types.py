@@ -105,6 +105,11 @@ class Clip:
     """Name of each label in `structures`, label 1 first."""
     box: Box | None = None
     """The rectangle of the source frame that `frames` now shows; None means all of it."""
+    times: Float[np.ndarray, " T"] | None = None
+    """Seconds of each frame since the first, where frames are not evenly spaced; None where they
+    are, or where the source does not say."""
+    source_fps: float | None = None
+    """Frames per second of the source, of a clip that was resampled in time; else None."""
 
     def __repr__(self) -> str:
         count, height, width = self.frames.shape

@@ -166,6 +166,7 @@ class Store:
         return Clip(
             frames=self._movie(key, "frames", start, stop),
             fps=attributes["fps"],
+            source_fps=attributes.get("source_fps"),  # clips stored earlier do not say it
             spacing=(spacing[0], spacing[1]) if spacing else None,
             sector=self.sector(key),
             structures=self._movie(key, "structures", start, stop) if has_structures else None,
@@ -266,6 +267,7 @@ def _write_facts(group: zarr.Group, clip: Clip) -> None:
     group.attrs.update(
         {
             "fps": clip.fps,
+            "source_fps": clip.source_fps,
             "spacing": clip.spacing,
             "box": [getattr(clip.box, f.name) for f in fields(Box)] if clip.box else None,
             "structure_names": list(clip.structure_names),

@@ -93,6 +93,15 @@ def open_stream(loader: Loader, ref: ClipRef, steps: Sequence[Transform]) -> Pre
     few, settled = source.few, list[Transform]()
     for step in able:
         own = [place[index] for index in step.needed(source.length)]
-        settled.append(step.settle(replace(few, frames=few.frames[own]), source.length))
-        few = settled[-1](few, NOTHING_DRAWN)
+        ready = step.settle(_part(few, own), source.length)
+        if ready is None:
+            return None
+        settled.append(ready)
+        few = ready(few, NOTHING_DRAWN)
     return PreparedStream(source, tuple(settled), few)
+
+
+def _part(few: Clip, own: Sequence[int]) -> Clip:
+    """Return some of the frames at hand, with their times."""
+    times = None if few.times is None else few.times[own]
+    return replace(few, frames=few.frames[own], times=times)

@@ -209,6 +209,7 @@ def _result(
             saliency = _explain(opened.network, clip, ref, desk)
     classes, view = desk.networks.classes, ref.view or ""
     tempered, held = desk.networks.limits.fitted().of_clip(view, clip.votes.probabilities)
+    stored = desk.store.clip(clip.item.key, 0, 1)
     return ClipResult(
         *outcome(clip.prediction, classes),
         clip=ref.clip,
@@ -217,7 +218,8 @@ def _result(
         view_from=desk.view_from if confidence is None else "network",
         view_confidence=confidence,
         frames=clip.item.frames,
-        fps=desk.store.clip(clip.item.key, 0, 1).fps,
+        fps=stored.fps,
+        source_fps=stored.source_fps,
         sequences=tuple(_sequences(clip, desk.networks.parts.voting.k)),
         saliency=saliency,
         calibrated_probabilities=None if tempered is None else by_label(classes, tempered),

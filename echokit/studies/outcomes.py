@@ -79,6 +79,8 @@ class ClipResult(CalibratedOutcome):
     unlearned: str = field(default="", kw_only=True)
     """Why the network of its view counts as one that did not learn; empty of one that learned. It
     votes all the same."""
+    source_fps: float | None = field(default=None, kw_only=True)
+    """Frames per second of the file, of a clip that was resampled to `fps`; else None."""
     study: str = field(default="", kw_only=True)
     """Pseudonym of the examination; empty where the source tells none apart."""
     judged_anyway: str = field(default="", kw_only=True)

@@ -57,6 +57,7 @@ def _clip_json(clip: ClipResult) -> dict[str, Any]:
         **_calibrated_json(clip),
         "frames": clip.frames,
         "fps": clip.fps,
+        "source_fps": clip.source_fps,
         "sequences": [{"start": one.start, **_prediction_json(one)} for one in clip.sequences],
         "saliency": None if clip.saliency is None else clip.saliency.as_json(),
         "view_from": clip.view_from,

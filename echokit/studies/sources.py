@@ -222,7 +222,8 @@ class ClipLoader:
         """Return a digest of the frames and of all that preparing them depends on."""
         clip = self.clip
         digest = hashlib.sha256(np.ascontiguousarray(clip.frames).data)
-        known = (clip.frames.shape, clip.fps, clip.spacing, clip.region, clip.box)
+        times = None if clip.times is None else clip.times.tolist()
+        known = (clip.frames.shape, clip.fps, clip.spacing, clip.region, clip.box, times)
         digest.update(repr(known).encode())
         for mask in (clip.sector, clip.structures):
             digest.update(b"none" if mask is None else np.ascontiguousarray(mask).data)

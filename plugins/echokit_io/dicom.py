@@ -16,7 +16,7 @@ from echokit_io.colour import Colour, settle
 from echokit_io.decoder_messages import muted_decoders
 from echokit_io.dicom_cost import check_cost
 from echokit_io.dicom_file import open_dicom
-from echokit_io.dicom_geometry import frames_per_second, modes, region_and_spacing
+from echokit_io.dicom_geometry import frame_times, frames_per_second, modes, region_and_spacing
 from echokit_io.dicom_header import Header, clip_info, read_header
 from echokit_io.dicom_pixels import (
     check_complete,
@@ -59,9 +59,10 @@ def read(path: Path, budget: Budget, colour: Colour = "refuse") -> Clip:
         with muted_decoders():
             region, spacing = region_and_spacing(header.tags, header.rows, header.columns)
             fps = frames_per_second(header.tags)
+            times = frame_times(header.tags, header.frames)
         frames = read_frames(file, header, clock)
         frames = _without_doppler(file, header, frames, region, colour, clock)
-    return Clip(frames=frames, fps=fps, spacing=spacing, region=region)
+    return Clip(frames=frames, fps=fps, spacing=spacing, region=region, times=times)
 
 
 def _without_doppler(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 from echokit import Box
 from echokit_io.budget import FASTEST, SLOWEST, check_rate, check_spacing
-from echokit_io.dicom_values import items, number, numbers
+from echokit_io.dicom_values import items, number, numbers, text
+from echokit_io.frame_times import uneven
 
+POINTER = "(0018,1065)"
+"""FrameIncrementPointer of a clip whose times FrameTimeVector says."""
 TISSUE, COLOUR_FLOW, PULSED_WAVE, CONTINUOUS_WAVE = 1, 2, 3, 4
 """Values of RegionDataType."""
 M_MODE, SPECTRAL = 2, 3
@@ -23,7 +29,8 @@ SMALLEST = 16
 def frames_per_second(tags: Any) -> float | None:
     """Read the frame rate: FrameTime, FrameTimeVector, CineRate, RecommendedDisplayFrameRate.
 
-    The first of them that is a plausible positive rate is used. For a FrameTimeVector this is the
+    The first of them that is a plausible positive rate is used; FrameTimeVector goes first where
+    FrameIncrementPointer names it. For a FrameTimeVector this is the
     mean of its increments without the first, which is 0 by definition. Zero and negative values
     state nothing.
 
@@ -32,6 +39,8 @@ def frames_per_second(tags: Any) -> float | None:
     """
     increments = numbers(tags, "FrameTimeVector")[1:]
     times = [number(tags, "FrameTime"), sum(increments) / max(len(increments), 1)]
+    if text(tags, "FrameIncrementPointer") == POINTER:
+        times.reverse()
     rates = [1000 / time for time in times if time and time > 0]
     rates += [number(tags, key) or 0.0 for key in ("CineRate", "RecommendedDisplayFrameRate")]
     stated = [rate for rate in rates if rate > 0]
@@ -40,6 +49,20 @@ def frames_per_second(tags: Any) -> float | None:
     plausible = [rate for rate in stated if SLOWEST <= rate <= FASTEST]
     rate = (plausible or stated)[0]
     return check_rate(rate, f"its frame rate is {rate:g} per second (FrameTime or CineRate)")
+
+
+def frame_times(tags: Any, frames: int) -> Float[np.ndarray, " T"] | None:
+    """Read the seconds of each frame since the first from FrameTimeVector (PS3.3 C.7.6.5.1.2).
+
+    Returns:
+        None where it is not the vector that says the times, it does not fit the frames, or they
+        are evenly spaced.
+    """
+    pointer = text(tags, "FrameIncrementPointer")
+    vector = numbers(tags, "FrameTimeVector")
+    if len(vector) != frames or (number(tags, "FrameTime") and pointer != POINTER):
+        return None
+    return uneven(np.cumsum([0.0, *vector[1:]]) / 1000)
 
 
 def modes(tags: Any) -> tuple[str, ...]:

@@ -51,7 +51,13 @@ OTHER_TAGS = [
     *("SpecificCharacterSet", "SOPClassUID", "Modality", "Manufacturer", "SyntheticData"),
     *("PatientName", "PatientID", "ViewName", "ViewCodeSequence", "SeriesDescription"),
     *("StageName", "StudyDate", "StudyInstanceUID"),
-    *("FrameTime", "FrameTimeVector", "CineRate", "RecommendedDisplayFrameRate"),
+    *(
+        "FrameIncrementPointer",
+        "FrameTime",
+        "FrameTimeVector",
+        "CineRate",
+        "RecommendedDisplayFrameRate",
+    ),
     *("PixelSpacing", "SequenceOfUltrasoundRegions"),
 ]
 """Other tags that are read; the rest of a header, which may name people, is not."""

@@ -72,6 +72,7 @@ class Isolated:
         return Clip(
             frames=movies[0],
             fps=answer["fps"],
+            times=np.asarray(answer["times"], np.float64) if answer["times"] else None,
             spacing=(float(spacing[0]), float(spacing[1])) if spacing else None,
             region=Box(**region) if region else None,
             structures=movies[1] if len(movies) > 1 else None,
@@ -168,6 +169,7 @@ def _answer(request: Mapping[str, Any], budget: Budget) -> tuple[dict[str, Any],
     return {
         "shapes": [movie.shape for movie in movies],
         "fps": clip.fps,
+        "times": None if clip.times is None else clip.times.tolist(),
         "spacing": clip.spacing,
         "region": asdict(clip.region) if clip.region else None,
         "names": clip.structure_names,

@@ -63,7 +63,8 @@ def read(path: Path, budget: Budget, colour: Colour = "refuse") -> Clip:
         for image in decoded(container, stream, source, seen):
             film.add(image)
         fps = frame_rate(stream)
-    return Clip(frames=settle(film.whole(), seen.colour, None, colour), fps=fps)
+    frames = settle(film.whole(), seen.colour, None, colour)
+    return Clip(frames=frames, fps=fps, times=seen.times())
 
 
 def decoded(

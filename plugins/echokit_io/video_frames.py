@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from echokit import ClipError
 from echokit_io.budget import Budget, Clock
 from echokit_io.colour import CHROMA, ColourWatch, saturated
+from echokit_io.frame_times import uneven
 from echokit_io.grey_levels import full_range, luma
 
 FULL_RANGE = 2
@@ -41,6 +42,8 @@ class Seen:
         """Time of the last frame in seconds; negative if the container states none."""
         self.gap = 0.0
         """Longest time between two frames, in seconds."""
+        self.moments: list[float] = []
+        """Time of each frame in seconds, as far as the container states them."""
 
     def look(self, frame: Any) -> UInt8[np.ndarray, "H W"]:
         """Return the luma of the next frame.
@@ -64,7 +67,12 @@ class Seen:
             moment = float(frame.pts * frame.time_base)
             self.gap = max(self.gap, moment - self.last if self.last >= 0 else 0.0)
             self.last = max(self.last, moment)
+            self.moments.append(moment)
         return image
+
+    def times(self) -> Float[np.ndarray, " T"] | None:
+        """Return the seconds of each frame, if they are stated and not evenly spaced."""
+        return uneven(np.asarray(self.moments)) if len(self.moments) == self.count else None
 
 
 def _upright(frame: Any) -> UInt8[np.ndarray, "H W"]:

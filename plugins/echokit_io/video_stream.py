@@ -55,7 +55,9 @@ def stream(path: Path, needed: Callable[[int], Sequence[int]], budget: Budget) -
     if seen.count != length:  # some containers count what no decoder shows
         return None
     frames = settle(np.stack(few), seen.colour, None, "refuse")
-    return ClipStream(Clip(frames, fps=fps), length, partial(_blocks, path, budget, held))
+    times = seen.times()
+    at_hand = Clip(frames, fps=fps, times=None if times is None else times[chosen])
+    return ClipStream(at_hand, length, partial(_blocks, path, budget, held))
 
 
 def _blocks(path: Path, budget: Budget, held: int) -> Iterator[UInt8[np.ndarray, "t H W"]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from echokit import OptionError, hookimpl
 
@@ -21,31 +21,47 @@ def register_transforms(register: Callable[[str, Callable[..., Any]], None]) -> 
     register("ultrasound-speckle", speckle)
 
 
-def frame_rate(*, fps: float = 25.0) -> Transform:
+def frame_rate(
+    *,
+    fps: float = 25.0,
+    rate: Literal["keep", "nearest", "linear"] = "nearest",
+    slower: bool = False,
+) -> Transform:
     """Prepare: resample to a common frame rate, so that k frames are as long on every scanner.
 
     Newborns' hearts are stored at 20 to 80 frames per second, and beat in 0.4 s: twelve frames show
-    a whole beat on one scanner and a third of it on another. The nearest frames are kept, none is
-    blended. A clip that is slower, or whose frame rate is unknown, stays as it is.
+    a whole beat on one scanner and a third of it on another. Where a file gives the time of each
+    frame and they are not evenly spaced (DICOM FrameTimeVector, videos of a variable rate), those
+    times are used. A clip whose frame rate is unknown stays as it is.
 
         --set prepare.frame-rate.use=ultrasound-frame-rate --set prepare.frame-rate.fps=30
 
     Args:
         fps: frames per second, 1 to 1000.
+        rate: `nearest` keeps the nearest frame of each step, `linear` blends the two around it,
+            `keep` leaves every clip as it is.
+        slower: resample clips of fewer frames per second too (below 0.99 fps); `nearest` then
+            repeats frames. If false, evenly spaced ones stay as they are.
 
     Returns:
         A transform of frames of any type.
 
     Raises:
-        OptionError: the number is out of range.
+        OptionError: a number is out of range, or `rate` is none of these.
     """
-    from echokit_ultrasound.resampling import FrameRate
+    from echokit_ultrasound.resampling import CHOICES, FrameRate
+
+    if rate not in CHOICES:
+        raise OptionError(
+            f"The transform 'ultrasound-frame-rate' was given rate={rate!r}: write keep, nearest "
+            "or linear."
+        )
 
     if not 1 <= fps <= 1000:
         raise OptionError(
             f"The transform 'ultrasound-frame-rate' was given fps={fps!r}, which must be 1 to 1000."
         )
-    return FrameRate(float(fps))
+    return FrameRate(float(fps), rate, slower)
 
 
 def attenuation(*, probability: float = 0.5, most: float = 2.0) -> Transform:

@@ -2,28 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
-from echokit import Clip
+from echokit import Clip, Transform
 
 if TYPE_CHECKING:
     import torch
 
+Rate = Literal["keep", "nearest", "linear"]
+"""How a frame between two others is made: not at all, the nearer one, or a blend of both."""
+CHOICES = ("keep", "nearest", "linear")
+SAME = 0.99
+"""Share of the common frame rate from which on a slower clip counts as one of that rate."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameRate:
-    """Keeps the frame nearest to each step of a common frame rate."""
+    """Shows a clip at the steps of a common frame rate."""
 
     fps: float
+    rate: Rate = "nearest"
+    slower: bool = False
+    """Whether clips of fewer frames per second are resampled too."""
 
     def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
-        """Resample a clip; one that is slower, or of unknown frame rate, stays as it is."""
-        if clip.fps is None or clip.fps <= self.fps:
+        """Resample a clip; one of unknown frame rate stays as it is."""
+        positions = self._positions(clip)
+        if positions is None:
             return clip
-        count = max(1, int(len(clip.frames) * self.fps / clip.fps + 1e-9))
-        kept = np.round(np.arange(count) * clip.fps / self.fps).astype(int)
-        structures = None if clip.structures is None else clip.structures[kept]
-        return replace(clip, frames=clip.frames[kept], fps=self.fps, structures=structures)
+        frames, structures = clip.frames, clip.structures
+        kept = np.round(positions).astype(int)
+        return replace(
+            clip,
+            frames=frames[kept] if self.rate == "nearest" else _blended(frames, positions),
+            structures=None if structures is None else structures[kept],
+            fps=self.fps,
+            times=None,
+            source_fps=clip.source_fps or clip.fps,
+        )
+
+    def needed(self, length: int) -> Sequence[int]:
+        """Return the frames that must be seen of a long clip: two, which say its rate."""
+        return range(min(length, 2))
+
+    def settle(self, few: Clip, length: int) -> Transform | None:
+        """Leave the frames of a long clip as they are; None of one that is resampled."""
+        return _unchanged if self._positions(few) is None else None
+
+    def _positions(self, clip: Clip) -> Float[np.ndarray, " steps"] | None:
+        """Place each step of the common rate among the frames; None of a clip that stays."""
+        if self.rate == "keep" or len(clip.frames) < 2:
+            return None
+        if clip.times is not None:  # frames that are not evenly spaced
+            steps = np.arange(int(clip.times[-1] * self.fps + 1e-9) + 1) / self.fps
+            between = np.interp(steps, clip.times, np.arange(len(clip.times)))
+            return np.asarray(between, np.float64)
+        if clip.fps is None or clip.fps == self.fps:
+            return None
+        if clip.fps > self.fps:
+            count = max(1, int(len(clip.frames) * self.fps / clip.fps + 1e-9))
+        elif self.slower and clip.fps < SAME * self.fps:
+            count = int((len(clip.frames) - 1) * self.fps / clip.fps + 1e-9) + 1
+        else:
+            return None
+        last = len(clip.frames) - 1
+        return np.asarray(np.minimum(np.arange(count) * clip.fps / self.fps, last), np.float64)
+
+
+def _unchanged(clip: Clip, rng: torch.Generator) -> Clip:
+    return clip
+
+
+def _blended(
+    frames: Shaped[np.ndarray, "T H W"], positions: Float[np.ndarray, " steps"]
+) -> Shaped[np.ndarray, "steps H W"]:
+    """Interpolate linearly between the frames around each position; the type stays."""
+    first = np.minimum(positions.astype(int), len(frames) - 1)
+    second = np.minimum(first + 1, len(frames) - 1)
+    made: Shaped[np.ndarray, "steps H W"] = np.empty(
+        (len(positions), *frames.shape[1:]), frames.dtype
+    )
+    whole = np.issubdtype(frames.dtype, np.integer)
+    for step, (a, b, weight) in enumerate(zip(first, second, positions - first, strict=True)):
+        if not weight:
+            made[step] = frames[a]
+            continue
+        image = frames[a] * np.float32(1 - weight) + frames[b] * np.float32(weight)
+        made[step] = np.rint(image) if whole else image
+    return made

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,8 @@ def screen(seed: int = 0, *, colour: bool = False) -> np.ndarray:
     return frames
 
 
-def write_mp4(path: Path, frames: np.ndarray, **metadata: str) -> Path:
-    """Write a video whose container, stream and sound carry words."""
+def write_mp4(path: Path, frames: np.ndarray, times: Sequence[float] = (), **metadata: str) -> Path:
+    """Write a video whose container and stream carry words, with the times of its frames."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", format="mp4") as container:
         container.metadata.update(metadata)
@@ -50,9 +51,13 @@ def write_mp4(path: Path, frames: np.ndarray, **metadata: str) -> Path:
         stream.metadata.update(metadata)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
         kind = "gray" if frames.ndim == 3 else "rgb24"
-        for frame in frames:
-            picture = av.VideoFrame.from_ndarray(frame, format=kind)
-            container.mux(stream.encode(picture.reformat(format="yuv420p")))
+        if times:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        for index, frame in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(frame, format=kind).reformat(format="yuv420p")
+            if times:
+                picture.pts, picture.time_base = round(1000 * times[index]), Fraction(1, 1000)
+            container.mux(stream.encode(picture))
         container.mux(stream.encode())
     return path
 

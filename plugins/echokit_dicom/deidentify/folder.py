@@ -142,7 +142,7 @@ class _Desk:
         frames = kind.colour_frames(path, count) if coloured else iter(clip.frames)
         black = _black_outside(frames, stays, sheet)
         if tags is None:
-            video.write_video(whole, black, clip.fps or USUAL_FPS)
+            video.write_video(whole, black, clip.fps or USUAL_FPS, clip.times)
         else:
             header, changes = clean_header(
                 tags, person, view=ref.view, synthetic=ref.synthetic, own=ref.where

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from echokit import ClipError
 
 LOSSLESS = {"lossless": "1", "deadline": "realtime", "cpu-used": "8"}
 """Options of the VP9 encoder. Nothing lossy is used: it would blur the sector into the black."""
+TICK = Fraction(1, 90_000)
+"""Seconds in the unit of times of frames that are not evenly spaced, as MPEG counts them."""
 FULL_RANGE = 2
 """AVCOL_RANGE_JPEG: luma from 0 to 255, not 16 to 235."""
 CONTAINERS = {b"\x1aE\xdf\xa3": "matroska", b"0&\xb2u\x8ef\xcf\x11": "asf", b"\0\0\x01\xba": "mpeg"}
@@ -63,6 +65,7 @@ def write_video(
     path: Path,
     frames: Iterable[UInt8[np.ndarray, "H W *C"]],
     fps: float,
+    times: Float[np.ndarray, " T"] | None = None,
 ) -> None:
     """Write a clip, lossless VP9 in MP4; a row and a column may be added, which are black.
 
@@ -72,12 +75,13 @@ def write_video(
         path: file to write.
         frames: grey (H, W) or RGB (H, W, 3), one by one.
         fps: frames per second.
+        times: seconds of each frame since the first, if they are not evenly spaced.
     """
     import av  # slow to import, and not needed for other formats
 
     stream: Any = None
     with av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        for frame in frames:
+        for index, frame in enumerate(frames):
             padding = ((0, frame.shape[0] % 2), (0, frame.shape[1] % 2), (0, 0))
             even = np.pad(frame, padding[: frame.ndim])
             if stream is None:
@@ -87,7 +91,12 @@ def write_video(
                 # VP9 stores colours at half resolution, or green, blue and red in full
                 stream.pix_fmt = "yuv420p" if frame.ndim == 2 else "gbrp"
                 stream.codec_context.color_range = FULL_RANGE
-            container.mux(stream.encode(_picture(even)))
+                if times is not None:
+                    stream.codec_context.time_base = TICK
+            picture = _picture(even)
+            if times is not None:
+                picture.pts, picture.time_base = round(float(times[index]) / TICK), TICK
+            container.mux(stream.encode(picture))
         if stream is not None:
             container.mux(stream.encode())
 

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from echokit import ClipRef, CohortError, UsageError
+from echokit import Clip, ClipRef, CohortError, UsageError
 from echokit.cli import main
 from echokit.components.networks import load_model
 from echokit.folder import RunFolder
+from echokit.plugins.registry import registry
 from echokit.recipe import load_recipe
 from echokit.runs import carry_out
 from echokit.studies.load import load
@@ -303,6 +304,22 @@ def test_copies_of_one_clip_vote_once(trained, parts):
 def test_what_is_no_clip_is_refused(trained, pixels, words):
     with pytest.raises(UsageError, match=words):
         load(trained).predict([pixels], view="A4C")
+
+
+def test_a_prediction_says_from_which_rate_a_clip_was_resampled(trained, tmp_path):
+    import echokit_ultrasound
+
+    registry().add(echokit_ultrasound, "echokit-cardiac:ultrasound")
+    with (trained / "recipe.toml").open("a") as file:
+        file.write('\n[prepare.frame-rate]\nuse = "ultrasound-frame-rate"\nfps = 20\n')
+    frames = np.random.default_rng(0).integers(0, 255, (40, 16, 16), dtype=np.uint8)
+    model = load(trained)
+    result = model.predict([Clip(frames, fps=50.0), Clip(frames[:30], fps=20.0)], view="A4C")
+    assert [(c.fps, c.source_fps) for c in result.clips] == [(20.0, 50.0), (20.0, None)]
+    assert [c["source_fps"] for c in result.to_json()["subjects"][0]["clips"]] == [50.0, None]
+    result.save(tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert page.count("at 20 per second, resampled from 50.0") == 1
 
 
 def test_two_examinations_of_one_patient_never_vote_together(

@@ -48,6 +48,30 @@ def test_frame_rate(tags, fps, tmp_path):
     assert read(written(tmp_path / "a.dcm", **tags)).fps == fps
 
 
+POINTS = {"FrameIncrementPointer": 0x00181065}
+
+
+@pytest.mark.parametrize(
+    ("tags", "times"),
+    [
+        (vector(0, 20, 20, 80), [0, 0.02, 0.04, 0.12]),
+        (vector(0, 20, 20, 80) | {"FrameTime": 40}, None),
+        (vector(0, 20, 20, 80) | {"FrameTime": 40} | POINTS, [0, 0.02, 0.04, 0.12]),
+        (vector(0, 40, 41, 39), None),
+        (vector(0, 20, -20, 80), None),
+        (vector(0, 20, 20), None),
+        ({"FrameTime": 40}, None),
+    ],
+)
+def test_times_of_frames_that_are_not_evenly_spaced(tags, times, tmp_path):
+    for isolate in (False, True):
+        clip = read(written(tmp_path / "a.dcm", **tags), isolate=isolate)
+        assert (clip.times is None) == (times is None)
+        if times is not None:
+            assert clip.times == pytest.approx(times)
+            assert clip.fps == pytest.approx(25), "the mean rate"
+
+
 @pytest.mark.parametrize("tags", [{"FrameTime": 1e300}, {"FrameTime": 1e-9}, {"CineRate": 99999}])
 def test_a_frame_rate_that_no_machine_has_is_refused(tags, tmp_path):
     with pytest.raises(ClipError, match="plausible are"):

@@ -156,6 +156,16 @@ def test_video_is_the_same_in_the_sector_and_black_elsewhere(tmp_path):
     assert (after.fps, outcome.view, outcome.attributes) == (30.0, "A4C", None)
 
 
+def test_the_times_of_a_videos_frames_stay(tmp_path):
+    times = [0.04 * n + (0.5 if n > 6 else 0.0) for n in range(T)]
+    source = write_mp4(tmp_path / "in" / "30_A4C.mp4", screen(), times)
+    deidentify(tmp_path / "in", tmp_path / "out")
+    for path in (source, *cleaned(tmp_path / "out")):
+        loader = resolve("loader", "files", source=str(path))
+        clip = loader.read(next(iter(loader.index())))
+        assert clip.times == pytest.approx(times, abs=0.001)
+
+
 def test_the_header_says_what_was_done(tmp_path):
     deidentify(save(clip(ViewName="A4C"), tmp_path / "a.dcm"), tmp_path / "out")
     ds = dcmread(cleaned(tmp_path / "out")[0])
