@@ -15,7 +15,7 @@ from pydicom.uid import UID, MultiFrameTrueColorSecondaryCaptureImageStorage
 from echokit import ClipResult, StudyResult, SubjectResult
 from echokit_dicom.objects import codes
 from echokit_dicom.objects.identifiers import fingerprint, make_uid
-from echokit_dicom.objects.source import new_object, reference
+from echokit_dicom.objects.source import has_source_frames, new_object, reference
 
 SERIES_NUMBER = 902
 WIDTH = 512
@@ -67,7 +67,7 @@ def _film(
     )
     count, rows, columns, _ = pixels.shape
     start = saliency.explanation.start
-    same = clip.frames == int(header.get("NumberOfFrames") or 1)
+    same = has_source_frames(clip, header)
     shown = range(start + 1, start + count + 1) if same else ()
     values = {
         "SeriesNumber": SERIES_NUMBER,
@@ -96,7 +96,7 @@ def _film(
     }
     for keyword, value in values.items():
         setattr(made, keyword, value)
-    _set_times(made, header, start, count, saliency.fps)
+    _set_times(made, header if same else Dataset(), start, count, saliency.fps)
     source = reference(header, shown)
     source.PurposeOfReferenceCodeSequence = [
         _item(Code("121322", "DCM", "Source image for image processing operation"))
@@ -133,7 +133,7 @@ def burn_in(
 
 
 def _set_times(made: Dataset, header: Dataset, start: int, count: int, fps: float) -> None:
-    """Set the times of the frames as the source has them (PS3.3 C.7.6.5)."""
+    """Set the times of the frames as the source has them (PS3.3 C.7.6.5), or by their rate."""
     steps = [float(step) for step in header.get("FrameTimeVector") or ()]
     if len(steps) >= start + count:
         made.FrameTimeVector = [0.0, *steps[start + 1 : start + count]]

@@ -29,7 +29,7 @@ from pydicom.sr.coding import Code
 from echokit import ClipResult, StudyResult, SubjectResult
 from echokit_dicom.objects import codes
 from echokit_dicom.objects.identifiers import DIGITS, fingerprint, make_uid
-from echokit_dicom.objects.source import IMPLEMENTATION, new_object
+from echokit_dicom.objects.source import IMPLEMENTATION, has_source_frames, new_object
 
 SERIES_NUMBER = 901
 
@@ -160,7 +160,7 @@ def frames_judged(clip: ClipResult, header: Dataset) -> list[int]:
     None are returned where the clip was prepared to another number of frames than its source has,
     for its frames are then not those of the source.
     """
-    if clip.frames != int(header.get("NumberOfFrames") or 1):
+    if not has_source_frames(clip, header):
         return []
     shown = {frame for one in clip.sequences for frame in range(one.start, one.start + one.length)}
     return [frame + 1 for frame in sorted(shown)]

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from echokit import StudyResult, SubjectResult, UsageError
+from echokit import ClipResult, StudyResult, SubjectResult, UsageError
 from echokit_dicom.objects.codes import PRIVATE
 from echokit_dicom.objects.identifiers import make_uid
 
@@ -128,3 +128,8 @@ def reference(header: Dataset, frames: Sequence[int] = ()) -> Dataset:
     if frames:
         item.ReferencedFrameNumber = list(frames)
     return item
+
+
+def has_source_frames(clip: ClipResult, header: Dataset) -> bool:
+    """Tell whether the prepared frames of a clip are those of its source, one by one."""
+    return clip.source_fps is None and clip.frames == int(header.get("NumberOfFrames") or 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,17 @@ def test_it_is_derived_from_the_frames_that_it_shows(result_of):
 def test_a_clip_that_was_resampled_refers_to_no_frames(result_of):
     (source,) = films(result_of(frames=28))[0].SourceImageSequence
     assert "ReferencedFrameNumber" not in source
+
+
+def test_a_clip_that_was_resampled_has_the_times_of_its_own_rate(result_of):
+    assert films(result_of(FrameTime=20))[0].FrameTime == 20
+    assert films(result_of(FrameTime=20, frames=28))[0].FrameTime == 40, "25 frames a second"
+    result = result_of(FrameTime=20)
+    (subject,) = result.subjects
+    clips = tuple(replace(clip, source_fps=50.0) for clip in subject.clips)
+    film = films(replace(result, subjects=(replace(subject, clips=clips),)))[0]
+    assert film.FrameTime == 40
+    assert "ReferencedFrameNumber" not in film.SourceImageSequence[0]
 
 
 def test_the_times_are_those_of_the_source(result_of):
