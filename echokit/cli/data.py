@@ -94,14 +94,15 @@ def check(
 
 
 def _clips_table(report: CheckReport) -> Table:
-
-    table = Table("clip", "patient", "view", "frames", "size", "fps", box=None, pad_edge=False)
-    for file in report.used:
-        assert file.facts is not None
-        clip = file.facts
+    clips = [(file.file, file.facts) for file in report.used if file.facts is not None]
+    studies = any(clip.study for _, clip in clips)
+    head = ("clip", "patient", *["study"] * studies, "view", "frames", "size", "fps")
+    table = Table(*head, box=None, pad_edge=False)
+    for name, clip in clips:
         table.add_row(
-            Text(file.file, overflow="fold"),
+            Text(name, overflow="fold"),
             Text(clip.patient),
+            *[Text(clip.study)] * studies,
             Text(clip.view or "unknown"),
             str(clip.frames),
             f"{clip.height}×{clip.width}",

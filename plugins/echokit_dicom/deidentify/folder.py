@@ -126,8 +126,11 @@ class _Desk:
         if tags is None and not video.is_video(path):
             raise ClipError("it is neither DICOM nor a video, and nothing else is de-identified")
         clip, person = self.loader.read(ref), Person.of(ref.patient)
-        stays, marks = find_pixels(clip, self.find_sector)
-        count, sheet = len(clip.frames), ContactSheet(len(clip.frames))
+        kind, count = (video if tags is None else dicom), len(clip.frames)
+        in_colour = tags is None or dicom.stores_colour(tags)
+        stays, marks = find_pixels(
+            clip, self.find_sector, kind.colour_frames(path, count) if in_colour else None
+        )
         study, name = _names(tags, ref)
         target = Path(person.pseudonym, study, name)
         whole = self.folder / CLIPS / target
@@ -135,8 +138,8 @@ class _Desk:
             raise ClipError("its unique identifier is that of another file, which is cleaned")
         whole.parent.mkdir(parents=True, exist_ok=True)
         made.append(whole)
-        kind, changes = (video if tags is None else dicom), None
-        coloured = (tags is None or dicom.stores_colour(tags)) and any(
+        sheet, changes = ContactSheet(count), None
+        coloured = in_colour and any(
             is_coloured(frame, stays) for frame in kind.colour_frames(path, count)
         )
         frames = kind.colour_frames(path, count) if coloured else iter(clip.frames)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,15 @@ EDGE = 2
 
 
 def find_pixels(
-    clip: Clip, find_sector: Transform
+    clip: Clip, find_sector: Transform, frames: Iterable[UInt8[np.ndarray, "H W *C"]] | None = None
 ) -> tuple[Bool[np.ndarray, "H W"], Bool[np.ndarray, "H W"]]:
     """Find which pixels of a clip stay: those in its sector, but for marks that stand still.
 
     Args:
         clip: grey frames of the whole screen.
         find_sector: the transform that crops to the sector.
+        frames: the same frames in colour, for a clip that stores colour: its grey frames may be
+            black where there is Doppler, and a letter among it would not seem to stand still.
 
     Returns:
         True where pixels stay; and the marks within the sector, which do not.
@@ -44,21 +47,23 @@ def find_pixels(
         raise ClipError("No sector found: it is not known where names may be burned in.")
     sector: Bool[np.ndarray, "H W"] = np.zeros(clip.frames.shape[1:], np.bool_)
     sector[found.box.slices] = found.sector
-    marks = np.asarray(_marks(clip.frames, sector) & sector)
+    marks = np.asarray(_marks(clip.frames if frames is None else frames, sector) & sector)
     return sector & ~marks, marks
 
 
 def _marks(
-    frames: UInt8[np.ndarray, "T H W"], sector: Bool[np.ndarray, "H W"]
+    frames: Iterable[UInt8[np.ndarray, "H W *C"]], sector: Bool[np.ndarray, "H W"]
 ) -> Bool[np.ndarray, "H W"]:
     """Mark letters, as the rectangles that they stand in, and lines.
 
     A letter that were made black by itself could still be read on bright tissue.
     """
-    lowest, highest = frames[0].copy(), frames[0].copy()
-    for frame in frames[1:]:
-        np.minimum(lowest, frame, out=lowest)
-        np.maximum(highest, frame, out=highest)
+    lowest = np.full(sector.shape, 255, np.uint8)
+    highest = np.zeros(sector.shape, np.uint8)
+    for frame in frames:
+        level = frame.max(axis=2) if frame.ndim == 3 else frame
+        np.minimum(lowest, level, out=lowest)
+        np.maximum(highest, level, out=highest)
     swing = highest - lowest
     still = (lowest >= BRIGHT) & (swing <= np.clip(np.median(swing[sector]) / 4, *STILL))
     marks = np.zeros(still.shape, np.bool_)

@@ -44,3 +44,15 @@ def test_living_tissue_has_no_marks():
 def test_a_clip_without_a_sector_is_refused():
     with pytest.raises(ClipError, match="No sector found"):
         find_pixels(Clip(np.repeat(screen()[:1], 12, axis=0)), SECTOR)
+
+
+def test_a_letter_among_doppler_is_found_in_colour():
+    """Where colour comes and goes, the grey frames that a loader reads are black."""
+    grey = screen()
+    grey[:, 50:60, 70:73] = 230
+    coloured = np.repeat(grey[..., None], 3, axis=3)
+    grey[::2, 45:65, 60:90] = 0
+    without, _ = find_pixels(Clip(grey), SECTOR)
+    assert without[52:58, 70:73].all()
+    stays, _ = find_pixels(Clip(grey), SECTOR, iter(coloured))
+    assert not stays[48:62, 68:75].any()
