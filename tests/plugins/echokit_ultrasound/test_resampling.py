@@ -118,3 +118,12 @@ def test_the_recipe_has_the_papers_rate_and_its_presets_that_of_their_figures(pr
     """A change here changes figures that the project shows."""
     slot = load_recipe("ph-newborn", preset=preset).prepare["frame-rate"].options
     assert (slot["fps"], slot["rate"], slot["slower"]) == PRESETS[preset]
+
+
+def test_a_long_clip_is_read_block_by_block_only_if_it_stays_as_it_is():
+    of_25 = frame_rate(fps=25, slower=True)
+    two = clip(2, 25.0)
+    assert list(of_25.needed(9)) == [0, 1]
+    assert of_25.settle(two, 9)(clip(5, 25.0), None).frames.shape == (5, 4, 4)
+    assert of_25.settle(clip(2, 30.0), 9) is None
+    assert of_25.settle(replace(two, times=np.array([0.0, 0.3])), 9) is None
