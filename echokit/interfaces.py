@@ -15,7 +15,7 @@ from echokit.types import Clip, ClipRef, ClipStream, Prediction, Rejection, Sali
 if TYPE_CHECKING:
     import numpy as np
     import torch
-    from jaxtyping import Float, Float32
+    from jaxtyping import Float, Float32, Int
     from torch import Tensor, nn
 
     import echokit
@@ -254,6 +254,20 @@ class SupportsBlocks(Protocol):
         Raises:
             ClipError: the clip cannot be used; the message is the reason.
         """
+        ...
+
+
+@runtime_checkable
+class SupportsSelection(Protocol):
+    """What `SupportsBlocks.settle` of the last step may return: it keeps some of the frames."""
+
+    @property
+    def selected(self) -> Int[np.ndarray, " n"]:
+        """Indices of the frames of the clip that are kept, ascending; one may be kept twice."""
+        ...
+
+    def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
+        """Return all frames that it is given, with what is known of the prepared clip."""
         ...
 
 

@@ -11,9 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
-from echokit.interfaces import Loader, SupportsBlocks, SupportsStream, Transform
+from echokit.interfaces import (
+    Loader,
+    SupportsBlocks,
+    SupportsSelection,
+    SupportsStream,
+    Transform,
+)
 from echokit.types import Clip, ClipRef, ClipStream
 
 NOTHING_DRAWN: Any = None
@@ -31,9 +37,17 @@ class PreparedStream:
     """Some frames, prepared, with all that is known of the prepared clip."""
 
     @property
+    def _selected(self) -> Int[np.ndarray, " n"]:
+        """Indices of the source's frames that the prepared clip has, ascending."""
+        last = self.steps[-1] if self.steps else None
+        if isinstance(last, SupportsSelection):
+            return last.selected
+        return np.arange(self.source.length)
+
+    @property
     def length(self) -> int:
         """Number of frames of the prepared clip."""
-        return self.source.length
+        return len(self._selected)
 
     def blocks(self) -> Iterator[Clip]:
         """Prepare the clip's frames, some at a time.
@@ -41,11 +55,16 @@ class PreparedStream:
         Raises:
             ClipError: the source cannot be read to its end any more.
         """
+        selected, first = self._selected, 0
         for frames in self.source.blocks():
+            own = _between(selected, first, first + len(frames)) - first
+            first += len(frames)
+            if not len(own):
+                continue
             clip = replace(self.source.few, frames=frames)
             for step in self.steps:
                 clip = step(clip, NOTHING_DRAWN)
-            yield clip
+            yield replace(clip, frames=clip.frames[own])
 
     def masked(self, start: int, k: int) -> Clip:
         """Return frames `start` to `start + k` by the steps up to the one that finds the sector.
@@ -58,16 +77,23 @@ class PreparedStream:
             clip = step(clip, NOTHING_DRAWN)
             if clip.sector is not None:
                 break
-        return clip
+        return replace(clip, fps=self.few.fps)
 
     def _window(self, start: int, k: int) -> UInt8[np.ndarray, "k H W"]:
+        shown = self._selected[start : start + k]
         parts, first = [], 0
         for frames in self.source.blocks():
-            parts.append(frames[max(0, start - first) : max(0, start + k - first)])
+            parts.append(frames[_between(shown, first, first + len(frames)) - first])
             first += len(frames)
-            if first >= start + k:
+            if first > shown[-1]:
                 break
         return np.concatenate(parts)
+
+
+def _between(indices: Int[np.ndarray, " n"], first: int, end: int) -> Int[np.ndarray, " m"]:
+    """Return the ascending indices from `first` to before `end`."""
+    low, high = np.searchsorted(indices, (first, end))
+    return indices[low:high]
 
 
 def open_stream(loader: Loader, ref: ClipRef, steps: Sequence[Transform]) -> PreparedStream | None:
@@ -98,6 +124,8 @@ def open_stream(loader: Loader, ref: ClipRef, steps: Sequence[Transform]) -> Pre
             return None
         settled.append(ready)
         few = ready(few, NOTHING_DRAWN)
+    if any(isinstance(step, SupportsSelection) for step in settled[:-1]):
+        return None  # what a later step would see are not the frames that it needed
     return PreparedStream(source, tuple(settled), few)
 
 

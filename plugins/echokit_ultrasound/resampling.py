@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from echokit import Clip, Transform
 
@@ -32,31 +32,38 @@ class FrameRate:
 
     def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
         """Resample a clip; one of unknown frame rate stays as it is."""
-        positions = self._positions(clip)
+        positions = self._positions(clip, len(clip.frames))
         if positions is None:
             return clip
         frames, structures = clip.frames, clip.structures
         kept = np.round(positions).astype(int)
         return replace(
-            clip,
+            self._of_this_rate(clip),
             frames=frames[kept] if self.rate == "nearest" else _blended(frames, positions),
             structures=None if structures is None else structures[kept],
-            fps=self.fps,
-            times=None,
-            source_fps=clip.source_fps or clip.fps,
         )
 
     def needed(self, length: int) -> Sequence[int]:
-        """Return the frames that must be seen of a long clip: two, which say its rate."""
-        return range(min(length, 2))
+        """Return the frames that must be seen of a long clip: the first, which says its rate."""
+        return range(min(length, 1))
 
     def settle(self, few: Clip, length: int) -> Transform | None:
-        """Leave the frames of a long clip as they are; None of one that is resampled."""
-        return _unchanged if self._positions(few) is None else None
+        """Say which frames of a long clip are kept; None where frames are blended, or uneven."""
+        if few.times is not None and self.rate != "keep":
+            return None
+        positions = self._positions(few, length)
+        if positions is None:
+            return _unchanged
+        if self.rate == "linear":
+            return None
+        return Selection(np.round(positions).astype(int), self._of_this_rate)
 
-    def _positions(self, clip: Clip) -> Float[np.ndarray, " steps"] | None:
+    def _of_this_rate(self, clip: Clip) -> Clip:
+        return replace(clip, fps=self.fps, times=None, source_fps=clip.source_fps or clip.fps)
+
+    def _positions(self, clip: Clip, length: int) -> Float[np.ndarray, " steps"] | None:
         """Place each step of the common rate among the frames; None of a clip that stays."""
-        if self.rate == "keep" or len(clip.frames) < 2:
+        if self.rate == "keep" or length < 2:
             return None
         if clip.times is not None:  # frames that are not evenly spaced
             steps = np.arange(int(clip.times[-1] * self.fps + 1e-9) + 1) / self.fps
@@ -65,13 +72,27 @@ class FrameRate:
         if clip.fps is None or clip.fps == self.fps:
             return None
         if clip.fps > self.fps:
-            count = max(1, int(len(clip.frames) * self.fps / clip.fps + 1e-9))
+            count = max(1, int(length * self.fps / clip.fps + 1e-9))
         elif self.slower and clip.fps < SAME * self.fps:
-            count = int((len(clip.frames) - 1) * self.fps / clip.fps + 1e-9) + 1
+            count = int((length - 1) * self.fps / clip.fps + 1e-9) + 1
         else:
             return None
-        last = len(clip.frames) - 1
-        return np.asarray(np.minimum(np.arange(count) * clip.fps / self.fps, last), np.float64)
+        positions = np.minimum(np.arange(count) * clip.fps / self.fps, length - 1)
+        return np.asarray(positions, np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Keeps some frames of a long clip that is read block by block."""
+
+    selected: Int[np.ndarray, " n"]
+    """Their indices, ascending; a frame of a slower clip may be kept twice."""
+    known: Callable[[Clip], Clip]
+    """Sets what is known of the clip in time."""
+
+    def __call__(self, clip: Clip, rng: torch.Generator) -> Clip:
+        """Return the frames as they are; whoever has all of them keeps those that are selected."""
+        return self.known(clip)
 
 
 def _unchanged(clip: Clip, rng: torch.Generator) -> Clip:

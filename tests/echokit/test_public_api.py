@@ -57,6 +57,7 @@ EXPECTED = [
     "SupportsFingerprint",
     "SupportsFit",
     "SupportsPasses",
+    "SupportsSelection",
     "SupportsStream",
     "SupportsWrite",
     "TrainingError",

@@ -18,6 +18,7 @@ from echokit.clips.check import check_files, pixel_digest
 from echokit.clips.preparation import Preparation, prepare
 from echokit.clips.store import CHUNK, SHARD, Store
 from echokit.clips.streaming import open_stream
+from echokit_ultrasound import frame_rate
 
 REF = ClipRef("a", "p", "A4C")
 
@@ -103,6 +104,28 @@ def test_a_streamed_clip_leaves_the_files_of_one_that_was_read_whole(tmp_path, s
     Store(tmp_path / "whole").put(key, STEPS(loader.whole))
     assert files(tmp_path / "blocks") == files(tmp_path / "whole")
     assert Store(tmp_path / "blocks").problem(key) == ""
+
+
+@pytest.mark.parametrize("fps", [10.0, 24.0, 25.0, 30.0, 58.0])
+@pytest.mark.parametrize("size", [1, 7, 999])
+def test_a_clip_that_is_resampled_leaves_the_same_files_too(tmp_path, size, fps):
+    resampled = frame_rate(fps=25, slower=True)
+    steps = Preparation((*STEPS.steps, resampled), "resampled")
+    loader = Blocks(replace(whole(SHARD + 5), fps=fps), size)
+    [(_, key)] = prepare(loader, [REF], steps, Store(tmp_path / "blocks"))
+    assert loader.reads == 0
+    made = steps(loader.whole)
+    Store(tmp_path / "whole").put(key, made)
+    assert files(tmp_path / "blocks") == files(tmp_path / "whole")
+    stream = open_stream(loader, REF, steps.steps)
+    shown, wanted = stream.masked(20, 9), steps.masked(loader.whole)
+    assert np.array_equal(shown.frames, wanted.frames[20:29])
+    assert shown.fps == wanted.fps
+
+
+def test_a_selection_before_another_step_has_the_clip_read_whole():
+    steps = (frame_rate(fps=25), *STEPS.steps)
+    assert open_stream(Blocks(replace(whole(), fps=50.0)), REF, steps) is None
 
 
 def test_one_step_that_needs_the_whole_clip_has_it_read_whole(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echokit import Clip, OptionError
+from echokit import Clip, OptionError, SupportsSelection
 from echokit.recipe import load_recipe
 from echokit_ultrasound import frame_rate
 
@@ -120,10 +120,23 @@ def test_the_recipe_has_the_papers_rate_and_its_presets_that_of_their_figures(pr
     assert (slot["fps"], slot["rate"], slot["slower"]) == PRESETS[preset]
 
 
-def test_a_long_clip_is_read_block_by_block_only_if_it_stays_as_it_is():
-    of_25 = frame_rate(fps=25, slower=True)
-    two = clip(2, 25.0)
-    assert list(of_25.needed(9)) == [0, 1]
-    assert of_25.settle(two, 9)(clip(5, 25.0), None).frames.shape == (5, 4, 4)
-    assert of_25.settle(clip(2, 30.0), 9) is None
-    assert of_25.settle(replace(two, times=np.array([0.0, 0.3])), 9) is None
+@given(st.integers(2, 90), st.sampled_from([10.0, 24.0, 25.0, 30.0, 50.0, 58.3]))
+def test_a_long_clip_is_resampled_block_by_block_to_the_same_frames(count, fps):
+    step, given_clip = frame_rate(fps=25, slower=True), clip(count, fps)
+    few = replace(given_clip, frames=given_clip.frames[list(step.needed(count))])
+    ready, whole = step.settle(few, count), step(given_clip, None)
+    if isinstance(ready, SupportsSelection):
+        made = ready(given_clip, None)
+        made = replace(made, frames=made.frames[ready.selected])
+    else:
+        made = ready(given_clip, None)
+    assert np.array_equal(made.frames, whole.frames)
+    assert (made.fps, made.source_fps) == (whole.fps, whole.source_fps)
+
+
+def test_a_long_clip_that_is_blended_or_uneven_is_read_whole():
+    first = clip(1, 50.0)
+    assert frame_rate(fps=25, rate="linear").settle(first, 9) is None
+    uneven = replace(first, times=np.array([0.0]))
+    assert frame_rate(fps=25).settle(uneven, 9) is None
+    assert frame_rate(rate="keep").settle(uneven, 9)(uneven, None) is uneven
