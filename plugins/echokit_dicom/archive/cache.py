@@ -14,9 +14,9 @@ from echokit_dicom.archive.archive import Place
 FOLDER = "ECHOKIT_ARCHIVE_CACHE"
 """Environment variable: the folder, by default `~/.cache/echokit/archive`."""
 SUFFIX = ".dcm"
-LETTERS = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
-"""Hexadecimal digits as letters of which no view and no patient's number can be read: `4c` may
-stand in a digest, and a clip of no view would be taken for a four-chamber view."""
+LETTERS = "jqyz"
+"""What names consist of, two bits each: a user's `view_rules` are searched in paths too, and `4c`
+or `long` may stand in a digest of other letters."""
 
 
 class Cache:
@@ -54,8 +54,9 @@ class Cache:
     def path(self, place: Place) -> Path:
         """Return where the file of an instance is, or is to be."""
         text = "\0".join((place.study, place.series, place.instance))
-        digest = hashlib.sha256(text.encode()).hexdigest().translate(LETTERS)
-        return self.folder / f"{digest}{SUFFIX}"
+        digest = hashlib.sha256(text.encode()).digest()[:16]
+        name = "".join(LETTERS[byte >> shift & 3] for byte in digest for shift in (6, 4, 2, 0))
+        return self.folder / f"{name}{SUFFIX}"
 
     def has(self, place: Place) -> bool:
         """Say whether an instance has arrived, and keep its file for longer if so."""

@@ -16,6 +16,7 @@ from pydicom import dcmread
 from pydicom.examples import get_path
 
 from echokit import ClipRef, DataError, Rejection, resolve
+from echokit_dicom.archive import web
 from echokit_dicom.archive.address import parse_web
 from echokit_dicom.archive.archive import Place, Unreachable
 from echokit_dicom.archive.opening import open_archive
@@ -52,6 +53,14 @@ def test_studies_are_asked_for_by_any_attribute(archive, key):
     found = list(loader(archive.web, **query, **{key: value}).index())
     assert len(found) == (1 if key == "SOPInstanceUID" else 2)
     assert all(isinstance(item, ClipRef) for item in found)
+
+
+def test_a_list_that_comes_in_parts_is_read_to_its_end(archive, monkeypatch):
+    monkeypatch.setattr(web, "LIMIT", 1)
+    for number in (1, 2, 3):
+        archive.put(encoded(ultrasound(number, study=34, patient="web-34")))
+    archive.put(encoded(ultrasound(1, study=35, patient="web-34")))
+    assert len(list(loader(archive.web, PatientID="web-34").index())) == 4
 
 
 def test_an_object_is_stored_once_and_kept_bit_for_bit(archive, tmp_path):
