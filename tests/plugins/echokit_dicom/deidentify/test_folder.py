@@ -108,6 +108,22 @@ def test_no_planted_name_stands_in_any_byte_or_path(garden, tmp_path, capfd):
     assert {path.suffix for path in cleaned(tmp_path / "out")} == {".dcm", ".mp4"}
 
 
+def test_a_damaged_header_is_left_out_or_names_nobody(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # names are no valid codes
+        whole = save(overgrown(), tmp_path / "whole.dcm").read_bytes()
+    rng, end = np.random.default_rng(1), len(whole) - T * H * W - 200
+    (tmp_path / "in").mkdir()
+    for number in range(24):
+        damaged = bytearray(whole.replace(b"1.2.826.1.1.1", b"1.2.826.1.%03d" % number))
+        for at in rng.integers(132, end, int(rng.integers(1, 5))):
+            damaged[at : at + 4] = rng.bytes(4)
+        (tmp_path / "in" / f"{number}.dcm").write_bytes(damaged)
+    outcomes = deidentify(tmp_path / "in", tmp_path / "out")
+    assert {one.status for one in outcomes} == {"cleaned", "left out"}
+    assert leaks(tmp_path / "out", NAMES) == []
+
+
 def test_every_text_that_stays_is_one_that_echokit_wrote(garden, tmp_path):
     deidentify(garden, tmp_path / "out")
     for path in cleaned(tmp_path / "out"):
