@@ -132,12 +132,19 @@ def run(
 
 
 def _say_ahead(recipe: Recipe, out: Path | None, as_json: bool) -> None:
-    """Print what a run would do."""
+    """Print what a run would do, or refuse what it would refuse.
+
+    Raises:
+        EchokitError: the run cannot be carried out.
+    """
     found = look_ahead(recipe, beside=Path("runs") if out is None else out.parent)
     if found is None:
         raise UsageError(
             "--dry-run cannot tell: a network is to find the views (views.classifier)."
         )
+    from echokit.components.trial import try_components  # torch, once the cohort is known to do
+
+    try_components(recipe)
     if as_json:
         print_json(found.to_json())
         return
