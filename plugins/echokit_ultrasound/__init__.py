@@ -40,7 +40,7 @@ def frame_rate(
         fps: frames per second, 1 to 1000.
         rate: `nearest` keeps the nearest frame of each step, `linear` blends the two around it,
             `keep` leaves every clip as it is.
-        slower: resample clips of fewer frames per second too (below 0.99 fps); `nearest` then
+        slower: resample clips of fewer frames per second too (below 0.99 of `fps`); `nearest` then
             repeats frames. If false, evenly spaced ones stay as they are.
 
     Returns:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 Rate = Literal["keep", "nearest", "linear"]
 """How a frame between two others is made: not at all, the nearer one, or a blend of both."""
 CHOICES = ("keep", "nearest", "linear")
-SAME = 0.99
-"""Share of the common frame rate from which on a slower clip counts as one of that rate."""
+SAME = (0.99, 1.003)
+"""Shares of the common frame rate between which a clip counts as one of that rate: DICOM rounds
+frame times to 33.3 ms, and a faster clip would lose its last frame for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,9 @@ class FrameRate:
             return np.asarray(between, np.float64)
         if clip.fps is None or clip.fps == self.fps:
             return None
-        if clip.fps > self.fps:
+        if clip.fps > SAME[1] * self.fps:
             count = max(1, int(length * self.fps / clip.fps + 1e-9))
-        elif self.slower and clip.fps < SAME * self.fps:
+        elif self.slower and clip.fps < SAME[0] * self.fps:
             count = int((length - 1) * self.fps / clip.fps + 1e-9) + 1
         else:
             return None

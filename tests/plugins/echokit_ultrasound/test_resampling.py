@@ -65,7 +65,7 @@ def test_a_slower_clip_is_resampled_where_that_is_asked(count, fps):
     assert (found.fps, found.source_fps) == (25, fps)
 
 
-@pytest.mark.parametrize("fps", [24.8, 25.0])
+@pytest.mark.parametrize("fps", [24.8, 25.0, 25.05])
 def test_a_clip_of_nearly_the_rate_stays_as_it_is(fps):
     given_clip = clip(9, fps)
     assert frame_rate(fps=25, slower=True)(given_clip, None) is given_clip
@@ -102,6 +102,12 @@ def test_times_of_frames_are_used_and_not_averaged():
 def test_a_rate_that_is_none_is_refused():
     with pytest.raises(OptionError, match="keep, nearest or linear"):
         frame_rate(rate="cubic")
+
+
+def test_a_tenth_of_a_frame_a_second_is_another_rate():
+    """The phantom's drawn machines have rates of one decimal: their figures stay."""
+    assert frame_rate(fps=30)(clip(60, 30.1), None).fps == 30
+    assert frame_rate(fps=25)(clip(60, 25.1), None).source_fps == 25.1
 
 
 PRESETS = {
