@@ -18,6 +18,7 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
         "testing/clips.py": "contracts/test_contracts.py",
         "testing/contracts/aggregator.py": "contracts/test_broken.py",
         "testing/contracts/backbone.py": "contracts/test_broken_networks.py",
+        "testing/contracts/blocks.py": "contracts/test_broken_clips.py",
         "testing/contracts/command.py": "contracts/test_broken_services.py",
         "testing/contracts/executor.py": "contracts/test_broken_services.py",
         "testing/contracts/explainer.py": "contracts/test_broken_networks.py",

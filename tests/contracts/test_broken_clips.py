@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from echokit import Clip, ClipError, ClipRef, DataError, Prediction, Rejection
+from echokit import Clip, ClipError, ClipRef, ClipStream, DataError, Prediction, Rejection
 from echokit.plugins.registry import registry
 from echokit.testing import (
     AggregatorContract,
@@ -105,6 +105,42 @@ def jittered():
     """A transform of no stage."""
 
 
+class Darker:
+    """Prepare: subtract the mean of all frames; it may say that it needs too few of them."""
+
+    def __init__(self, needs=None, told=0) -> None:
+        self.needs, self.told = needs, told
+
+    def __call__(self, clip, rng):
+        return self.settle(clip, len(clip.frames))(clip, rng)
+
+    def needed(self, length):
+        return range(length if self.needs is None else self.needs)
+
+    def settle(self, few, length):
+        mean = few.frames.mean(axis=0).astype(np.uint8) // 4
+        fps = few.fps + self.told * len(few.frames)
+
+        def darken(clip, rng):
+            return replace(clip, frames=clip.frames - np.minimum(clip.frames, mean), fps=fps)
+
+        return darken
+
+
+@pytest.mark.parametrize(
+    ("needs", "told", "says"),
+    [
+        (None, 0, ""),
+        (2, 0, "Block by block it makes other frames"),
+        (2, 1, "Block by block it makes other frames"),
+    ],
+)
+def test_a_transform_whose_blocks_are_not_those_of_the_whole_clip(needs, told, says):
+    contract = TransformContract.of(lambda: Darker(needs, told), stage="prepare")
+    broken = verdicts(contract)["result"].broken
+    assert says in broken if says else broken is None
+
+
 # --- loaders -------------------------------------------------------------------------------------
 
 
@@ -136,6 +172,47 @@ class Folder:
             return Clip(np.load(self.folder / ref.where))
         except (OSError, ValueError, EOFError) as error:
             raise ClipError(f"{ref.where}: {error}") from None
+
+
+class Streams(Folder):
+    """Hands out blocks of two frames; `wrong` says what is not as it is read."""
+
+    wrong = ""
+
+    def stream(self, ref, needed):
+        clip = self.read(ref)
+        length = len(clip.frames) + (self.wrong == "length")
+        few = replace(clip, frames=clip.frames[list(needed(len(clip.frames)))])
+        if self.wrong == "few":
+            few = replace(few, frames=few.frames[::-1])
+        if self.wrong == "rate":
+            few = replace(few, fps=3.0)
+        left = [2 if self.wrong == "once" else 99]
+
+        def blocks():
+            left[0] -= 1
+            for start in range(0, len(clip.frames), 2):
+                part = clip.frames[start : start + 2]
+                yield part ^ 1 if self.wrong == "frames" or left[0] < 1 else part
+
+        return ClipStream(few, length, blocks)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("", ""),
+        ("length", "has 6 frames, and 5 when it is read whole"),
+        ("few", "other frames at hand"),
+        ("rate", "another frame rate"),
+        ("frames", "has other frames."),
+        ("once", "has other frames."),
+    ],
+)
+def test_a_loader_whose_blocks_are_not_what_it_reads(folder, monkeypatch, wrong, says):
+    monkeypatch.setattr(Streams, "wrong", wrong)
+    broken = judged(Streams, folder)["read"].broken
+    assert says in broken if says else broken is None
 
 
 class Loads(Folder):

@@ -20,6 +20,7 @@ import numpy as np
 
 from echokit.errors import ClipError
 from echokit.interfaces import Loader, SupportsFingerprint
+from echokit.testing.contracts.blocks import check_stream
 from echokit.testing.contracts.folders import unnamed
 from echokit.testing.contracts.pixels import no_pixels
 from echokit.testing.contracts.rules import (
@@ -228,6 +229,7 @@ def _check_read(loader: Loader, other: Loader, ref: ClipRef) -> None:
         same_clip(clip, again),
         f"Clip {ref.clip!r} is another one when a second loader of the source reads it.",
     )
+    check_stream(loader, ref, clip)
     if isinstance(loader, SupportsFingerprint):
         with attempt(f"fingerprint() of clip {ref.clip!r}"):
             prints = {loader.fingerprint(ref), loader.fingerprint(ref)}

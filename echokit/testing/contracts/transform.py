@@ -29,6 +29,7 @@ import torch
 from echokit.errors import ClipError
 from echokit.interfaces import Transform
 from echokit.testing.clips import tiny_clip
+from echokit.testing.contracts.blocks import check_blocks
 from echokit.testing.contracts.generators import global_states
 from echokit.testing.contracts.moving import check_moving
 from echokit.testing.contracts.rules import (
@@ -154,6 +155,8 @@ def _check(transform: Transform, stage: Stage, known: bool, seed: int) -> None:
     )
     expect(same_clip(given, kept), "It changed the given clip in place: return a changed copy.")
     _check_result(expect_valid_clip(result, "The changed clip"), given, stage)
+    if stage == "prepare":
+        check_blocks(transform, make())
     expect(
         same_clip(result, transform(make(), _generator(seed))),
         "The same clip and the same generator state gave another clip the second time.",
