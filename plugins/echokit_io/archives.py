@@ -6,34 +6,28 @@ states of its members' sizes is not believed: what is unpacked is counted.
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import stat
 import tarfile
 import weakref
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, final
+from typing import Any, final
 
 from echokit import ClipError, scratch_folder
+from echokit_io.archive_kind import DAMAGED, archive_kind, check_directory, unzipped
 from echokit_io.budget import MB, Budget
 from echokit_io.entry import Entry
-from echokit_io.recognise import HEAD, holds_arrays, is_tar, open_regular
+from echokit_io.recognise import open_regular
 
 BLOCK = 1 << 20
 """Bytes that are unpacked at once."""
 MOST = 200_000
 """Largest number of members of an archive."""
-DIRECTORY = 64 * MB
-"""Largest number of bytes of a ZIP's directory, which is read whole."""
 LARGEST_READ = 4 * MB
 """Largest number of bytes that a tar's header may ask for at once."""
-_END, _END_64, _LOCATOR_64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, ValueError, RuntimeError)
-"""What the libraries raise about a damaged archive; RuntimeError also about an encrypted one."""
 
 
 @final
@@ -91,7 +85,7 @@ class Archives:
         before, first = self._bytes, self._count
         try:
             unpacked = [*(self._zip(path) if kind == "zip" else self._tar(path))]
-        except (*_DAMAGED, OSError, ClipError) as error:
+        except (*DAMAGED, OSError, ClipError) as error:
             self._discard(first)
             self._bytes = before
             if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
@@ -111,7 +105,7 @@ class Archives:
 
     def _zip(self, path: Path) -> Iterator[Entry]:
         with open_regular(path) as file:
-            _check_directory(file)
+            check_directory(file)
             with zipfile.ZipFile(file) as archive:
                 seen = set[PurePosixPath]()
                 for member in archive.infolist():
@@ -123,7 +117,7 @@ class Archives:
                     yield self._entry(member.filename, lambda m=member: archive.open(m), seen)
 
     def _tar(self, path: Path) -> Iterator[Entry]:
-        with open_regular(path) as file, closing(_unzipped(file)) as plain:
+        with open_regular(path) as file, closing(unzipped(file)) as plain:
             source: Any = _Careful(plain)
             with tarfile.open(fileobj=source, mode="r:") as archive:
                 seen = set[PurePosixPath]()
@@ -150,7 +144,7 @@ class Archives:
         try:
             with opened() as source, target.open("xb") as written:
                 self._copy(source, written)
-        except (*_DAMAGED, NotImplementedError) as error:
+        except (*DAMAGED, NotImplementedError) as error:
             target.unlink()
             encrypted = "password" in str(error) or "encrypted" in str(error)
             kind = "is encrypted" if encrypted else f"cannot be unpacked ({type(error).__name__})"
@@ -222,72 +216,6 @@ class _Careful:
     def tell(self) -> int:
         """Return the position in the file."""
         return int(self.file.tell())
-
-
-def archive_kind(path: Path) -> str:
-    """Recognise an archive: `zip` or `tar`, the latter also compressed; empty for any other file.
-
-    Raises:
-        ClipError: the file cannot be opened; the message is the reason.
-    """
-    with open_regular(path) as file:
-        try:
-            head = file.read(HEAD)
-        except OSError:
-            return ""  # whoever reads it will say why
-        if head.startswith(b"PK\x03\x04"):
-            return "" if holds_arrays(path) or _is_office(path) else "zip"
-        if is_tar(head):
-            return "tar"
-        if not head.startswith((b"\x1f\x8b", b"BZh")) or path.name.lower().endswith(".nii.gz"):
-            return ""
-        file.seek(0)
-        try:
-            with closing(_unzipped(file)) as plain:
-                return "tar" if is_tar(plain.read(HEAD)) else ""
-        except (OSError, EOFError, zlib.error, ValueError):
-            return ""
-
-
-def _unzipped(file: BinaryIO) -> Any:
-    head = file.read(3)
-    file.seek(0)
-    if head.startswith(b"\x1f\x8b"):
-        return gzip.GzipFile(fileobj=file)
-    return bz2.BZ2File(file) if head == b"BZh" else file
-
-
-def _is_office(path: Path) -> bool:
-    """Tell whether a ZIP is a document of an office program."""
-    try:
-        with open_regular(path) as file:
-            _check_directory(file)
-            with zipfile.ZipFile(file) as archive:
-                return "[Content_Types].xml" in archive.NameToInfo
-    except (*_DAMAGED, NotImplementedError):
-        return False
-
-
-def _check_directory(file: BinaryIO) -> None:
-    """Refuse a ZIP whose directory, which is read whole, is absurdly large.
-
-    Raises:
-        ClipError: it is.
-    """
-    size = file.seek(0, 2)
-    file.seek(max(0, size - 65_557))  # the end record and the longest comment
-    tail = file.read()
-    at = tail.rfind(_END)
-    length = int.from_bytes(tail[at + 12 : at + 16], "little") if at >= 0 else 0
-    locator = tail.rfind(_LOCATOR_64, 0, max(at, 0))
-    if locator >= 0:
-        file.seek(int.from_bytes(tail[locator + 8 : locator + 16], "little") % (size + 1))
-        record = file.read(56)
-        if record.startswith(_END_64):
-            length = int.from_bytes(record[40:48], "little")
-    file.seek(0)
-    if length > DIRECTORY:
-        raise ClipError(f"it is an archive with a directory of {length:,} bytes; unpack it")
 
 
 def _safe(name: str) -> tuple[PurePosixPath, str]:
