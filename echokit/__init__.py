@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from echokit.studies.outcomes import ClipResult, SubjectResult
     from echokit.studies.queue import QueuedStudy, StudyQueue
     from echokit.studies.result import StudyResult
+    from echokit.studies.shown import ShownClip
     from echokit.studies.sources import check, read
     from echokit.system.pseudonyms import key_file, keyed_digest, pseudonym
     from echokit.system.signatures import make_signing_key
@@ -93,6 +94,7 @@ _PLACES = {
     "Model": "echokit.studies.model",
     "QueuedStudy": "echokit.studies.queue",
     "Run": "echokit.runs.context",
+    "ShownClip": "echokit.studies.shown",
     "StudyQueue": "echokit.studies.queue",
     "StudyResult": "echokit.studies.result",
     "SubjectResult": "echokit.studies.outcomes",
@@ -141,6 +143,7 @@ __all__ = [
     "Rejection",
     "Run",
     "Saliency",
+    "ShownClip",
     "StudyQueue",
     "StudyResult",
     "SubjectResult",

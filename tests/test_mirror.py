@@ -61,6 +61,7 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
         "studies/evaluation.py": "echokit/studies/test_evaluate.py",
         "studies/plain.py": "echokit/studies/test_model.py",
         "studies/result.py": "echokit/studies/test_model.py",
+        "studies/queue_tables.py": "echokit/studies/test_queue.py",
         "export/card.py": "echokit/export/test_write.py",
     },
     "a command is tested by what it prints and writes": {
@@ -73,7 +74,6 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
         "cli/plugins_tried.py": "echokit/cli/test_plugins_check.py",
         "cli/plugins_verdict.py": "echokit/cli/test_plugins_check.py",
         "cli/predict.py": "echokit/studies/test_model.py",
-        "cli/run.py": "echokit/cli/test_cli.py",
     },
     "a part of a page is tested by the page's data": {
         "report/evaluation_page.py": "echokit/studies/test_evaluate.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from os import PathLike
@@ -21,10 +21,11 @@ from echokit.studies.clips import Desk, outcome, predict_clips, prepare_clips
 from echokit.studies.networks import Networks
 from echokit.studies.outcomes import ClipResult, SubjectResult
 from echokit.studies.result import StudyResult, study_title
+from echokit.studies.shown import ShownClip, show_clips
 from echokit.studies.sources import Address, Pixels, Source, files_of, open_study
 from echokit.system.leftovers import scratch_folder
 from echokit.system.progress import Listener, Progress, watched
-from echokit.types import Clip, Prediction
+from echokit.types import Clip, Prediction, Rejection
 from echokit.voting.abstain import NOT_JUDGED
 from echokit.voting.view_classifier import ViewClassifier
 from echokit.voting.votes import votes_of_views
@@ -180,6 +181,23 @@ class Model:
             files=files_of(loader, (prepared.ready[clip.clip][0] for clip in clips)),
             record=limits.record,
         )
+
+    def show(
+        self, source: Source, *, options: Mapping[str, object] | None = None
+    ) -> Iterator[ShownClip | Rejection]:
+        """Read the clips of a study to look at them; none is predicted, nothing is written.
+
+        Args:
+            source: as for `predict`.
+            options: options of the loader that reads files, which override the run's recipe.
+
+        Raises:
+            UsageError: there is no such study.
+        """
+        sources: Sequence[Address | Pixels]
+        sources = [source] if isinstance(source, str | PathLike | Clip | np.ndarray) else source
+        loader = open_study(self.recipe.study, sources, [None] * len(sources), options or {})
+        return show_clips(loader, self.networks.parts.preparation)
 
     def view_classifier(
         self, run: str | Path | None = None, threshold: float | None = None

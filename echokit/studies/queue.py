@@ -20,14 +20,16 @@ try:
     import sqlalchemy  # noqa: F401 - asked for by name before its parts are
 except ModuleNotFoundError:
     raise UsageError(
-        "A queue of studies needs SQLAlchemy: pip install 'echokit-cardiac[dicom-net]'."
+        "A queue of studies needs SQLAlchemy: pip install 'echokit-cardiac[web]', or "
+        "'echokit-cardiac[dicom-net]' for a node."
     ) from None
-from sqlalchemy import Connection, Row, create_engine, event, func, select, update
+from sqlalchemy import Connection, Row, create_engine, delete, event, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from echokit.studies.queue_tables import EVENTS, FILES, STUDIES, TABLES
+from echokit.studies.queue_tables import CORRECTIONS, EVENTS, FILES, READINGS, STUDIES, TABLES
+from echokit.studies.remarks import Remarks
 
 State = Literal["receiving", "waiting", "working", "done", "ignored", "aside"]
 """Where a study stands: files still come; complete; a worker has claimed it; predicted; no rule
@@ -273,6 +275,31 @@ class StudyQueue:
             if changed:
                 _note(db, "again", study)
             return bool(changed)
+
+    def find(self, study: str) -> QueuedStudy | None:
+        """Return one study; None if it is not in the queue."""
+        with self._begin() as db:
+            row = db.execute(select(STUDIES).where(STUDIES.c.study == study)).one_or_none()
+            return None if row is None else _study(row)
+
+    def remove(self, study: str) -> bool:
+        """Remove a study that nobody works on, with its remarks; False if there is none such.
+
+        The audit log keeps its lines.
+        """
+        free = (STUDIES.c.study == study) & (STUDIES.c.state != "working")
+        with self._begin() as db:
+            removed = db.execute(delete(STUDIES).where(free)).rowcount
+            if removed:
+                for table in (FILES, CORRECTIONS, READINGS):
+                    db.execute(delete(table).where(table.c.study == study))
+                _note(db, "removed", study)
+            return bool(removed)
+
+    @property
+    def remarks(self) -> Remarks:
+        """Corrections and readings of users."""
+        return Remarks(self._begin)
 
     def files(self, study: str) -> tuple[str, ...]:
         """Paths of the files of a study below the folder of the node, in the order they came."""

@@ -1,8 +1,8 @@
-"""The tables of the queue of studies: studies, their files, and the audit log."""
+"""The tables of the queue of studies: studies, files, the audit log, corrections and readings."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Integer, MetaData, Table, Text, UniqueConstraint
 
 TABLES = MetaData()
 
@@ -47,3 +47,29 @@ EVENTS = Table(
     Column("detail", Text, nullable=False),
 )
 """The audit log: one row for each thing that happened."""
+
+CORRECTIONS = Table(
+    "corrections",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("time", Float, nullable=False),
+    Column("study", Text, nullable=False, index=True),
+    Column("file", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("view", Text, nullable=False),
+    Column("excluded", Boolean, nullable=False),
+    Column("anyway", Boolean, nullable=False),
+)
+"""One row for each correction of a file; the last one of a file counts."""
+
+READINGS = Table(
+    "readings",
+    TABLES,
+    Column("id", Integer, primary_key=True),
+    Column("time", Float, nullable=False),
+    Column("study", Text, nullable=False, index=True),
+    Column("user", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("blind", Boolean, nullable=False),
+)
+"""One row for each time that a user said what he or she reads in a study."""

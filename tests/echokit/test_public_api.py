@@ -47,6 +47,7 @@ EXPECTED = [
     "Rejection",
     "Run",
     "Saliency",
+    "ShownClip",
     "StudyQueue",
     "StudyResult",
     "SubjectResult",
