@@ -46,8 +46,9 @@ def serve(
     medical device.
     """
     from echokit_web.guard import Limits
-    from echokit_web.start import open_site, run_server
+    from echokit_web.start import open_site, own_hosts, run_server
 
+    own_hosts(port, behind_proxy)  # refused before a network is opened
     megabyte = 1_000_000
     limits = Limits(largest * megabyte, most_files, 2 * largest * megabyte, seconds)
     site, lock = open_site(

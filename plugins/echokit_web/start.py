@@ -40,13 +40,13 @@ def open_site(
     Raises:
         UsageError: the run, the folder, the database or the address cannot be used.
     """
-    model = load(run)
-    second = load(beside) if beside else None
     if send:
         try:
             resolve("writer", "dicom-sr", send=send)
         except OptionError as error:
             raise UsageError(f"--send {send}: {error}") from None
+    model = load(run)
+    second = load(beside) if beside else None
     folder = WorkFolder(path.absolute())
     lock = folder.lock()
     folder.scratch()

@@ -92,7 +92,7 @@ export class Player {
   /** Marks of end-systole and end-diastole, where saliency is, and the votes. */
   timeline() {
     const { clip, result } = this, share = (frame) => frame / Math.max(1, clip.frames - 1) * 1000;
-    const mark = (kind, name) => (frame) => el("button", { type: "button", class: `mark ${kind}`, title: `${name}, frame ${frame}`, "aria-label": `${name}, frame ${frame}`, onclick: () => { this.pause(); this.go(frame); } }, kind.toUpperCase());
+    const mark = (kind, name) => (frame) => el("button", { type: "button", class: `mark ${kind}`, title: `${name}, frame ${frame}`, "aria-label": `${kind.toUpperCase()}: ${name.toLowerCase()}, frame ${frame}`, onclick: () => { this.pause(); this.go(frame); } }, kind.toUpperCase());
     const marks = [...clip.systole.map(mark("es", "End-systole")), ...clip.diastole.map(mark("ed", "End-diastole"))];
     const frames = [...clip.systole, ...clip.diastole];
     fill(this.marks, marks);

@@ -37,14 +37,14 @@ function subjectCard(subject, result) {
 }
 
 function record(result) {
-  const rows = (result.record ?? []).filter((row) => row.f1?.mean !== undefined || row.f1 !== undefined);
+  const rows = result.record ?? [];
   if (!rows.length) return el("p", { class: "note" }, "How often these networks are right is not recorded.");
-  const figure = (one) => { const value = typeof one === "object" && one ? one.mean ?? one.value : one; return typeof value === "number" ? value.toFixed(2) : "–"; };
+  const figure = (one) => one?.mean === undefined ? "–" : `${one.mean.toFixed(2)}${one.ci95 ? ` (${one.ci95.map((end) => end.toFixed(2)).join("–")})` : ""}`;
   return el("details", {}, el("summary", {}, "How often these networks were right"),
     el("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "How often these networks were right" },
-      el("table", {}, el("caption", {}, "On patients whom they did not learn from."),
-        el("thead", {}, el("tr", {}, ["Views", "Patients", "Weighted F1-score"].map((text) => el("th", { scope: "col" }, text)))),
-        el("tbody", {}, rows.map((row) => el("tr", {}, el("th", { scope: "row" }, Array.isArray(row.views) ? row.views.join(", ") : String(row.views)), el("td", {}, `${row.n_subjects ?? "–"} ${row.patients ?? row.cohort ?? ""}`), el("td", {}, figure(row.f1))))))));
+      el("table", {}, el("caption", {}, "On patients whom they did not learn from, with 95 % intervals."),
+        el("thead", {}, el("tr", {}, ["Views", "Patients", "Weighted F1-score", "Balanced accuracy"].map((text) => el("th", { scope: "col" }, text)))),
+        el("tbody", {}, rows.map((row) => el("tr", {}, el("th", { scope: "row" }, row.views), el("td", {}, `${row.n_subjects} ${row.patients}`), el("td", {}, figure(row.f1)), el("td", {}, figure(row.balanced_accuracy))))))));
 }
 
 function showResult() {
