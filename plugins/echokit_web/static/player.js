@@ -59,7 +59,8 @@ export class Player {
         label ? el("span", { class: `dot ${this.colourOf(label)}` }) : null,
         el("span", { class: "meta" }, label ?? (results.size ? "not used" : "")));
     }));
-    this.choose(Math.max(0, wanted), !this.clip && !this.still);
+    const used = clips.findIndex((clip) => results.has(clip.clip));
+    this.choose(Math.max(0, wanted < 0 ? used : wanted), !this.clip && !this.still);
   }
 
   choose(place, start = this.playing) {

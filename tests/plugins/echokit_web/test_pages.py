@@ -165,7 +165,7 @@ def test_files_are_chosen_a_view_corrected_and_a_reading_kept(tab, page, tmp_pat
     assert told["corrections"][0]["view"] == "A4C"
     tab.get_by_label("moderate-severe", exact=True).check()
     tab.get_by_role("button", name="Keep my reading").click()
-    tab.get_by_text("with the result in sight").first.wait_for()
+    tab.locator("#reading li").get_by_text("by Anna").wait_for()
     assert page.ask(f"/api/studies/{study}").json["readings"][0]["user"] == "Anna"
 
 
