@@ -25,6 +25,7 @@ from echokit_web.work_folder import NUMBER, STUDY
 router = APIRouter(prefix="/api", tags=["studies"])
 Sort = Literal["received", "finished", "state", "label", "patient"]
 PICTURE = re.compile(r"(frames|saliency)-[0-9]{2}\.webp")
+NO_ROOM = "The upload cannot be kept ({}): free some space on the server and send it again."
 TICK = 0.5
 """Seconds between two looks at the queue, of whoever listens to events."""
 
@@ -86,11 +87,15 @@ async def post_study(request: Request) -> Received:
         raise HTTPException(408, f"The upload took more than {limits.seconds} seconds.") from None
     except MultiPartException as error:
         raise HTTPException(400, f"The form cannot be read: {error.message}") from None
+    except OSError as error:
+        raise HTTPException(507, NO_ROOM.format(error.strerror)) from None
     try:
         uploads = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
         study = await run_in_threadpool(receive, site, uploads, user)
     except UsageError as error:
         raise HTTPException(422, str(error)) from None
+    except OSError as error:
+        raise HTTPException(507, NO_ROOM.format(error.strerror)) from None
     finally:
         await form.close()
     return Received(study=study)

@@ -10,13 +10,20 @@ from pydicom import dcmread
 
 from echokit_web import downloads
 
+NAME = "Mustermann"
+
 
 @pytest.fixture(scope="module")
 def study(page, echokit, tmp_path_factory) -> str:
     out = tmp_path_factory.mktemp("dicom") / "cohort"
     words = ("--patients", "1", "--size", "96", "--frames", "40", "--seed", "5")
     assert echokit("data", "phantom", "--out", out, *words).returncode == 0
-    files = {path.name: path.read_bytes() for path in sorted(out.rglob("*.dcm"))}
+    files = {}
+    for path in sorted(out.rglob("*.dcm")):
+        clip = dcmread(path)
+        clip.PatientName, clip.PatientID = f"{NAME}^<script>alert(1)</script>", f"{NAME}-7"
+        clip.save_as(made := io.BytesIO())
+        files[f"{NAME}-{path.name}"] = made.getvalue()
     study: str = page.send(files).json["study"]
     assert page.wait(study)["state"] == "done"
     return study
@@ -72,3 +79,15 @@ def test_a_second_run_judges_the_same_study_beside_the_first(page, study, monkey
     first = page.ask(f"/api/studies/{study}").json["result"]
     assert other["subjects"][0]["label"] == first["subjects"][0]["label"]
     assert not page.site.folder.excluded(study)
+
+
+def test_no_answer_of_the_page_names_the_patient(page, study):
+    places = ("", "/download/json", "/download/page")
+    answers = [page.ask(f"/api/studies/{study}{place}").body for place in places]
+    answers += [page.ask(path).body for path in ("/api/studies", "/api/corrections.csv", "/")]
+    answers.append(page.ask(f"/studies/{study}").body)
+    assert not [one for one in answers if NAME.encode() in one or b"alert(1)" in one]
+    kept = [path for path in page.site.folder.path.rglob("*") if NAME in path.name]
+    assert kept == []
+    queue = b"".join(path.read_bytes() for path in page.site.folder.path.glob("queue.sqlite*"))
+    assert NAME.encode() not in queue

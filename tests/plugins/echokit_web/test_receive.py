@@ -121,3 +121,46 @@ def test_damaged_and_many_faced_files_are_rejected_by_number_and_the_server_is_u
     assert told["state"] == "aside"
     assert told["reason"].count("file ") >= 5
     assert page.ask("/api/studies").status == 200
+
+
+def hostile(rng: random.Random) -> tuple[str, bytes]:
+    """A name and a content that mean harm."""
+    begins = (b"PK\x03\x04", b"\x93NUMPY", bytes(128) + b"DICM", b"RIFF", b"GIF89a", b"<html>", b"")
+    name = rng.choice(NAMES) + rng.choice(("", ".zip", "/", "\\", "\u0000", ".mp4", "'\"><svg>"))
+    content = rng.choice(begins) + rng.randbytes(rng.choice((0, 10, 3000, 100_000)))
+    if rng.random() < 0.2:
+        content = packed({name.replace("\x00", "") or "x": bytes(rng.choice((10, 9_000_000)))})
+    return name, content
+
+
+def test_two_hundred_hostile_uploads_leave_nothing_outside_and_the_server_up(idle):
+    rng = random.Random(16)
+    outside = idle.site.folder.path.parent
+    before = {path for path in tree(outside) if not path.startswith("page/")}
+    kept = 0
+    for _ in range(200):
+        answer = idle.send(dict([hostile(rng)]))
+        assert answer.status in (201, 400, 422), answer.body
+        if answer.status == 201:
+            kept += 1
+            study = answer.json["study"]
+            for name in idle.site.folder.listing(study):
+                assert len(name) < 20
+                assert name.isascii()
+            assert idle.ask(f"/api/studies/{study}", method="DELETE").status == 204
+    assert kept > 50
+    assert {path for path in tree(outside) if not path.startswith("page/")} == before
+    assert {path.split("/")[1] for path in tree(outside)} <= {
+        *("files", "lock", "queue.sqlite", "queue.sqlite-shm", "queue.sqlite-wal", "token")
+    }
+
+
+def test_a_full_disk_is_told_and_nothing_of_the_upload_is_kept(idle, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = tree(idle.site.folder.path / "files")
+    monkeypatch.setattr("echokit_web.receive.shutil.copyfileobj", full)
+    answer = idle.send({"a.mp4": b"x"})
+    assert (answer.status, "No space left on device" in answer.detail) == (507, True)
+    assert tree(idle.site.folder.path / "files") == before
