@@ -85,7 +85,9 @@ def archive(tmp_path: Path) -> Iterator[Orthanc]:
 def node(tmp_path: Path, small_run: Path, archive: Orthanc) -> Iterator[Node]:
     port = free_port()
     rule = f'write = ["folder", "dicom-sr"]\nsend = "dimse:{archive.dimse}"'
-    config = write_config(tmp_path, small_run, rule=rule, port=port, quiet=0.2, tries=100)
+    config = write_config(
+        tmp_path, small_run, rule=rule, port=port, quiet=0.2, tries=100, isolate=True
+    )
     made = Node(config, port)
     yield made
     if made.process is not None and made.process.poll() is None:

@@ -36,14 +36,16 @@ def write_clip(folder: Path, number: int = 1, instance: int = 1) -> Path:
     return path
 
 
-def write_config(folder: Path, run: Path, *, rule: str = "", **node: object) -> Path:
-    """Write a node's TOML file, and return its path."""
+def write_config(
+    folder: Path, run: Path, *, rule: str = "", isolate: bool = False, **node: object
+) -> Path:
+    """Write a node's TOML file, and return its path; usually it reads in its own process, fast."""
     values = {"allow": ["SENDER"], "port": 0, "quiet": 0, "back_off": 0} | node
     lines = ["[node]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
     lines += ["[[rule]]", 'name = "newborn"', f'run = "{run}"']
     if "view =" not in rule:
         lines.append('view = "A4C"')
-    lines += ["saliency = false", rule or ""]
+    lines += ["saliency = false", rule or "", *([] if isolate else ["options = {}"])]
     path = folder / "node.toml"
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path

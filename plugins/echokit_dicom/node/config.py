@@ -73,6 +73,8 @@ class Rule(_Table):
     """Its name in the queue and in the audit log."""
     run: Path
     """The run or bundle that predicts it; `demo` are the networks that come with echokit."""
+    verify: Path | None = None
+    """Public key that the bundle must be signed for, as `echokit predict --verify`."""
     view: str | None = None
     """As `echokit predict --view`: of every clip, or auto."""
     saliency: bool = True
@@ -156,14 +158,14 @@ def read_config(path: Path) -> Config:
             resolve("writer", name)  # says which writers there are
         if not _run(base, rule).exists() and rule.run != DEMO:
             raise UsageError(f"{path}, rule {rule.name}: there is no run {_run(base, rule)}.")
-    return config.model_copy(
-        update={
-            "node": config.node.model_copy(update={"folder": base / config.node.folder}),
-            "rule": tuple(
-                rule.model_copy(update={"run": _run(base, rule)}) for rule in config.rule
-            ),
-        }
+    rules = tuple(
+        rule.model_copy(
+            update={"run": _run(base, rule), "verify": rule.verify and base / rule.verify}
+        )
+        for rule in config.rule
     )
+    node = config.node.model_copy(update={"folder": base / config.node.folder})
+    return config.model_copy(update={"node": node, "rule": rules})
 
 
 def _run(base: Path, rule: Rule) -> Path:

@@ -113,7 +113,7 @@ class Worker:
     def _judge(self, study: QueuedStudy, rule: Rule) -> None:
         with self._stage("predict"):
             if rule.run not in self._models:
-                self._models[rule.run] = load(rule.run)
+                self._models[rule.run] = load(rule.run, verify=rule.verify)
             result = self._models[rule.run].predict(
                 self.spool.files(study.study),
                 rule.view,

@@ -18,7 +18,7 @@ def run(tmp_path):
 
 
 def test_paths_are_below_the_file_and_what_is_not_said_is_careful(tmp_path, run):
-    config = read_config(write_config(tmp_path, "run"))
+    config = read_config(write_config(tmp_path, "run", isolate=True))
     assert config.rule[0].run == run
     assert config.node.folder == tmp_path / "node"
     assert config.node.host == "127.0.0.1"

@@ -287,3 +287,12 @@ def test_a_queue_that_cannot_be_used_is_waited_for(make, monkeypatch):
     monkeypatch.setattr(Worker, "try_once", lambda self, study: stop.set())
     worker.work(stop)
     assert len(failed) == 2
+
+
+def test_a_run_that_must_be_signed_and_is_not_is_no_run(make, tmp_path):
+    echokit.make_signing_key(tmp_path / "key")
+    worker = make(f'verify = "{tmp_path / "key.pub"}"', tries=1)
+    receive(worker)
+    done = try_next(worker)
+    assert done.state == "aside"
+    assert "sign" in done.reason
