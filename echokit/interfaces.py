@@ -214,6 +214,19 @@ class SupportsFile(Protocol):
 
 
 @runtime_checkable
+class SupportsRemarks(Protocol):
+    """A loader that can tell what a user should know of its clips as a whole."""
+
+    def remarks(self) -> Sequence[str]:
+        """Return a sentence for each, such as numbers that differ from those published.
+
+        Raises:
+            DataError: the source cannot be listed.
+        """
+        ...
+
+
+@runtime_checkable
 class SupportsStream(Protocol):
     """A loader that can read a long clip block by block, without holding all of its frames."""
 

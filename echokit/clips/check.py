@@ -92,7 +92,7 @@ class CheckReport:
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Task -> label -> patients, where a recipe was given."""
     said: tuple[str, ...] = ()
-    """Why a run would refuse these clips, in a sentence each."""
+    """What the loader remarks, and why a run would refuse these clips, in a sentence each."""
 
     @property
     def warnings(self) -> list[str]:

@@ -13,7 +13,7 @@ from echokit.components.cohorts import gather_cohort, label_tasks, split_cohort
 from echokit.components.loading import make_loader
 from echokit.components.slots import make_preparation
 from echokit.errors import ClipError, CohortError
-from echokit.interfaces import Loader
+from echokit.interfaces import Loader, SupportsRemarks
 from echokit.recipe import Recipe, Slot, load_recipe
 from echokit.recipe.address import split_address
 from echokit.recipe.settings import Settings, loader_options, setting_texts
@@ -49,12 +49,16 @@ def check_source(
         options = loader_options(config, setting_texts(settings))
         use, source = named or (loader, str(path))
         made = make_loader(Slot(use=use, **options), source=source)
-        return CheckReport(shown, _read(made, progress))
+        return CheckReport(shown, _read(made, progress), said=_remarks(made))
     resolved = load_recipe(recipe, config=config, settings=setting_texts(settings), data=path)
     made = make_loader(resolved.data)
     files = tuple(_as_used(file, made, resolved) for file in _read(made, progress))
     labels, said = _labels(made, resolved)
-    return CheckReport(shown, files, labels=labels, said=said)
+    return CheckReport(shown, files, labels=labels, said=(*_remarks(made), *said))
+
+
+def _remarks(loader: Loader) -> tuple[str, ...]:
+    return tuple(loader.remarks()) if isinstance(loader, SupportsRemarks) else ()
 
 
 def _read(loader: Loader, progress: Progress | Listener | None) -> tuple[CheckedFile, ...]:

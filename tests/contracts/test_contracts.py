@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import published
 import pytest
 from dicom_study import ROOT, encoded, ultrasound, write
 from orthanc import Orthanc, shared
@@ -97,6 +98,59 @@ class DimseContract(ArchiveContract):
         return archive.dimse
 
 
+class DynamicContract(LoaderContract):
+    patients: ClassVar[dict[str, str]] = {"0X30": "30", "0X130": "130"}
+
+    def source(self, folder: Path) -> str:
+        return str(published.echonet_dynamic(folder, {"0X30": "TRAIN", "0X130": "TEST"}))
+
+    def bad_source(self, folder: Path) -> tuple[str, str]:
+        source = self.source(folder)
+        (folder / "Videos" / "0X30.avi").write_bytes(b"this is no video")
+        return source, "0X30"
+
+
+class PediatricContract(LoaderContract):
+    patients: ClassVar[dict[str, str]] = {
+        "A4C/P30-S1-1": "30",
+        "PSAX/P30-S1-2": "30",
+        "A4C/P130-S1-1": "130",
+    }
+
+    def source(self, folder: Path) -> str:
+        videos = {("A4C", "P30-S1-1"): "0", ("PSAX", "P30-S1-2"): "0", ("A4C", "P130-S1-1"): "9"}
+        return str(published.echonet_pediatric(folder, videos))
+
+
+class CamusContract(LoaderContract):
+    patients: ClassVar[dict[str, str]] = {
+        "patient0030_2CH": "30",
+        "patient0030_4CH": "30",
+        "patient0130_4CH": "130",
+    }
+    beside = ("*_gt.nii.gz", "*_ED.nii.gz", "*.cfg", "subgroup_*.txt")
+
+    def source(self, folder: Path) -> str:
+        patients = {"patient0030": "training", "patient0130": "testing"}
+        return str(published.camus(folder, patients))
+
+
+class CardiacNetContract(LoaderContract):
+    patients: ClassVar[dict[str, str]] = {"PAH/30": "30", "Non-PAH/130": "130"}
+    beside = ("*_label.nii.gz",)
+
+    def source(self, folder: Path) -> str:
+        return str(published.cardiacnet(folder, {"PAH": ["30"], "Non-PAH": ["130"]}))
+
+
+class NedContract(LoaderContract):
+    patients: ClassVar[dict[str, str]] = {"30/a": "30", "30/b": "30", "130/c": "130"}
+
+    def source(self, folder: Path) -> str:
+        cases = {"30": {"a": "A4C", "b": "PLAX"}, "130": {"c": "A4C"}}
+        return str(published.ned(folder, cases))
+
+
 class DicomWriterContract(WriterContract):
     def file(self, clip: str, folder: Path) -> Path:
         patient, _, view = clip.partition("-")
@@ -109,6 +163,11 @@ LOADERS = {
     "newborn-sheet": SheetContract,
     "dicomweb": WebContract,
     "dimse": DimseContract,
+    "echonet-dynamic": DynamicContract,
+    "echonet-pediatric": PediatricContract,
+    "camus": CamusContract,
+    "cardiacnet-pah": CardiacNetContract,
+    "ned": NedContract,
 }
 WRITERS = {f"dicom-{kind}": DicomWriterContract for kind in ("sr", "sc", "pdf")}
 

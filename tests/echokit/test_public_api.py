@@ -58,6 +58,7 @@ EXPECTED = [
     "SupportsFingerprint",
     "SupportsFit",
     "SupportsPasses",
+    "SupportsRemarks",
     "SupportsSelection",
     "SupportsStream",
     "SupportsWrite",

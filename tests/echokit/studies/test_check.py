@@ -52,5 +52,13 @@ def test_the_command_takes_a_recipe_and_ends_with_3_where_nothing_can_be_used(tm
     assert call("--config", str(tmp_path / "a.toml")).exit_code == 3
 
 
+def test_what_the_loader_remarks_comes_first(tmp_path, parts, monkeypatch):
+    monkeypatch.setattr(parts.TinyLoader, "remarks", lambda self: ["9 published."], raising=False)
+    assert check(tmp_path).warnings[0] == "9 published."
+    assert echokit.check(tmp_path, loader="tiny").warnings[0] == "9 published."
+    monkeypatch.undo()
+    assert "published" not in " ".join(check(tmp_path).warnings)
+
+
 def test_as_many_patients_as_clips_are_worth_a_word(tmp_path):
     assert "as many patients as clips (10)" in check(tmp_path).warnings[0]
