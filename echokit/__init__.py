@@ -79,7 +79,8 @@ if TYPE_CHECKING:
     from echokit.studies.load import load
     from echokit.studies.model import Model
     from echokit.studies.outcomes import ClipResult, SubjectResult
-    from echokit.studies.queue import QueuedStudy, StudyQueue
+    from echokit.studies.queue.queue import StudyQueue
+    from echokit.studies.queue.values import QueuedStudy
     from echokit.studies.result import StudyResult
     from echokit.studies.shown import ShownClip
     from echokit.studies.sources import check, read
@@ -93,10 +94,10 @@ _PLACES = {
     "ClipResult": "echokit.studies.outcomes",
     "Evaluation": "echokit.studies.evaluation",
     "Model": "echokit.studies.model",
-    "QueuedStudy": "echokit.studies.queue",
+    "QueuedStudy": "echokit.studies.queue.values",
     "Run": "echokit.runs.context",
     "ShownClip": "echokit.studies.shown",
-    "StudyQueue": "echokit.studies.queue",
+    "StudyQueue": "echokit.studies.queue.queue",
     "StudyResult": "echokit.studies.result",
     "SubjectResult": "echokit.studies.outcomes",
     "check": "echokit.studies.sources",

@@ -61,7 +61,7 @@ WITH_ANOTHER: dict[str, dict[str, str]] = {
         "studies/evaluation.py": "echokit/studies/test_evaluate.py",
         "studies/plain.py": "echokit/studies/test_model.py",
         "studies/result.py": "echokit/studies/test_model.py",
-        "studies/queue_tables.py": "echokit/studies/test_queue.py",
+        "studies/queue/tables.py": "echokit/studies/queue/test_queue.py",
         "export/card.py": "echokit/export/test_write.py",
     },
     "a command is tested by what it prints and writes": {

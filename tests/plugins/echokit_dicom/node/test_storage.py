@@ -20,7 +20,7 @@ from pynetdicom.sop_class import UltrasoundMultiFrameImageStorage, Verification
 from tools import needs
 
 from echokit import StudyQueue, UsageError
-from echokit.studies import queue as queue_module
+from echokit.studies.queue import database
 from echokit_dicom.node.config import Node, Tls
 from echokit_dicom.node.spool import Spool
 from echokit_dicom.node.storage import (
@@ -139,7 +139,7 @@ def test_a_full_disk_is_answered_so_that_the_sender_tries_again(node, monkeypatc
 
 
 def test_a_locked_queue_is_answered_so_and_nothing_is_acknowledged(tmp_path, monkeypatch):
-    monkeypatch.setattr(queue_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(database, "PATIENCE", 0.2)
     spool = Spool(tmp_path / "node")
     queue = StudyQueue(spool.queue)
     with Storage(Node(allow=("*",), port=0), spool, queue, Counts()).listening() as port:

@@ -12,7 +12,7 @@ import pytest
 from postgres import postgres, skip_without_postgres
 
 from echokit import StudyQueue, UsageError
-from echokit.studies.queue import STATES
+from echokit.studies.queue.values import STATES
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StudyQueue
 
 
 def empty(queue: StudyQueue) -> None:
-    from echokit.studies.queue_tables import TABLES
+    from echokit.studies.queue.tables import TABLES
 
     TABLES.drop_all(queue._engine)
     TABLES.create_all(queue._engine)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from echokit.studies.queue_tables import CORRECTIONS, READINGS
+from echokit.studies.queue.tables import CORRECTIONS, READINGS
 
 Begin = Callable[[], AbstractContextManager[Connection]]
 """Opens a transaction."""

@@ -10,82 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from echokit.errors import UsageError
-
-try:
-    import sqlalchemy  # noqa: F401 - asked for by name before its parts are
-except ModuleNotFoundError:
-    raise UsageError(
-        "A queue of studies needs SQLAlchemy: pip install 'echokit-cardiac[web]', or "
-        "'echokit-cardiac[dicom-net]' for a node."
-    ) from None
-from sqlalchemy import Connection, Row, create_engine, delete, event, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from echokit.studies.queue_tables import CORRECTIONS, EVENTS, FILES, READINGS, STUDIES, TABLES
-from echokit.studies.remarks import Remarks
-
-State = Literal["receiving", "waiting", "working", "done", "ignored", "aside"]
-"""Where a study stands: files still come; complete; a worker has claimed it; predicted; no rule
-wants it; set aside after its last try."""
-STATES: tuple[State, ...] = get_args(State)
-PATIENCE = 30.0
-"""Seconds that a database may be locked by another process before that is an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedStudy:
-    """A study in the queue, as it stood when it was asked for.
-
-    >>> queue = echokit.StudyQueue("queue.sqlite")
-    >>> queue.receive("1.2.3", "1.2.3.4", "files/4.dcm", digest="9f86d081")
-    True
-    >>> [(one.study, one.state, one.revision) for one in queue.studies()]
-    [('1.2.3', 'receiving', 1)]
-    """
-
-    study: str
-    """What it is known by: its StudyInstanceUID, or another text that names nobody."""
-    state: State
-    """Where it stands."""
-    revision: int
-    """How many files of it were received: a study that grew is predicted again."""
-    tries: int
-    """How often this revision was claimed."""
-    source: str
-    """Who sent its last file, such as a calling AE title."""
-    received: float
-    """When its first file was received, in seconds since 1970."""
-    changed: float
-    """When its last file was received, in seconds since 1970."""
-    finished: float | None
-    """When it was done, ignored or set aside last, in seconds since 1970."""
-    rule: str
-    """Name of the rule that it was predicted by; empty before."""
-    result: str
-    """Folder of its result; empty before."""
-    reason: str
-    """Why the last try failed, or why it was ignored or set aside; else empty."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of the audit log: what happened to which study, and no name."""
-
-    time: float
-    """Seconds since 1970."""
-    event: str
-    """What happened, such as `received` or `sent`."""
-    study: str
-    """The study, or empty."""
-    detail: str
-    """More of it."""
+from echokit.studies.queue.database import open_database
+from echokit.studies.queue.remarks import Remarks
+from echokit.studies.queue.tables import CORRECTIONS, EVENTS, FILES, READINGS, STUDIES
+from echokit.studies.queue.values import STATES, Event, QueuedStudy, State
 
 
 class StudyQueue:
@@ -111,24 +45,7 @@ class StudyQueue:
         Raises:
             UsageError: it is no URL, or the database cannot be opened.
         """
-        text = str(url) if "://" in str(url) else f"sqlite:///{url}"
-        try:
-            made = make_url(text)
-            options: dict[str, Any] = {"pool_pre_ping": True}
-            if made.get_backend_name() == "sqlite":
-                options["connect_args"] = {"timeout": PATIENCE}
-            self._engine = create_engine(made, **options)
-            if made.get_backend_name() == "sqlite":
-                event.listen(self._engine, "connect", _prepare_sqlite)
-            TABLES.create_all(self._engine)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise UsageError(
-                f"{_bare(text)} is no database that can be opened ({type(error).__name__}): give "
-                "the path of a file, or postgresql+psycopg://USER@HOST/DATABASE with psycopg "
-                "installed."
-            ) from None
-        except DBAPIError as error:
-            raise UsageError(f"{_bare(text)} cannot be opened: {_said(error)}.") from None
+        self._engine = open_database(url)
         self._insert = (
             postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         )
@@ -370,23 +287,3 @@ def _study(row: Row[Any]) -> QueuedStudy:
 def _note(db: Connection, event: str, study: str, detail: str = "") -> None:
     values = {"time": time.time(), "event": event, "study": study, "detail": detail}
     db.execute(EVENTS.insert().values(values))
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """Let readers and a writer go side by side, and bring each transaction to the disk."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.close()
-
-
-def _bare(url: str) -> str:
-    """Return a URL without its password."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return repr(url)
-
-
-def _said(error: DBAPIError) -> str:
-    return str(error.orig).splitlines()[0].rstrip(".")
