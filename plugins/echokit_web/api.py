@@ -19,7 +19,7 @@ from echokit import QueuedStudy, UsageError
 from echokit_web.guard import Session
 from echokit_web.receive import receive
 from echokit_web.site import Site
-from echokit_web.studies import changes_of, study_document
+from echokit_web.studies import study_document
 from echokit_web.work_folder import NUMBER, STUDY
 
 router = APIRouter(prefix="/api", tags=["studies"])
@@ -238,7 +238,7 @@ async def get_events(request: Request) -> StreamingResponse:
 async def _events(request: Request, site: Site) -> AsyncIterator[str]:
     last, quiet = "", 0.0
     while not await request.is_disconnected():
-        stamp = await run_in_threadpool(changes_of, site)
+        stamp = await run_in_threadpool(site.stamp)
         quiet += TICK
         if stamp != last:
             yield f"data: {stamp}\n\n"

@@ -13,12 +13,11 @@ from starlette.responses import Response
 from echokit import EchokitError, OptionError, StudyResult, resolve, scratch_folder
 from echokit_web.api import found, site_of, user_of
 from echokit_web.export import export_manifest
+from echokit_web.guard import DOCUMENT_POLICY
 from echokit_web.site import Site
 
 router = APIRouter(prefix="/api", tags=["results"])
 Kind = Literal["json", "page", "pdf", "dicom-sr", "dicom-sc"]
-PAGE_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
-"""Of pages that hold their own style and pictures, and no script."""
 WRITERS = ("dicom-sr", "dicom-sc", "dicom-pdf")
 """Writers of DICOM objects."""
 
@@ -46,7 +45,7 @@ def get_download(request: Request, study: str, kind: Kind) -> Response:
     if kind == "page":
         content = (folder / "index.html").read_bytes()
         return Response(
-            content, media_type="text/html", headers={"content-security-policy": PAGE_POLICY}
+            content, media_type="text/html", headers={"content-security-policy": DOCUMENT_POLICY}
         )
     site.queue.note("downloaded", study, f"{user_of(request)}: {kind}")
     result = _again(site, study)

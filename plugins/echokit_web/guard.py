@@ -24,6 +24,8 @@ OPEN = ("/enter", "/static/")
 """Paths that need no session."""
 USER = re.compile(r"[\w][\w .'-]{0,39}")
 """A user's name."""
+DOCUMENT_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
+"""Of pages of results, which hold their own style and pictures, and no script."""
 HEADERS = {
     "content-security-policy": "default-src 'self'; base-uri 'none'; object-src 'none'; "
     "form-action 'self'; frame-ancestors 'none'",

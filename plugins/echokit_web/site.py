@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,8 @@ from echokit_web.worker import Worker
 
 DEMO = "demo"
 """The synthetic study that a page shows at its first start."""
+FRESH = 0.4
+"""Seconds for which a look at the queue serves everybody who listens."""
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class Site:
     origin: str = ""
     """The page's address behind a reverse proxy."""
     _rows: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)
+    _stamp: tuple[float, str] = (-1e9, "")
 
     def seen_by(self, study: str) -> set[str]:
         """Users who have seen the result of a study."""
@@ -84,9 +88,15 @@ class Site:
         return kept[1]
 
     def stamp(self) -> str:
-        """Return a text that changes when the worklist does."""
-        progress = dict(self.worker.progress()) if self.worker else {}
-        return json.dumps({"counts": dict(self.queue.counts()), "progress": progress})
+        """Return a text that changes when the worklist does; one look serves all who listen."""
+        looked, text = self._stamp
+        if time.monotonic() - looked > FRESH:
+            newest = max((one.changed for one in self.queue.studies(limit=1)), default=0.0)
+            progress = dict(self.worker.progress()) if self.worker else {}
+            counts = dict(self.queue.counts())
+            text = json.dumps({"counts": counts, "progress": progress, "newest": newest})
+            self._stamp = time.monotonic(), text
+        return text
 
 
 def summary_of(document: Mapping[str, Any]) -> dict[str, Any]:

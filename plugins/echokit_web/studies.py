@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import Any
 
 from echokit import QueuedStudy
 from echokit_web.site import Site
-
-FRESH = 0.4
-"""Seconds for which a look at the queue serves everybody who listens."""
-_looked: dict[int, tuple[float, str]] = {}
-
-
-def changes_of(site: Site) -> str:
-    """Return a text that changes when the worklist does; one look serves all who listen."""
-    kept = _looked.get(id(site))
-    if kept is None or time.monotonic() - kept[0] > FRESH:
-        kept = _looked[id(site)] = time.monotonic(), site.stamp()
-    return kept[1]
 
 
 def study_document(site: Site, one: QueuedStudy, user: str) -> dict[str, Any]:

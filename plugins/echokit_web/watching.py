@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from echokit_web.api import site_of
+from echokit_web.guard import DOCUMENT_POLICY
 
 router = APIRouter(prefix="/api", tags=["runs"])
 EPOCHS = ".epochs.jsonl"
@@ -35,9 +36,10 @@ def get_report(request: Request) -> Response:
     path = None if run is None else run / "report" / "index.html"
     if path is None or not path.is_file():
         raise HTTPException(404, "The run has no report yet.")
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
     return Response(
-        path.read_bytes(), media_type="text/html", headers={"content-security-policy": policy}
+        path.read_bytes(),
+        media_type="text/html",
+        headers={"content-security-policy": DOCUMENT_POLICY},
     )
 
 
