@@ -16,7 +16,7 @@ from echokit_web.work_folder import WorkFolder
 log = logging.getLogger(__name__)
 
 OWNER = "page"
-TRIES = 2
+TRIES = 3
 """Tries after which a study is set aside."""
 PAUSE = 0.3
 """Seconds between two looks at an empty queue."""
@@ -31,6 +31,7 @@ class Worker:
         self.model, self.folder, self.queue = model, folder, queue
         self._results: OrderedDict[str, StudyResult] = OrderedDict()
         self._progress: dict[str, tuple[str, int, int]] = {}
+        self._claimed: QueuedStudy | None = None
         self._stop, self._one = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._work, name="judge", daemon=True)
 
@@ -39,9 +40,11 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the study that is being judged, or leave it to the next start."""
+        """Stop; a study that is being judged is given back, and that was no try."""
         self._stop.set()
         self._thread.join(timeout=1.0)
+        if self._claimed is not None:
+            self.queue.postpone(self._claimed, "", 0.0, counts=False)
 
     def progress(self) -> Mapping[str, tuple[str, int, int]]:
         """Study that is being judged -> the step's title, the units done, and of how many."""
@@ -125,7 +128,9 @@ class Worker:
                 released = released or self.queue.release(OWNER) >= 0
                 claimed = self.queue.claim(OWNER)
                 if claimed is not None:
+                    self._claimed = claimed
                     self.try_once(claimed)
+                    self._claimed = None
                     continue
             except SQLAlchemyError as error:  # it is locked, or its server is away
                 log.error("The queue cannot be used: %s", type(error).__name__)
