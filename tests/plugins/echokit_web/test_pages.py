@@ -10,10 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from web_page import served
+
+from echokit_web.start import watch_site
 
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(__file__).parent / "axe" / "axe.min.js"
-PAGES = {"worklist": "/", "study": "/studies/demo", "compare": "/compare", "docs": "/docs"}
+PAGES = {
+    "enter": "/enter?token=x",
+    "worklist": "/",
+    "study": "/studies/demo",
+    "compare": "/compare",
+    "docs": "/docs",
+}
 SERIOUS = ("serious", "critical")
 
 
@@ -169,6 +178,14 @@ def test_files_are_chosen_a_view_corrected_and_a_reading_kept(tab, page, tmp_pat
     assert page.ask(f"/api/studies/{study}").json["readings"][0]["user"] == "Anna"
 
 
+def faults(tab: Any) -> list[tuple[str, list[str]]]:
+    """Serious faults of accessibility that axe finds."""
+    tab.evaluate(AXE.read_text("utf-8"))  # evaluated by the browser's tools, past the page's policy
+    found = tab.evaluate("axe.run().then(one => JSON.stringify(one.violations))")
+    serious = [one for one in json.loads(found) if one["impact"] in SERIOUS]
+    return [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in serious]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_no_page_has_a_serious_fault_of_accessibility(tab, page, name, scheme):
@@ -176,10 +193,7 @@ def test_no_page_has_a_serious_fault_of_accessibility(tab, page, name, scheme):
     tab.set_viewport_size({"width": 1280, "height": 900})
     tab.goto(page.base + PAGES[name])
     tab.wait_for_timeout(400)
-    tab.evaluate(AXE.read_text("utf-8"))  # evaluated by the browser's tools, past the page's policy
-    found = tab.evaluate("axe.run().then(one => JSON.stringify(one.violations))")
-    serious = [one for one in json.loads(found) if one["impact"] in SERIOUS]
-    assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in serious] == []
+    assert faults(tab) == []
 
 
 @pytest.mark.parametrize("width", [360, 768, 1920])
@@ -189,6 +203,31 @@ def test_no_page_is_wider_than_the_screen(tab, page, name, width):
     tab.goto(page.base + PAGES[name])
     tab.wait_for_timeout(250)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_run_is_followed_while_it_trains(browser, page, tmp_path):
+    place = tmp_path / "models/severity/spatio-temporal/A4C"
+    place.mkdir(parents=True)
+    recipe = page.site.model.folder / "recipe.toml"
+    (tmp_path / "recipe.toml").write_bytes(recipe.read_bytes())
+    (tmp_path / "run.json").write_text('{"name": "mine", "stages": [], "finished": null}')
+    row = {"epoch": 1, "loss": 0.9, "accuracy": 0.5, "seconds": 60.0}
+    file = place / "split-00.epochs.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    site = watch_site(tmp_path)
+    with served(site) as running:
+        tab = browser.new_context(viewport={"width": 360, "height": 800}).new_page()
+        tab.goto(f"{running.base}/enter?token={site.sessions.once}")
+        tab.get_by_label("Name").fill("Anna")
+        tab.get_by_role("button", name="Open the page").click()
+        tab.wait_for_url("**/watch")
+        tab.get_by_text("Epoch 1 of 24").wait_for()
+        assert "about" in tab.locator("#summary").inner_text()
+        file.write_text(f"{json.dumps(row)}\n{json.dumps(row | {'epoch': 2, 'loss': 0.7})}\n")
+        tab.get_by_text("Epoch 2 of 24").wait_for()  # the page follows by itself
+        assert faults(tab) == []
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+        tab.context.close()
 
 
 def test_nothing_was_asked_of_anybody_else_and_nothing_went_wrong(tab, page):
