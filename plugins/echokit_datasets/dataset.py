@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from echokit import ClipRef, DataError, Rejection, is_below
+from echokit import Clip, ClipRef, DataError, Rejection, is_below
 from echokit_datasets.tables import listed
 
 SIDE = "side"
@@ -73,6 +73,8 @@ class Dataset:
     """Patterns of files that belong to it and are no clips."""
     beside: Callable[[Path, ClipRef], Beside] | None = None
     """Finds what stands beside a clip; None where a clip's own file says everything."""
+    still: Callable[[Path], Clip] | None = None
+    """Reads a still as a clip of one frame; None of clips, which the loader `files` reads."""
     remarks: Callable[[Path, Sequence[ClipRef]], Iterable[str]] = lambda root, clips: ()
     """What else a user should know of the clips, in a sentence each."""
 

@@ -87,6 +87,8 @@ class DatasetLoader:
         Raises:
             ClipError: it cannot be read; the message is the reason.
         """
+        if self.dataset.still is not None:
+            return self.dataset.still(self._path(ref.where))
         loader, own = self._own(ref.where)
         clip = loader.read(own)
         beside = self._beside(ref)
@@ -103,7 +105,7 @@ class DatasetLoader:
         Raises:
             ClipError: it cannot be read; the message is the reason.
         """
-        if self.dataset.beside is not None:
+        if self.dataset.beside is not None or self.dataset.still is not None:
             return None
         loader, own = self._own(ref.where)
         return loader.stream(own, needed) if isinstance(loader, SupportsStream) else None
@@ -161,6 +163,9 @@ class DatasetLoader:
         return replace(clip, structures=masks, structure_names=beside.structures)
 
     def _digest(self, file: str) -> str:
+        if self.dataset.still is not None:
+            pixels = self.dataset.still(self._path(file)).frames
+            return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         loader, own = self._own(file)
         assert isinstance(loader, SupportsFingerprint)
         return loader.fingerprint(own)
@@ -215,7 +220,7 @@ def _without_divided(found: Sequence[Found]) -> list[Found]:
     """Refuse all clips of a patient whom the published split puts on two sides."""
     sides: dict[str, set[str]] = defaultdict(set)
     for one in found:
-        if isinstance(one.item, ClipRef) and SIDE in one.item.labels:
+        if isinstance(one.item, ClipRef) and one.item.labels.get(SIDE):
             sides[one.item.patient].add(one.item.labels[SIDE])
 
     def checked(one: Found) -> Found:

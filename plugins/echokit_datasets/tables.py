@@ -9,6 +9,7 @@ import stat
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,7 +53,8 @@ def read_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, Cells | 
             raise DataError(f"{path.name} is damaged: it cannot be unpacked.") from None
 
 
-def open_table(path: Path) -> BinaryIO:
+@contextmanager
+def open_table(path: Path) -> Iterator[BinaryIO]:
     """Open a regular file; one whose name ends in `.gz` is unpacked as it is read.
 
     Raises:
@@ -65,9 +67,12 @@ def open_table(path: Path) -> BinaryIO:
         file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
     except OSError as error:
         raise DataError(f"{path.name} cannot be read: {error.strerror}.") from None
-    if path.suffix != ".gz":
-        return file
-    return gzip.open(file)  # type: ignore[return-value]
+    with file:
+        if path.suffix != ".gz":
+            yield file
+            return
+        with gzip.open(file) as unpacked:
+            yield unpacked  # type: ignore[misc]
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[str]:

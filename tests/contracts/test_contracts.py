@@ -151,6 +151,46 @@ class NedContract(LoaderContract):
         return str(published.ned(folder, cases))
 
 
+class LvhContract(LoaderContract):
+    patients: ClassVar[dict[str, str]] = {"0X30": "30", "0X130": "130"}
+
+    def source(self, folder: Path) -> str:
+        return str(published.echonet_lvh(folder, {"0X30": "train", "0X130": "test"}))
+
+
+class TmedContract(LoaderContract):
+    patients: ClassVar[dict[str, str]] = {"30s1_0": "30", "30s2_0": "30", "130s1_0": "130"}
+
+    def source(self, folder: Path) -> str:
+        said = ("PLAX", "no_AS", "train")
+        return str(published.tmed2(folder, dict.fromkeys(self.patients, said)))
+
+    def bad_source(self, folder: Path) -> tuple[str, str]:
+        source = self.source(folder)
+        next(folder.rglob("30s1_0.png")).write_bytes(b"this is no image")
+        return source, "30s1_0"
+
+
+class MimicContract(LoaderContract):
+    patients: ClassVar[dict[str, str]] = {"9_0001": "30", "9_0002": "30", "8_0001": "130"}
+
+    def source(self, folder: Path) -> str:
+        clips = [("30", "9", 2), ("130", "8", 1)]
+        return str(published.mimic_iv_echo(folder, clips, encoded(ultrasound(1, study=1))))
+
+
+class HmcContract(LoaderContract):
+    patients: ClassVar[dict[str, str]] = {
+        "ES30_CH2_1": "30",
+        "ES30_CH4_1": "30",
+        "ES130_CH4_1": "130",
+    }
+
+    def source(self, folder: Path) -> str:
+        videos = {"A2C": ["ES30_CH2_1"], "A4C": ["ES30_CH4_1", "ES130_CH4_1"]}
+        return str(published.hmc_qu(folder, videos))
+
+
 class DicomWriterContract(WriterContract):
     def file(self, clip: str, folder: Path) -> Path:
         patient, _, view = clip.partition("-")
@@ -168,6 +208,10 @@ LOADERS = {
     "camus": CamusContract,
     "cardiacnet-pah": CardiacNetContract,
     "ned": NedContract,
+    "echonet-lvh": LvhContract,
+    "tmed2": TmedContract,
+    "mimic-iv-echo": MimicContract,
+    "hmc-qu": HmcContract,
 }
 WRITERS = {f"dicom-{kind}": DicomWriterContract for kind in ("sr", "sc", "pdf")}
 

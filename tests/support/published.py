@@ -118,3 +118,59 @@ def ned(root: Path, cases: Mapping[str, Mapping[str, str]]) -> Path:
         for name in clips:
             put(folder / f"{name}.mp4", avi("mp4"))
     return root
+
+
+def echonet_lvh(root: Path, videos: Mapping[str, str]) -> Path:
+    """EchoNet-LVH: name -> split; two measurements of each."""
+    head = ("", "HashedFileName", "Calc", "CalcValue", "Frame", "X1", "X2", "Y1", "Y2", "Frames")
+    rows = [
+        [number, name, calc, value, 1, 2, 3, 4, 5, 3, 50, 48, 32, split]
+        for name, split in videos.items()
+        for number, (calc, value) in enumerate([("IVSd", "1.1"), ("LVIDd", "4.5")])
+    ]
+    table(root / "MeasurementsList.csv", (*head, "FPS", "Width", "Height", "split"), rows)
+    for number, name in enumerate(videos):
+        put(root / f"Batch{number % 4 + 1}" / f"{name}.avi")
+    return root
+
+
+def mimic_iv_echo(root: Path, clips: Iterable[tuple[str, str, int]], dicom: bytes = b"") -> Path:
+    """MIMIC-IV-ECHO: (subject, study, number of clips)."""
+    rows = []
+    for subject, study, count in clips:
+        for number in range(1, count + 1):
+            file = f"files/p{subject[:2]}/p{subject}/s{study}/{study}_{number:04d}.dcm"
+            put(root / file, dicom)
+            rows.append([subject, study, "2180-01-02 10:00:00", file])
+    head = ("subject_id", "study_id", "acquisition_datetime", "dicom_filepath")
+    table(root / "echo-record-list.csv", head, rows)
+    return root
+
+
+def hmc_qu(root: Path, videos: Mapping[str, Sequence[str]], *, labels: bool = True) -> Path:
+    """HMC-QU: view -> names."""
+    for view, names in videos.items():
+        if labels:
+            table(root / f"{view}.csv", ("ECHO", "LABEL"), [[name, "MI"] for name in names])
+        (root / view).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            put(root / view / f"{name}.avi")
+    return root
+
+
+def tmed2(root: Path, images: Mapping[str, tuple[str, str, str]]) -> Path:
+    """TMED-2: name -> view, diagnosis and split of the diagnosis."""
+    from PIL import Image
+
+    head = ("query_key", "view_label", "diagnosis_label")
+    rows = [[f"{name}.png", view, diagnosis] for name, (view, diagnosis, _) in images.items()]
+    table(root / "labels_per_image.csv", head, rows)
+    splits = ("SourceFolder", "view_classifier_split", "diagnosis_classifier_split")
+    folder = root / "view_and_diagnosis_labeled_set" / "labeled"
+    folder.mkdir(parents=True, exist_ok=True)
+    for fold in range(3):
+        own = [[*row, "labeled", "train", images[row[0][:-4]][2]] for row in rows]
+        table(root / "DEV479" / f"TMED2_fold{fold}_labeledpart.csv", (*head, *splits), own)
+    for name in images:
+        Image.fromarray(FRAMES[0]).save(folder / f"{name}.png")
+    return root
