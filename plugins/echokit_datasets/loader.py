@@ -58,6 +58,7 @@ class DatasetLoader:
         self._options: dict[str, object] = {"limits": limits, "isolate": isolate, "view": "A4C"}
         self._reader(self.root)  # its options are wrong now, or never
         dataset.check(self.root)
+        self._last: list[Found] | None = None
 
     def index(self) -> Iterator[ClipRef | Rejection]:
         """List every clip; reject what the tables list wrongly, and files that none lists.
@@ -137,7 +138,9 @@ class DatasetLoader:
         Raises:
             DataError: a table cannot be used.
         """
-        clips = [one.item for one in self._listed() if isinstance(one.item, ClipRef)]
+        # tables of millions of rows are not read a second time
+        found = self._listed() if self._last is None else self._last
+        clips = [one.item for one in found if isinstance(one.item, ClipRef)]
         said = [_difference(count, clips) for count in self.dataset.counts]
         differ = "; ".join(text for text in said if text)
         first = (
@@ -146,7 +149,9 @@ class DatasetLoader:
         return [*first, *self.dataset.remarks(self.root, clips)]
 
     def _listed(self) -> list[Found]:
-        return _without_divided(_without_twins(list(self.dataset.find(self.root))))
+        found = _without_divided(_without_twins(list(self.dataset.find(self.root))))
+        self._last = found
+        return found
 
     def _beside(self, ref: ClipRef) -> Beside | None:
         find = self.dataset.beside
