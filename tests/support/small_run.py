@@ -34,6 +34,7 @@ SMALL = [
     "compute.jobs=1",
     "sequences.n=4",
     "evaluate.bootstrap=50",
+    "explain=captum-hirescam",
 ]
 """The quick preset, smaller: every stage, every component, no accuracy to speak of."""
 

@@ -134,7 +134,8 @@ def test_the_quick_preset_changes_sizes_but_not_the_method(paper):
     ]
     assert quick.normalise == paper.normalise
     assert quick.aggregate == paper.aggregate
-    # of an earlier stage: there Grad-CAM's mean gradient may mark what the class does not rest on
-    assert (quick.explain.use, paper.explain.use) == ("captum-hirescam", "captum-gradcam")
+    # half of these maps pass their tests on so small a network, and one in eleven of HiResCAM's
+    explainers = "captum-integrated-gradients", "captum-gradcam"
+    assert (quick.explain.use, paper.explain.use) == explainers
     assert quick.backbone.use == paper.backbone.use
     assert quick.train.augment == paper.train.augment
