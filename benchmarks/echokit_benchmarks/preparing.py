@@ -91,7 +91,8 @@ def _profile(loader: Loader, preparation: Preparation, scratch: Path) -> str:
         return result
 
     clip = timed("read", lambda: loader.read(ref))
-    for name, step in zip(("sector", "resize", "equalise"), preparation.steps, strict=True):
+    names = load_recipe("ph-newborn", preset="paper").prepare
+    for name, step in zip(names, preparation.steps, strict=True):
         clip = timed(name, partial(step, clip, unused_generator()))
     timed("store", lambda: Store(scratch).put(f"{time.monotonic_ns():032x}", clip))
     return ", ".join(timings)
