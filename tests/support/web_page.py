@@ -146,8 +146,9 @@ def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     folder: Path = tmp_path_factory.mktemp("idle") / "page"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("echokit_web.demo.HEARTS", SMALL_HEARTS)
-        patch.setattr("echokit_web.worker.Worker.start", lambda self: None)
-        patch.setattr("echokit_web.worker.Worker.stop", lambda self: None)
         site, lock = open_site(folder, "demo", limits=LIMITS)
+        # of this page's worker alone: other tests of the session have workers that work
+        patch.setattr(site.worker, "start", lambda: None)
+        patch.setattr(site.worker, "stop", lambda: None)
         with lock, served(site) as running:
             yield running
