@@ -118,12 +118,14 @@ async function correct(form) {
 
 function showReading() {
   const { classes, readings } = study;
+  // what is chosen and not yet kept stays chosen when the result comes meanwhile
+  const chosen = $("reading").querySelector("input:checked")?.value;
   fill($("reading"),
     el("h2", { id: "reading-title" }, "Your reading"),
     el("p", { class: "note" }, study.withheld || !study.result ? "Say what you read before you see the result: it is kept as read blind." : "What you say now is kept as read with the result in sight."),
     el("form", { class: "choices", onsubmit: (event) => { event.preventDefault(); read(new FormData(event.target).get("label")); } },
       el("fieldset", {}, el("legend", { class: "vh" }, "What do you read?"),
-        classes.map((label) => el("label", { class: `choice ${colour(classes, label)}` }, el("input", { type: "radio", name: "label", value: label, required: true }), ` ${label}`))),
+        classes.map((label) => el("label", { class: `choice ${colour(classes, label)}` }, el("input", { type: "radio", name: "label", value: label, required: true, checked: label === chosen }), ` ${label}`))),
       el("button", { class: "primary", type: "submit" }, "Keep my reading")),
     readings.length ? el("ul", { class: "plain" }, readings.map((one) => el("li", {}, el("strong", {}, one.label), ` by ${one.user}, ${when(one.time)}, ${one.blind ? "read blind" : "with the result in sight"}`))) : null);
 }
@@ -132,6 +134,7 @@ async function read(label) {
   await attempt(async () => {
     const said = await api(`/studies/${id}/readings`, { method: "POST", json: { label } });
     tell(`Kept: ${said.label}, ${said.blind ? "read blind" : "with the result in sight"}.`);
+    $("reading").replaceChildren();
     await load();
   });
 }

@@ -178,6 +178,23 @@ def test_files_are_chosen_a_view_corrected_and_a_reading_kept(tab, page, tmp_pat
     assert page.ask(f"/api/studies/{study}").json["readings"][0]["user"] == "Anna"
 
 
+def test_a_reading_that_is_chosen_stays_so_while_the_study_is_judged_again(tab, page):
+    tab.goto(f"{page.base}/studies/demo")
+    tab.get_by_label("Judge also clips").click()
+    with tab.expect_response("**/api/studies/demo"):
+        tab.get_by_role("button", name="Judge again").click()
+    choice = tab.get_by_label("mild", exact=True)
+    choice.check()
+    page.wait("demo")
+    tab.locator("#result").get_by_text("calibrated probability").wait_for()  # drawn anew
+    tab.wait_for_timeout(500)
+    assert choice.is_checked()
+    tab.get_by_label("Judge also clips").click()  # as other tests expect it
+    with tab.expect_response("**/api/studies/demo"):
+        tab.get_by_role("button", name="Judge again").click()
+    page.wait("demo")
+
+
 def faults(tab: Any) -> list[tuple[str, list[str]]]:
     """Serious faults of accessibility that axe finds."""
     tab.evaluate(AXE.read_text("utf-8"))  # evaluated by the browser's tools, past the page's policy
