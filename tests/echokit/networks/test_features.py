@@ -79,6 +79,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_every_engine_gives_them_beside_the_same_logits(name, tmp_path):
     k = 1 if name.startswith("torchvision") else 4

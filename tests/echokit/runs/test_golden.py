@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.slow
 GOLDEN = Path(__file__).parent / "golden" / "small-run.json"
 TIGHT = 1e-6
 """On the processor and the PyTorch that the golden figures come from."""

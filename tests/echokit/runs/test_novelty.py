@@ -182,6 +182,7 @@ def test_nothing_fitted_is_said_plainly(shelf, parts, tmp_path):
     assert "calibrated probability" not in page.replace("uncalibrated probability", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["onnx", "openvino", "torch-export"])
 def test_a_bundle_carries_all_of_it(run, parts, tmp_path, to):
     of_run, of_bundle = load(run), load(export_run(run, to, tmp_path))
