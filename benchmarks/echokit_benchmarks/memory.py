@@ -25,6 +25,8 @@ SMALL = [
     "evaluate.bootstrap=50",
 ]
 """Settings that make a run small."""
+QUICK = ["report.examples=0", "data.size=64", "data.frames=16", "data.frames_sd=1"]
+"""Settings that make it smaller still."""
 AT_MOST = 1.1
 """Goal of the larger run's peak memory, relative to the smaller one's."""
 
@@ -32,7 +34,7 @@ AT_MOST = 1.1
 def measure(quick: bool) -> list[dict[str, Any]]:
     """Measure peak memory with a small cohort and with one ten times as large: one row."""
     patients, times = (12, 2) if quick else (40, 10)
-    settings = [*SMALL, *(["report.examples=0"] if quick else [])]
+    settings = [*SMALL, *(QUICK if quick else [])]
     small, large = _peak(settings, patients), _peak(settings, times * patients)
     return [
         {

@@ -26,7 +26,7 @@ from traced import remotes, tracing
 
 from echokit import StudyQueue
 
-KILLS, STUDIES = (30, 20) if os.environ.get("ECHOKIT_ATTACK") else (3, 4)
+KILLS, STUDIES = (30, 20) if os.environ.get("ECHOKIT_ATTACK") else (2, 3)
 PATIENCE = 600.0
 
 
