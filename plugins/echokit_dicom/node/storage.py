@@ -78,7 +78,6 @@ class Storage:
         Raises:
             UsageError: the address is taken, or a certificate cannot be read.
         """
-        _config.STORE_RECV_CHUNKED_DATASET = True  # a cine goes to the disk, not into memory
         logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # its own texts hold data sets
         entity = AE(ae_title=self.node.ae_title)
         syntaxes = transfer_syntaxes()
@@ -97,7 +96,9 @@ class Storage:
             (evt.EVT_ABORTED, self._aborted),
             (evt.EVT_CONN_CLOSE, _drop_unfinished),
         ]
-        usual, tempfile.tempdir = tempfile.tempdir, str(self.spool.scratch())
+        before = tempfile.tempdir, _config.STORE_RECV_CHUNKED_DATASET
+        tempfile.tempdir = str(self.spool.scratch())
+        _config.STORE_RECV_CHUNKED_DATASET = True  # a cine goes to the disk, not into memory
         try:
             server = self._start(entity, handlers)
             try:
@@ -105,7 +106,7 @@ class Storage:
             finally:
                 server.shutdown()
         finally:
-            tempfile.tempdir = usual
+            tempfile.tempdir, _config.STORE_RECV_CHUNKED_DATASET = before
 
     def _start(self, entity: AE, handlers: list[Any]) -> ThreadedAssociationServer:
         """Open the port.
