@@ -55,6 +55,7 @@ def listen(
     monitor = Monitor(queue, counts, spool.token())
     worker = Worker(told, spool, queue, monitor.timed)
     with ExitStack() as stack:
+        stack.enter_context(spool.locked())  # before what a killed node left is removed
         port = stack.enter_context(Storage(told.node, spool, queue, counts).listening())
         typer.echo(f"Listening at {told.node.host}:{port} as {told.node.ae_title}", err=True)
         if told.node.monitor is not None:

@@ -14,13 +14,16 @@ Names of folders and files are digests of UIDs, so that nobody is named and noth
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from echokit import whole_file
+from echokit import UsageError, whole_file
 
 PRIVATE = 0o700
 
@@ -39,6 +42,23 @@ class Spool:
     def queue(self) -> Path:
         """The file of the queue, where it is in SQLite."""
         return self.folder / "queue.sqlite"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one node while the block runs; the system ends it with the process.
+
+        Raises:
+            UsageError: another node works in it.
+        """
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UsageError(
+                    f"Another node works in {self.folder}. Stop that one, or give this one a "
+                    "[node] folder of its own."
+                ) from None
+            yield
 
     def scratch(self) -> Path:
         """Folder for files of a moment; what a killed node left there, or half written, goes."""

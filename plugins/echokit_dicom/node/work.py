@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import shutil
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 
 PAUSE = 0.5
 """Seconds between two looks at an empty queue."""
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+"""Faults of the machine: they are no tries of a study."""
 LONGEST = 3600.0
 """Longest wait before a further try, in seconds."""
 Timed = Callable[[str, float], None]
@@ -84,11 +87,12 @@ class Worker:
             self._judge(study, rule)
         except CohortError as error:  # another try would find the same
             self.queue.set_aside(study, str(error))
-        except OSError as error:  # a full disk is no fault of the study
-            self.queue.postpone(study, _said(error), node.back_off, counts=False)
         except SQLAlchemyError:
             raise
         except Exception as error:  # one study must not stop the node
+            if isinstance(error, OSError) and error.errno in NO_ROOM:  # no fault of the study
+                self.queue.postpone(study, _said(error), node.back_off, counts=False)
+                return
             log.error("A try failed: %s", type(error).__name__)
             if study.tries >= node.tries:
                 self.queue.set_aside(study, _said(error))

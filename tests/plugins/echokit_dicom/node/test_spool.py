@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from echokit import UsageError
 from echokit_dicom.node.spool import Spool
 
 
@@ -54,3 +55,12 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_file(tmp_path: Path, monkeypatc
     with pytest.raises(OSError, match="No space left"):
         spool.keep("1.2", "1.2.3", tmp_path / "received")
     assert [path for path in spool.files("1.2").rglob("*") if path.is_file()] == []
+
+
+def test_a_folder_is_for_one_node(tmp_path: Path) -> None:
+    with Spool(tmp_path / "node").locked():
+        second = Spool(tmp_path / "node").locked()
+        with pytest.raises(UsageError, match="Another node works in"), second:
+            pass
+    with Spool(tmp_path / "node").locked():
+        pass

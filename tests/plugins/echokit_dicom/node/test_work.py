@@ -192,6 +192,17 @@ def test_a_full_disk_is_no_try_of_the_study(make, monkeypatch):
     assert try_next(worker).state == "done"
 
 
+def test_a_file_that_is_gone_is_a_try_of_the_study(make):
+    worker = make(tries=2)
+    study = receive(worker)
+    worker.spool.forget(study)
+    assert try_next(worker).state == "waiting"
+    assert (try_next(worker).state, worker.queue.studies()[0].reason) == (
+        "aside",
+        "No such file or directory",
+    )
+
+
 def test_a_study_that_ends_the_process_each_time_is_set_aside(make):
     worker = make(tries=2)
     receive(worker)
