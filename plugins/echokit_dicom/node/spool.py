@@ -4,6 +4,7 @@
 node/
   queue.sqlite      studies, files and the audit log
   token             who may say that a study is complete, mode 0600
+  lock              held by the node that works here
   scratch/          files that are being received, and what predicting needs for a moment
   files/<study>/<file>.dcm
   results/<study>/<writer>/
